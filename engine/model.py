@@ -1,0 +1,31 @@
+"""One monitored model: its spec, its reference profile, and the layout that the two give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.canonical import content_hash
+from engine.layout import Layout, build_layout
+from engine.profile import Profile
+from engine.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredModel:
+    """What a tally counts by and a judge judges by."""
+
+    spec: Spec
+    profile: Profile
+    layout: Layout
+    policy_hash: str
+    """Names the whole spec; a changed policy keeps counts, a changed layout starts them afresh."""
+
+    @property
+    def key(self) -> str:
+        """``model@version``."""
+        return f"{self.spec.model}@{self.spec.version}"
+
+
+def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
+    """Put a spec and its profile together; ProfileError lists every mismatch."""
+    return MonitoredModel(spec, profile, build_layout(spec, profile), content_hash(spec))

@@ -1,0 +1,139 @@
+"""The reference profile: the distribution that a model was trained on, as integer counts.
+
+Rule.  Bins are fixed when the profile is built and never move with the data they are compared to.
+A profile is a JSON file with a schema version and a hash over its canonical form (sorted keys, the
+``hash`` field left out), so that every verdict can name what it was measured against.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+import orjson
+
+PROFILE_SCHEMA: Final = 1
+
+
+class ProfileError(ValueError):
+    """A profile cannot be used: unreadable, of another schema, damaged, or not of this spec."""
+
+
+class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a feature varies within the training period, at one window length: the PSI of each
+    block of that length against the rest of the reference (the block left out)."""
+
+    blocks: int
+    median: float
+    q99: float
+    effective_size: float
+    """(B-1)/mean over the blocks: the number of independent values that a window is worth."""
+
+
+class NumericProfile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="numeric"):
+    """A numeric feature (or the score).  Cells: 0 below ``edges[0]``, i ``[edges[i-1], edges[i])``,
+    last at or above ``edges[-1]``; the lowest and highest are empty in the reference by making."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    """len(edges) + 1 reference counts."""
+    coarse: tuple[int, ...]
+    """Coarse bin of each cell, len(edges) + 1, from 0, non-decreasing: the first (below) and the
+    last (above) cell are coarse bins of their own, ``bins`` merged ones between them."""
+    missing: int
+    invalid: int
+    mean: float
+    stddev: float
+    """> 0; 1.0 for a constant feature."""
+    own: dict[str, OwnBlocks]
+    """Window name -> own-block calibration; empty without times."""
+    slices: tuple[tuple[int, ...], ...] = ()
+    """Counts per seasonal slice (24 hours or 7 weekdays, Monday first, UTC), each like ``counts``;
+    empty without a season."""
+
+
+class CategoricalProfile(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="categorical"
+):
+    """A categorical feature.  Cells: one per category in order, then other, then unseen.  Each cell
+    is its own coarse bin."""
+
+    categories: tuple[str, ...]
+    others: tuple[str, ...]
+    """Texts that the reference has beside ``categories``, at most MAX_OTHERS of them."""
+    open_vocabulary: bool
+    """The reference had more texts than are listed, so an unlisted one counts as other."""
+    counts: tuple[int, ...]
+    missing: int
+    invalid: int
+    own: dict[str, OwnBlocks]
+    slices: tuple[tuple[int, ...], ...] = ()
+
+
+FeatureProfile = NumericProfile | CategoricalProfile
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What made the profile, so that it can be made again."""
+
+    code_commit: str
+    data_sha256: str
+    data_rows: int
+    parameters: dict[str, float | int | str | None]
+    seed: int
+    start_ms: int | None
+    end_ms: int | None
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """The reference of one version of a model."""
+
+    schema: int
+    model: str
+    version: str
+    made_by: Provenance
+    rows: int
+    features: dict[str, FeatureProfile]
+    score: NumericProfile | None
+    positive_rate: float | None
+    season: str | None
+    volume: tuple[float, ...]
+    """Mean events per hour of the week (168, Monday 00:00 UTC first); empty without times."""
+    hash: str = ""
+    """``sha256:<hex>`` of the canonical JSON without this field."""
+
+
+def profile_hash(profile: Profile) -> str:
+    """``sha256:<hex>`` over the canonical JSON of everything but the hash itself."""
+    tree = msgspec.to_builtins(profile)
+    del tree["hash"]
+    return "sha256:" + hashlib.sha256(orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def encode_profile(profile: Profile) -> bytes:
+    """The profile as an indented JSON file, its hash filled in."""
+    sealed = msgspec.structs.replace(profile, hash=profile_hash(profile))
+    return orjson.dumps(
+        msgspec.to_builtins(sealed),
+        option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def decode_profile(data: bytes) -> Profile:
+    """Read a profile file.
+
+    Raises ProfileError when it is not JSON, of another schema, of the wrong shape, or its hash does
+    not match its content.
+    """
+    try:
+        schema = msgspec.json.decode(data, type=dict[str, msgspec.Raw]).get("schema")
+        if schema is None or bytes(schema) != str(PROFILE_SCHEMA).encode():
+            found = "none" if schema is None else bytes(schema).decode(errors="replace")
+            raise ProfileError(f"profile schema {found}, this version reads {PROFILE_SCHEMA}")
+        profile = msgspec.json.decode(data, type=Profile)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"not a profile: {error}") from error
+    if profile.hash != profile_hash(profile):
+        raise ProfileError("the profile's hash does not match its content: it was changed by hand")
+    return profile

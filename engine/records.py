@@ -1,0 +1,30 @@
+"""One fetched batch of Kafka records of one partition, as parallel lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.spec import Topic
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Records of one partition of one input topic in offset order; all lists have one length.
+
+    ``topic`` is the role (``predictions``), not the prefixed name on the broker.
+    """
+
+    topic: Topic
+    partition: int
+    offsets: list[int]
+    timestamps_ms: list[int]
+    """The record's Kafka time (CreateTime or LogAppendTime); a file's is the event's own ts (-1)."""
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[Headers | None] | None = None
+    """None when no record of the batch has any."""
+
+    def __len__(self) -> int:
+        return len(self.offsets)

@@ -1,0 +1,148 @@
+"""What to monitor in one model and when to act: the typed form of a monitor spec.
+
+Rule.  A spec is complete and consistent once it exists: :mod:`engine.spec_reading` turns YAML into
+one of these or into the list of every fault with its place, so nothing further on checks again.
+Durations are milliseconds, units stand last in names.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Topic = Literal["features", "predictions", "labels"]
+Season = Literal["hour", "weekday"]
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """Who answers for the model; what a model-risk inventory asks for."""
+
+    owner: str
+    purpose: str = ""
+    risk_tier: Literal["low", "medium", "high"] = "medium"
+    status: Literal["development", "shadow", "production", "retired"] = "production"
+    next_review: str | None = None
+
+
+class TimeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Event time: the smallest slice counted, and how late a record may come."""
+
+    pane_ms: int = 10_000
+    lateness_ms: int = 30_000
+    amend_ms: int = 600_000
+    idle_ms: int = 30_000
+
+
+class WindowRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A window: ``length_ms`` is a whole number (at most 60) of its ring's panes ``pane_ms``, which
+    is a multiple of the base pane; it is judged at every multiple of ``judge_every_ms``, which
+    divides the length."""
+
+    name: str
+    length_ms: int
+    pane_ms: int
+    judge_every_ms: int
+
+
+class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One monitored feature."""
+
+    name: str
+    type: Literal["numeric", "categorical"]
+    bins: int = 10
+    fine_bins: int = 60
+    categories: int = 50
+    required: bool = False
+    low: float | None = None
+    high: float | None = None
+    importance: float | None = None
+    sensitive: bool = False
+
+
+class PredictionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model says."""
+
+    type: Literal["binary", "multiclass", "regression"] = "binary"
+    threshold: float = 0.5
+    bins: int = 10
+    fine_bins: int = 60
+
+
+class LabelRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The labels' own clock."""
+
+    ttl_ms: int = 90 * 86_400_000
+    lateness_ms: int = 86_400_000
+    amend_ms: int = 7 * 86_400_000
+    maturities_ms: tuple[int, ...] = ()
+    negative_after_ms: int | None = None
+
+
+class PsiFeaturesRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Data drift: PSI over ``above`` on at least ``features`` features of a window, in ``at_least``
+    of the last ``of_last`` disjoint windows."""
+
+    above: float = 0.20
+    features: int = 3
+    window: str = ""
+    at_least: int = 2
+    of_last: int = 3
+
+
+class VolumeRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Event volume over ``factor`` times the profile's same hours of the week; under ``1/factor``
+    is an operations alert and never a trigger."""
+
+    factor: float = 2.0
+    window: str = ""
+    at_least: int = 1
+    of_last: int = 1
+
+
+class Retraining(msgspec.Struct, frozen=True, kw_only=True):
+    """When to ask for retraining."""
+
+    cooldown_ms: int = 7 * 86_400_000
+    psi_features: PsiFeaturesRule | None = None
+    volume: VolumeRule | None = None
+
+
+class AlarmBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """The one knob for false alarms: at most ``false_pages`` per ``per_ms`` for this model."""
+
+    false_pages: float = 1.0
+    per_ms: int = 30 * 86_400_000
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole monitor spec."""
+
+    model: str
+    version: str
+    inventory: Inventory
+    time: TimeRules
+    windows: tuple[WindowRule, ...]
+    features: tuple[FeatureSpec, ...]
+    prediction: PredictionSpec
+    inputs: tuple[Topic, ...]
+    label: LabelRules
+    segments: tuple[str, ...]
+    season: Season | None
+    duplicates_last: int
+    retraining: Retraining
+    budget: AlarmBudget
+    psi_watch: float
+    psi_drift: float
+    pseudo_count: float
+    estimators: dict[str, dict[str, float | int | str | bool]]
+    """Estimator name -> its parameters; ``{"adwin": {}}`` by default, ``{}`` switches all off."""
+    columns: dict[str, str]
+    """Field of the event -> column, for reading tables."""
+
+    def window(self, name: str) -> WindowRule:
+        """The window called ``name``; KeyError if there is none (a read spec has it)."""
+        for window in self.windows:
+            if window.name == name:
+                return window
+        raise KeyError(name)
