@@ -1,0 +1,57 @@
+# Every target creates what it needs, the virtual environment included.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check kafka-up kafka-down bench clean
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.longshore-installed
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.peers-installed
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP) ## make .venv with the `longshore` command in it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Longshore needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## real data through a broker, drift and a retraining trigger, in the terminal
+	$(VENV)/bin/longshore demo
+
+test: $(STAMP) ## all tests; the last lines say what was left out and how to get it
+	$(PY) -m pytest $(TEST_ARGS)
+
+check: $(STAMP) ## ruff, mypy strict, house rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy detectors engine streams
+	$(PY) -m pytest -q tests/test_house_rules.py
+
+kafka-up: $(STAMP) ## start a real Apache Kafka broker on this machine and print its address
+	@$(PY) -m tests.kafka.broker up
+
+kafka-down: $(STAMP) ## stop it and remove its data
+	@$(PY) -m tests.kafka.broker down
+
+bench: $(STAMP) $(PEERS_STAMP) ## Longshore and its peers side by side
+	$(PY) -m load_tests.bench $(BENCH_ARGS)
+
+# The peers want other versions of the shared dependencies, so they live apart.
+$(PEERS_STAMP): constraints-peers.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-peers.txt
+	@touch $@
+
+clean: ## remove everything that the other targets made
+	@test ! -x $(PY) || $(PY) -m tests.kafka.broker down
+	rm -rf $(VENV) $(PEERS) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find detectors engine streams tests load_tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
