@@ -37,10 +37,10 @@ check: $(STAMP) ## ruff, mypy strict, house rules
 	$(PY) -m pytest -q tests/test_house_rules.py
 
 kafka-up: $(STAMP) ## start a real Apache Kafka broker on this machine and print its address
-	@$(PY) -m tests.kafka.broker up
+	@$(PY) -m tests.kafka up
 
 kafka-down: $(STAMP) ## stop it and remove its data
-	@$(PY) -m tests.kafka.broker down
+	@$(PY) -m tests.kafka down
 
 bench: $(STAMP) $(PEERS_STAMP) ## Longshore and its peers side by side
 	$(PY) -m load_tests.bench $(BENCH_ARGS)
@@ -52,6 +52,6 @@ $(PEERS_STAMP): constraints-peers.txt
 	@touch $@
 
 clean: ## remove everything that the other targets made
-	@test ! -x $(PY) || $(PY) -m tests.kafka.broker down
+	@test ! -x $(PY) || $(PY) -m tests.kafka down
 	rm -rf $(VENV) $(PEERS) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find detectors engine streams tests load_tests examples -name __pycache__ -type d -prune -exec rm -rf {} +

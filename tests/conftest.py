@@ -1,0 +1,90 @@
+"""Fixtures that every test may use, the order of the tests, and what the last lines say."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.kafka.broker import RealBroker
+from tests.kafka.libraries import SystemPackageError
+from tests.left_out import missing, summary_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+ORDER: Final = ("test_", "detectors", "engine", "streams", "examples", "prometheus", "kafka", "web")
+"""Quick and telling first: the first part of a test's path below ``tests``."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever uses a real broker, and run the slow tests last."""
+    for item in items:
+        if {"kafka", "private_broker"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("kafka")
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> tuple[bool, int]:
+    slow = any(item.get_closest_marker(name) for name in ("kafka", "browser"))
+    top = item.nodeid.removeprefix("tests/")
+    places = (place for place, start in enumerate(ORDER) if top.startswith(start))
+    return slow, next(places, len(ORDER))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    """Say, right above pytest's closing line, what was left out and how to get it."""
+    yield
+    skipped = terminalreporter.getreports("skipped")
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    for line in summary_lines(reasons):
+        terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session")
+def session_broker() -> Iterator[RealBroker]:
+    """The broker that the tests share.  Nobody stops it: who must takes `private_broker`."""
+    yield from _broker()
+
+
+@pytest.fixture(scope="session")
+def kafka(session_broker: RealBroker) -> str:
+    """The bootstrap address of a real Apache Kafka broker, shared by the session."""
+    return session_broker.bootstrap
+
+
+@pytest.fixture
+def private_broker() -> Iterator[RealBroker]:
+    """A started broker for one test, to be stopped and started as it likes."""
+    yield from _broker()
+
+
+def _broker() -> Iterator[RealBroker]:
+    broker = RealBroker()
+    try:
+        broker.start()
+    except SystemPackageError as error:
+        missing(error.package, error.how_to_get)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+_prefix_numbers: Final = itertools.count(1)
+
+
+@pytest.fixture
+def topic_prefix(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """A function that gives a topic prefix (``t3-its-name.``) which nobody else in the session has.
+
+    Topics on the shared broker are told apart by it; consumer groups should carry it as well.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:40]
+    return lambda: f"t{next(_prefix_numbers)}-{name.strip('-')}."
