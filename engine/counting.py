@@ -1,0 +1,86 @@
+"""Turning the columns of one model into counts per pane: the call into the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.kernels import tally_codes, tally_numeric
+from engine.decode import Events
+from engine.layout import DECIDED, ERRORS, EVENTS, POSITIVE, PREDICTIONS, Layout, NumericColumn
+from engine.panes import Counts
+
+Slots = npt.NDArray[np.int32]
+
+
+class NumericPlan:
+    """The arrays that the numeric kernel wants, for a fixed list of columns."""
+
+    def __init__(self, columns: Sequence[NumericColumn]) -> None:
+        lengths = [len(column.edges) for column in columns]
+        self.edges = np.concatenate([c.edges for c in columns] or [np.empty(0)])
+        self.edge_starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        self.cell_starts = np.array([c.start for c in columns], dtype=np.int64)
+        self.centers = np.array([c.center for c in columns])
+        self.steps = np.array([c.step for c in columns])
+        self.lows = np.array([c.low for c in columns])
+        self.highs = np.array([c.high for c in columns])
+
+    def tally(self, columns: npt.NDArray[np.float64], slots: Slots, counts: Counts) -> None:
+        """Count columns, shape (columns, rows), into ``counts[slots]``."""
+        tally_numeric(
+            columns,
+            slots,
+            self.edges,
+            self.edge_starts,
+            self.cell_starts,
+            self.centers,
+            self.steps,
+            self.lows,
+            self.highs,
+            counts,
+        )
+
+
+class Counting:
+    """Counts events into vectors of a layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._features = NumericPlan(layout.numeric)
+        self._score = NumericPlan([layout.score] if layout.score is not None else [])
+        self._latency = NumericPlan([layout.latency])
+        self._category_starts = np.array([c.start for c in layout.categorical], dtype=np.int64)
+
+    def count(self, events: Events, slots: Slots, panes: int) -> Counts:
+        """Counts of the events whose slot is not negative, shape (panes, layout.size)."""
+        counts = np.zeros((panes, self._layout.size), dtype=np.int64)
+        if events.numeric is not None:
+            _add(counts, slots, None, EVENTS)
+            if len(events.numeric):
+                self._features.tally(events.numeric, slots, counts)
+        if events.codes is not None and len(events.codes):
+            tally_codes(events.codes, slots, self._category_starts, counts)
+        if events.outcome is not None:
+            self._count_outcome(events, slots, counts)
+        return counts
+
+    def _count_outcome(self, events: Events, slots: Slots, counts: Counts) -> None:
+        assert events.outcome is not None
+        _add(counts, slots, None, PREDICTIONS)
+        if self._layout.score is not None:
+            self._score.tally(events.outcome[:1], slots, counts)
+        self._latency.tally(events.outcome[1:], slots, counts)
+        if events.positive is not None:
+            _add(counts, slots, events.positive >= 0, DECIDED)
+            _add(counts, slots, events.positive > 0, POSITIVE)
+        if events.errors is not None and events.errors.any():
+            _add(counts, slots, events.errors, ERRORS)
+
+
+def _add(counts: Counts, slots: Slots, chosen: npt.NDArray[np.bool_] | None, cell: int) -> None:
+    """Add one per chosen row to ``cell`` of its slot."""
+    wanted = slots >= 0 if chosen is None else (slots >= 0) & chosen
+    counts[:, cell] += np.bincount(slots[wanted], minlength=len(counts))

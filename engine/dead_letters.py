@@ -1,0 +1,34 @@
+"""Dead letters and late records: the record's own bytes, with where it came from and why.
+
+Rule.  The headers carry Connect's names, which most tools read; never a message or a stack trace,
+because those may quote the payload.  The record's key, value and headers are kept as they were.
+A record that fits the input topic but not the output one is cut to its headers and says so.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.effects import OutputTopic, Publish
+from engine.records import RecordBatch
+
+MAX_CARRIED_BYTES: Final = 8_388_608
+"""A larger record's bytes are left out of its dead letter (its headers then say ``too_large``)."""
+
+
+def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish:
+    """The dead letter (or late record) of one row of a batch."""
+    value = batch.values[row]
+    carried = batch.headers[row] if batch.headers is not None else None
+    cut = value is not None and len(value) > MAX_CARRIED_BYTES
+    headers = [
+        *(carried or ()),
+        ("__connect.errors.topic", batch.topic.encode()),
+        ("__connect.errors.partition", str(batch.partition).encode()),
+        ("__connect.errors.offset", str(batch.offsets[row]).encode()),
+        ("__connect.errors.stage", b"VALUE_CONVERTER" if to == "dead-letters" else b"TRANSFORMATION"),
+        ("longshore.reason", reason.encode()),
+    ]
+    if cut:
+        headers.append(("longshore.value-left-out", str(len(value or b"")).encode()))
+    return Publish(to, batch.keys[row], None if cut else value, tuple(headers))

@@ -1,0 +1,28 @@
+"""The contract of a decision rule, and what it can find.
+
+A rule is a file in this package with ``NAME`` (its key under ``retraining.rules`` in the spec) and
+``examine(judged, history) -> Finding | None``; None when the spec has no such rule or the window is
+not one of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["trigger", "operations", "quiet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says of one window."""
+
+    verdict: Verdict
+    """``trigger``: retraining is wanted; ``operations``: an alert and never a trigger."""
+    cause: str
+    drift_type: str = ""
+    observed: dict[str, Any] = field(default_factory=dict)
+    threshold: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """All parameters of the rule: part of the trigger's identity."""
+    evidence: list[dict[str, Any]] = field(default_factory=list)

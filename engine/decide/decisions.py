@@ -1,0 +1,139 @@
+"""From findings to triggers and alerts: cool-down, deterministic ids, one episode per cause.
+
+Rule.  A trigger's id is a hash of what it is about (model, version, rule, window, window end,
+layout, rule parameters), never of when it was made, so that a replay gives the same id.  After a
+trigger the model asks for no other within its cool-down, in event time.  An episode opens with the
+first finding of its cause and is resolved by the first quiet window of the same rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from engine.canonical import content_hash
+from engine.decide.contract import Finding
+from engine.decide.history import History
+from engine.decide.rules import rules
+from engine.effects import Publish
+from engine.judgement import Judged
+from engine.timestamps import ms_to_rfc3339
+
+SCHEMA: Final = 1
+SEVERITY: Final = {"trigger": "WARNING", "operations": "CRITICAL"}
+
+
+class Episode(msgspec.Struct):
+    """One alert from opening to resolution."""
+
+    episode: str
+    severity: str
+    since_ms: int
+
+
+class DecisionState(msgspec.Struct):
+    """What decisions remember; survives restarts, changed layouts and changed policies."""
+
+    histories: dict[str, History] = msgspec.field(default_factory=dict)
+    episodes: dict[str, Episode] = msgspec.field(default_factory=dict)
+    """Open ones by ``rule/cause``."""
+    cooldown_until_ms: int = 0
+    triggers: dict[str, int] = msgspec.field(default_factory=dict)
+    """Triggers so far by rule."""
+
+
+def decide(judged: Judged, state: DecisionState) -> list[Publish]:
+    """Let every rule examine one window (revision 0, disjoint); the state is changed in place."""
+    out: list[Publish] = []
+    for name, module in rules().items():
+        history = state.histories.setdefault(name, History())
+        finding = module.examine(judged, history)
+        if finding is None:
+            continue
+        out += _alerts(name, judged, finding, state)
+        if finding.verdict == "trigger" and judged.end_ms >= state.cooldown_until_ms:
+            out.append(_trigger(name, judged, finding, state))
+    return out
+
+
+def trigger_id(rule: str, judged: Judged, parameters: dict[str, Any]) -> str:
+    """The identity of a request to retrain."""
+    model = judged.model
+    return content_hash(
+        [
+            model.spec.model,
+            model.spec.version,
+            rule,
+            judged.window.name,
+            ms_to_rfc3339(judged.end_ms),
+            model.layout.hash,
+            parameters,
+        ]
+    )
+
+
+def _trigger(rule: str, judged: Judged, finding: Finding, state: DecisionState) -> Publish:
+    spec = judged.model.spec
+    state.cooldown_until_ms = judged.end_ms + spec.retraining.cooldown_ms
+    state.triggers[rule] = state.triggers.get(rule, 0) + 1
+    tree = {
+        "trigger_id": trigger_id(rule, judged, finding.parameters),
+        "schema": SCHEMA,
+        "model": spec.model,
+        "version": spec.version,
+        "kind": "retrain",
+        "cause": finding.cause,
+        "window": {
+            "name": judged.window.name,
+            "start": ms_to_rfc3339(judged.start_ms),
+            "end": ms_to_rfc3339(judged.end_ms),
+            "events": judged.events,
+        },
+        "rule": rule,
+        "observed": finding.observed,
+        "threshold": finding.threshold,
+        "evidence": finding.evidence,
+        "drift_type": finding.drift_type,
+        "recommended": "retrain",
+        "cooldown_until": ms_to_rfc3339(state.cooldown_until_ms),
+        "profile": judged.model.profile.hash,
+        "spec": judged.model.policy_hash,
+    }
+    return Publish("retraining-triggers", spec.model.encode(), orjson.dumps(tree))
+
+
+def _alerts(rule: str, judged: Judged, finding: Finding, state: DecisionState) -> list[Publish]:
+    out = []
+    current = f"{rule}/{finding.cause}" if finding.verdict != "quiet" else None
+    for key in [k for k in state.episodes if k.startswith(f"{rule}/") and k != current]:
+        out.append(_alert(key, judged, state.episodes.pop(key), "resolved", finding))
+    if current is not None and current not in state.episodes:
+        identity = [judged.model.key, current, judged.window.name, ms_to_rfc3339(judged.end_ms)]
+        severity = SEVERITY[finding.verdict]
+        episode = Episode(content_hash(identity), severity, judged.start_ms)
+        state.episodes[current] = episode
+        out.append(_alert(current, judged, episode, "open", finding))
+    return out
+
+
+def _alert(key: str, judged: Judged, episode: Episode, state: str, finding: Finding) -> Publish:
+    spec = judged.model.spec
+    rule, cause = key.split("/", 1)
+    tree = {
+        "alert_id": content_hash([episode.episode, state]),
+        "schema": SCHEMA,
+        "episode": episode.episode,
+        "model": spec.model,
+        "version": spec.version,
+        "severity": episode.severity,
+        "rule": rule,
+        "cause": cause,
+        "state": state,
+        "since": ms_to_rfc3339(episode.since_ms),
+        "window": judged.window.name,
+        "end": ms_to_rfc3339(judged.end_ms),
+        "evidence": {"observed": finding.observed, "features": finding.evidence},
+    }
+    return Publish("alerts", spec.model.encode(), orjson.dumps(tree))

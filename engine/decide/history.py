@@ -1,0 +1,22 @@
+"""The last n disjoint windows of a rule: how many of them held.
+
+Rule.  The last n are the last n of the calendar: a window that was never judged did not hold.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class History(msgspec.Struct):
+    """Ends of the windows in which a rule's condition held, newest last."""
+
+    held_ends_ms: list[int] = msgspec.field(default_factory=list)
+
+    def note(self, end_ms: int, length_ms: int, of_last: int, *, held: bool) -> int:
+        """Note a window and return in how many of the last ``of_last`` the condition held."""
+        oldest = end_ms - (of_last - 1) * length_ms
+        self.held_ends_ms = [end for end in self.held_ends_ms if end >= oldest]
+        if held:
+            self.held_ends_ms.append(end_ms)
+        return len(self.held_ends_ms)

@@ -1,0 +1,52 @@
+"""Data drift: PSI over a bound on several features, in k of the last n disjoint windows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from engine.decide.contract import Finding
+from engine.decide.history import History
+from engine.judgement import Judged, bins_tree
+
+NAME: Final = "psi_features"
+MAX_EVIDENCE_FEATURES: Final = 10
+EVIDENCE_BINS: Final = 3
+
+
+def examine(judged: Judged, history: History) -> Finding | None:
+    """Whether the rule holds with this window."""
+    rule = judged.model.spec.retraining.psi_features
+    if rule is None or judged.window.name != rule.window:
+        return None
+    over = [v for v in judged.verdicts if v.over(rule.above, judged.alpha)]
+    count = history.note(
+        judged.end_ms,
+        judged.window.length_ms,
+        rule.of_last,
+        held=len(over) >= rule.features,
+    )
+    if len(over) < rule.features or count < rule.at_least:
+        return Finding("quiet", "data_drift")
+    over.sort(key=lambda v: (-v.psi, v.name))
+    evidence: list[dict[str, Any]] = [
+        {
+            "feature": v.name,
+            "psi": v.measures["psi"].value,
+            "psi_corrected": v.psi,
+            "p_value": v.measures["psi"].p_value,
+            "psi_threshold": max(rule.above, v.own_floor),
+            "top_bins": bins_tree(v, judged.model)[:EVIDENCE_BINS],
+        }
+        for v in over[:MAX_EVIDENCE_FEATURES]
+    ]
+    return Finding(
+        "trigger",
+        "data_drift",
+        "covariate",
+        {"features_over": len(over), "windows_over": count, "of_last": rule.of_last},
+        {"psi": rule.above, "features": rule.features, "at_least": rule.at_least},
+        msgspec.to_builtins(rule),
+        evidence,
+    )

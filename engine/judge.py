@@ -1,0 +1,275 @@
+"""The judge of one model: pane records in; judgements, alerts and triggers out.
+
+Theory.  Event time is the smallest watermark of all sources (data topics x partitions) that are not
+idle; a source not heard of yet holds it back.  When it moves, everything that fell due is done in
+the order in which it fell due, whatever the size of the step: so it does not matter how often the
+tallies flush, how many workers there are, or what was read twice.
+
+Due are, for each base pane, its on-time counts at its end and its amended ones at end + amend; for
+each window, revision 0 at its end and revision 1 (if anything was amended) at end + amend.  At one
+instant panes come before windows, revision 0 before revision 1, shorter windows before longer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import orjson
+
+from detectors.cells import ALARMS
+from engine.decide.decisions import DecisionState, decide
+from engine.effects import Publish
+from engine.judge_snapshot import JudgeSnapshot, decode_snapshot, encode_snapshot
+from engine.judgement import Judged
+from engine.layout import COUNTERS
+from engine.model import MonitoredModel
+from engine.open_panes import Held, OpenBasePane, RolledUp
+from engine.panes import Mark, PaneError, PaneRecord, Stamp, decode, unpack
+from engine.spec import WindowRule
+from engine.windows import WindowRing
+from engine.window_judging import WindowJudging
+
+Due = tuple[int, int, int, int]
+"""(due time, step, window length, pane start or window end); the smallest comes first."""
+_ROLL, _FINISH, _JUDGE, _REVISE = range(4)
+
+
+class Judge:
+    """Judges one version of one model over all source partitions."""
+
+    def __init__(
+        self, model: MonitoredModel, partitions: int, *, resume: bytes | None = None
+    ) -> None:
+        """Start afresh or resume; SnapshotError when ``resume`` cannot be read.
+
+        With a changed layout the counts start afresh and the decisions' memory is kept.
+        """
+        self.model = model
+        self.fresh = False
+        self.clock_ms: int | None = None
+        self.decisions = DecisionState()
+        self.latest: dict[str, Judged] = {}
+        """Newest judged window by window name, for /metrics."""
+        self.judged_windows = 0
+        self.foreign_records = 0
+        """Records of another layout: another version of the spec is still running somewhere."""
+        self.late_counts = 0
+        """Events that came after their pane was rolled up and are in no window."""
+        self._judging = WindowJudging(model)
+        self._partitions = partitions
+        self._marks: dict[int, Mark] = {}
+        self._open: dict[int, OpenBasePane] = {}
+        self._rolled_up = RolledUp()
+        self._first_event_ms: int | None = None
+        size, season = model.layout.size, model.spec.season
+        self._rings = {w.name: WindowRing(w, size, season) for w in model.spec.windows}
+        if resume is not None:
+            self._resume(decode_snapshot(resume))
+
+    def accept(self, value: bytes) -> list[Publish]:
+        """Take one record of the panes topic; PaneError when it is none."""
+        record = decode(value)
+        if record.target != self.model.key or record.layout != self.model.layout.hash:
+            self.foreign_records += 1
+            return []
+        if not 0 <= record.partition < self._partitions:
+            raise PaneError(f"partition {record.partition} of {self._partitions}")
+        if isinstance(record, PaneRecord):
+            return self._hold(record)
+        held = self._marks.get(record.partition)
+        if held is not None and _stamp(held) >= _stamp(record):
+            return []
+        self._marks[record.partition] = record
+        return self._advance(self._event_time_ms())
+
+    def watermark_ms(self) -> int | None:
+        """How far event time has come; None until every source was heard."""
+        return self.clock_ms
+
+    def _hold(self, record: PaneRecord) -> list[Publish]:
+        """Replace what is held of a (partition, pane) if the stamp is higher."""
+        size, time = self.model.layout.size, self.model.spec.time
+        stamp = _stamp(record)
+        late = None if record.amended is None else unpack(record.amended, size)
+        held = Held(stamp, unpack(record.on_time, size), late)
+        start = record.start_ms
+        if self.clock_ms is not None and start + time.pane_ms + time.amend_ms <= self.clock_ms:
+            return self._too_late(record, held)
+        pane = self._open.setdefault(start, OpenBasePane())
+        known = pane.held.get(record.partition)
+        if known is None or known.stamp < stamp:
+            pane.held[record.partition] = held
+        return []
+
+    def _too_late(self, record: PaneRecord, held: Held) -> list[Publish]:
+        surplus = self._rolled_up.surplus(record.start_ms, record.partition, held)
+        if not surplus:
+            return []
+        self.late_counts += surplus
+        tree = {
+            "model": self.model.spec.model,
+            "version": self.model.spec.version,
+            "partition": record.partition,
+            "pane_start_ms": record.start_ms,
+            "events": surplus,
+        }
+        return [Publish("late", self.model.spec.model.encode(), orjson.dumps(tree))]
+
+    def _event_time_ms(self) -> int | None:
+        """The smallest watermark of all sources that are not idle; None when one is unheard of."""
+        if len(self._marks) < self._partitions:
+            return None
+        lowest: int | None = None
+        for mark in self._marks.values():
+            for topic, watermark in mark.watermarks_ms.items():
+                if topic in mark.idle:
+                    continue
+                if watermark is None:
+                    return None
+                lowest = watermark if lowest is None else min(lowest, watermark)
+        return lowest
+
+    def _advance(self, to_ms: int | None) -> list[Publish]:
+        """Do everything that fell due up to ``to_ms``, in order."""
+        out: list[Publish] = []
+        if to_ms is None or (self.clock_ms is not None and to_ms <= self.clock_ms):
+            return out
+        while True:
+            due = min(self._candidates(), default=None)
+            if due is None or due[0] > to_ms:
+                break
+            out += self._perform(due)
+        self.clock_ms = to_ms
+        return out
+
+    def _candidates(self) -> Iterator[Due]:
+        """The next thing of each kind."""
+        time = self.model.spec.time
+        waiting = [s for s, pane in self._open.items() if pane.rolled is None]
+        if waiting:
+            first = min(waiting)
+            yield (first + time.pane_ms, _ROLL, 0, first)
+        rolled = [s for s, pane in self._open.items() if pane.rolled is not None]
+        if rolled:
+            first = min(rolled)
+            yield (first + time.pane_ms + time.amend_ms, _FINISH, 0, first)
+        for ring in self._rings.values():
+            length = ring.rule.length_ms
+            end = ring.next_end_ms(waiting)
+            if end is not None:
+                yield (end, _JUDGE, length, end)
+            if ring.awaiting_revision:
+                end = ring.awaiting_revision[0]
+                yield (end + time.amend_ms, _REVISE, length, end)
+
+    def _perform(self, due: Due) -> list[Publish]:
+        at_ms, step, length, which = due
+        if step == _ROLL:
+            self._roll(which)
+            return []
+        if step == _FINISH:
+            self._finish(which)
+            return []
+        ring = next(r for r in self._rings.values() if r.rule.length_ms == length)
+        if step == _JUDGE:
+            return self._judge(ring, which)
+        ring.awaiting_revision.pop(0)
+        amended = ring.was_amended(which)
+        out = self._publish(self._window(ring, which, revision=1)) if amended else []
+        ring.forget(at_ms, self.model.spec.time.amend_ms)
+        return out
+
+    def _roll(self, start_ms: int) -> None:
+        """Give a pane's on-time counts to the rings.
+
+        A pane that turns up only after event time passed its end has come late for revision 0,
+        whatever its own source thought (it may have been declared idle): all of it is amendment.
+        """
+        pane = self._open[start_ms]
+        size = self.model.layout.size
+        passed = self.clock_ms is not None and start_ms + self.model.spec.time.pane_ms <= self.clock_ms
+        pane.rolled = np.zeros(size, np.int64) if passed else pane.on_time(size)
+        if self._first_event_ms is None and pane.rolled[:COUNTERS].any():
+            self._first_event_ms = start_ms
+        for ring in self._rings.values():
+            ring.add(start_ms, pane.rolled, amended=False)
+
+    def _finish(self, start_ms: int) -> None:
+        """Give what was amended to the rings and let the pane go."""
+        pane = self._open.pop(start_ms)
+        remainder = pane.remainder(self.model.layout.size)
+        for ring in self._rings.values():
+            ring.add(start_ms, remainder, amended=True)
+        self._rolled_up.remember(start_ms, pane)
+
+    def _judge(self, ring: WindowRing, end_ms: int) -> list[Publish]:
+        judged = self._window(ring, end_ms, revision=0)
+        ring.judged(end_ms, had_events=judged.events > 0)
+        out = self._publish(judged)
+        if judged.is_disjoint:
+            out += decide(judged, self.decisions)
+        return out
+
+    def _window(self, ring: WindowRing, end_ms: int, *, revision: int) -> Judged:
+        amended = revision == 1
+        counts, slices = ring.total(end_ms, amended=amended)
+        since = {}
+        for column in self.model.layout.numeric:
+            if counts[column.extra(ALARMS)]:
+                first = ring.first_with(column.extra(ALARMS), end_ms, amended=amended)
+                since[column.name] = end_ms if first is None else first
+        first_event = self._first_event_ms if self._first_event_ms is not None else end_ms
+        return self._judging.judge(
+            ring.rule, end_ms, revision, counts, slices, since, first_event
+        )
+
+    def _publish(self, judged: Judged) -> list[Publish]:
+        known = self.latest.get(judged.window.name)
+        if known is None or known.end_ms <= judged.end_ms:
+            self.latest[judged.window.name] = judged
+        self.judged_windows += 1
+        value = orjson.dumps(judged.as_tree(), option=orjson.OPT_SERIALIZE_NUMPY)
+        return [Publish("judgements", self.model.spec.model.encode(), value)]
+
+    def windows(self) -> tuple[WindowRule, ...]:
+        """The windows of the spec."""
+        return self.model.spec.windows
+
+    def snapshot(self) -> bytes:
+        """State after everything accepted so far."""
+        return encode_snapshot(
+            JudgeSnapshot.of(
+                layout=self.model.layout.hash,
+                decisions=self.decisions,
+                clock_ms=self.clock_ms,
+                first_event_ms=self._first_event_ms,
+                marks=self._marks,
+                open_panes=self._open,
+                rolled_up=self._rolled_up,
+                rings=self._rings,
+                late_counts=self.late_counts,
+                judged_windows=self.judged_windows,
+            )
+        )
+
+    def _resume(self, snapshot: JudgeSnapshot) -> None:
+        self.decisions = snapshot.decisions
+        if snapshot.layout != self.model.layout.hash:
+            self.fresh = True
+            return
+        self.clock_ms = snapshot.clock_ms
+        self.late_counts = snapshot.late_counts
+        self.judged_windows = snapshot.judged_windows
+        self._first_event_ms = snapshot.first_event_ms
+        self._marks = dict(snapshot.marks)
+        self._open, self._rolled_up = snapshot.restore_panes(self.model.layout.size)
+        snapshot.restore_rings(self._rings, self.model.layout.size)
+        for ring in self._rings.values():
+            if ring.last_end_ms is not None:
+                judged = self._window(ring, ring.last_end_ms, revision=0)
+                self.latest[ring.rule.name] = judged
+
+
+def _stamp(record: PaneRecord | Mark) -> Stamp:
+    return (record.stamp[0], record.stamp[1], record.stamp[2])

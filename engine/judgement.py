@@ -1,0 +1,238 @@
+"""The judgement of one window: what was measured, in the form that the topic carries.
+
+Rule.  A section that the spec or the data do not support is absent, never zero; a number that does
+not exist (NaN) is absent too.  Bins are told only of columns that are WATCH or DRIFT, and those of
+a sensitive feature by number, never by category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.cells import ALARMS, OUT_OF_RANGE, SUM
+from engine.layout import (
+    DECIDED,
+    ERRORS,
+    EVENTS,
+    LATENCY_STEP_MS,
+    POSITIVE,
+    PREDICTIONS,
+    NumericColumn,
+)
+from engine.levels import Level, worst
+from engine.measuring import Verdict, mean_and_stddev, quantiles
+from engine.model import MonitoredModel
+from engine.panes import Counts
+from engine.spec import WindowRule
+from engine.timestamps import ms_to_rfc3339
+
+JUDGEMENT_SCHEMA: Final = 1
+SCORE_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+LATENCY_QUANTILES: Final = (0.5, 0.95, 0.99)
+MAX_BINS_TOLD: Final = 100
+"""Bins of one column in a judgement; the largest contributions come first."""
+DRIFTED_FEATURES: Final = 3
+"""Features over that make the data section DRIFT when the spec has no rule of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One closed window with its verdicts, for the decisions and for the world."""
+
+    model: MonitoredModel
+    window: WindowRule
+    end_ms: int
+    revision: int
+    counts: Counts
+    verdicts: tuple[Verdict, ...]
+    """One per feature."""
+    score: Verdict | None
+    alpha: float
+    alarms_since_ms: Mapping[str, int]
+    """Feature -> start of the first pane of the window with an estimator's alarm."""
+    first_event_ms: int
+    """Start of the first base pane that ever held an event of this model."""
+
+    @property
+    def start_ms(self) -> int:
+        """Start of the window."""
+        return self.end_ms - self.window.length_ms
+
+    @property
+    def events(self) -> int:
+        """Events, or predictions where the features come apart, whichever are more."""
+        return int(max(self.counts[EVENTS], self.counts[PREDICTIONS]))
+
+    @property
+    def is_disjoint(self) -> bool:
+        """Whether it belongs to the windows that tile time; the sliding ones confirm nothing."""
+        return self.end_ms % self.window.length_ms == 0
+
+    def data_level(self) -> Level:
+        """DRIFT when enough features are, WATCH when any is above STABLE."""
+        rule = self.model.spec.retraining.psi_features
+        wanted = rule.features if rule is not None else DRIFTED_FEATURES
+        drifted = sum(v.level == "DRIFT" for v in self.verdicts)
+        level = worst(v.level for v in self.verdicts)
+        if drifted >= min(wanted, max(1, len(self.verdicts))):
+            return "DRIFT"
+        return "WATCH" if level == "DRIFT" else level
+
+    def level(self) -> Level:
+        """The worst section."""
+        prediction = [self.score.level] if self.score is not None else []
+        return worst([self.data_level(), *prediction])
+
+    def as_tree(self) -> dict[str, Any]:
+        """The judgement as builtins, in the order in which people read it."""
+        spec = self.model.spec
+        tree: dict[str, Any] = {
+            "schema": JUDGEMENT_SCHEMA,
+            "model": spec.model,
+            "version": spec.version,
+            "window": self.window.name,
+            "start": ms_to_rfc3339(self.start_ms),
+            "end": ms_to_rfc3339(self.end_ms),
+            "revision": self.revision,
+            "events": self.events,
+            "level": self.level(),
+            "data": {"level": self.data_level()},
+            "features": {v.name: self._feature(v) for v in self.verdicts},
+        }
+        prediction = self._prediction()
+        if prediction:
+            tree["prediction"] = prediction
+        operations = self._operations()
+        if operations:
+            tree["operations"] = operations
+        tree["conventions"] = {
+            "psi": {"bins": "reference quantiles", "pseudo_count": spec.pseudo_count},
+            "significance": self.alpha,
+        }
+        tree["profile"] = self.model.profile.hash
+        tree["spec"] = self.model.policy_hash
+        return tree
+
+    def _feature(self, verdict: Verdict) -> dict[str, Any]:
+        column = self.model.layout.column(verdict.name)
+        tree = verdict_tree(verdict, self.model)
+        if isinstance(column, NumericColumn):
+            outside = int(self.counts[column.extra(OUT_OF_RANGE)])
+            if outside:
+                tree["out_of_range"] = outside
+            mean, stddev = mean_and_stddev(column, self.counts)
+            _put(tree, "mean", mean)
+            _put(tree, "stddev", stddev)
+            alarms = int(self.counts[column.extra(ALARMS)])
+            for name in self.model.spec.estimators if alarms else ():
+                since = self.alarms_since_ms.get(verdict.name, self.start_ms)
+                tree[name] = {"alarms": alarms, "since": ms_to_rfc3339(since)}
+        return tree
+
+    def _prediction(self) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        column = self.model.layout.score
+        if self.score is not None and column is not None and self.score.events:
+            tree = verdict_tree(self.score, self.model)
+            mean, stddev = mean_and_stddev(column, self.counts)
+            _put(tree, "mean", mean)
+            _put(tree, "stddev", stddev)
+            found = quantiles(column, self.counts, SCORE_QUANTILES)
+            tree["quantiles"] = dict(zip(map(str, SCORE_QUANTILES), found.tolist(), strict=True))
+        if self.counts[DECIDED]:
+            tree["positive_rate"] = int(self.counts[POSITIVE]) / int(self.counts[DECIDED])
+            if self.model.profile.positive_rate is not None:
+                tree["positive_rate_expected"] = self.model.profile.positive_rate
+        return tree
+
+    def _operations(self) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        predictions = int(self.counts[PREDICTIONS])
+        if predictions:
+            tree["events_per_second"] = predictions * 1000 / self.window.length_ms
+            tree["error_rate"] = int(self.counts[ERRORS]) / predictions
+        column = self.model.layout.latency
+        measured = int(self.counts[column.start : column.start + column.values].sum())
+        if measured:
+            found = quantiles(column, self.counts, LATENCY_QUANTILES)
+            names = [f"{q:g}" for q in LATENCY_QUANTILES]
+            tree["latency_ms"] = dict(zip(names, found.tolist(), strict=True))
+            total = int(self.counts[column.extra(SUM)]) * LATENCY_STEP_MS
+            tree["latency_ms"]["mean"] = total / measured
+        return tree
+
+
+def verdict_tree(verdict: Verdict, model: MonitoredModel) -> dict[str, Any]:
+    """One column's numbers: every statistic under its own name."""
+    tree: dict[str, Any] = {
+        "level": verdict.level,
+        "events": verdict.events,
+        "missing": verdict.missing,
+        "invalid": verdict.invalid,
+    }
+    for name, measure in verdict.measures.items():
+        _put(tree, name, measure.value)
+        for more, number in measure.more.items():
+            _put(tree, f"{name}_{more}", number)
+        if measure.p_value is not None:
+            _put(tree, f"{name}_p_value", measure.p_value)
+        if name == "psi":
+            tree["psi_threshold"] = verdict.threshold
+    if verdict.level in ("WATCH", "DRIFT"):
+        tree["bins"] = bins_tree(verdict, model)[:MAX_BINS_TOLD]
+    return tree
+
+
+def bins_tree(verdict: Verdict, model: MonitoredModel) -> list[dict[str, Any]]:
+    """Coarse bins with their shares and contributions to PSI, the largest contribution first."""
+    sample = verdict.sample
+    coarse = sample.coarse
+    count = int(coarse[-1]) + 1
+    expected = np.bincount(coarse, weights=sample.expected, minlength=count)
+    actual = np.bincount(coarse, weights=sample.actual.astype(np.float64), minlength=count)
+    contributions = verdict.measures["psi"].contributions
+    assert contributions is not None, "psi tells its contributions"
+    names = _bin_names(verdict, model, count)
+    rows = [
+        {
+            "bin": names[b],
+            "expected": float(expected[b] / expected.sum()),
+            "actual": float(actual[b] / actual.sum()),
+            "contribution": float(contributions[b]),
+        }
+        for b in range(count)
+        if expected[b] or actual[b]
+    ]
+    return sorted(rows, key=lambda row: (-row["contribution"], row["bin"]))
+
+
+def _bin_names(verdict: Verdict, model: MonitoredModel, count: int) -> list[str]:
+    sample = verdict.sample
+    if len(sample.edges):
+        bounds = [-np.inf]
+        for b in range(count - 1):
+            last = int(np.flatnonzero(sample.coarse == b)[-1])
+            bounds.append(float(sample.edges[last]))
+        return [
+            f"{'(' if b == 0 else '['}{low:.12g},{high:.12g})"
+            for b, (low, high) in enumerate(zip(bounds, [*bounds[1:], np.inf], strict=True))
+        ]
+    column = model.layout.column(verdict.name)
+    assert not isinstance(column, NumericColumn)
+    feature = next(f for f in model.spec.features if f.name == verdict.name)
+    named = [
+        f"category {i}" if feature.sensitive else text for i, text in enumerate(column.categories)
+    ]
+    return [*named, "(other)", "(unseen)"]
+
+
+def _put(tree: dict[str, Any], name: str, number: float) -> None:
+    """A number that does not exist is absent."""
+    if np.isfinite(number):
+        tree[name] = float(number)
+
+

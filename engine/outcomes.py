@@ -1,0 +1,67 @@
+"""Where every record ended: the sums that must always come out.
+
+Rule.  Each record read ends as exactly one outcome, and the outcomes of a topic add up to its
+records.  Names of unknown models are producers' text, so only the first few are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Literal
+
+import msgspec
+
+from engine.spec import Topic
+
+Outcome = Literal["tallied", "duplicate", "shadow", "offline", "heartbeat", "late", "rejected"]
+
+MAX_SHADOW_NAMES: Final = 100
+"""Unknown models counted by name; the rest are counted as ``(others)``."""
+OTHER_SHADOWS: Final = "(others)"
+
+
+class Outcomes(msgspec.Struct):
+    """Counters of one source partition, over its whole life (they travel in the snapshot)."""
+
+    records: dict[Topic, int] = msgspec.field(default_factory=dict)
+    by_outcome: dict[str, int] = msgspec.field(default_factory=dict)
+    """``topic/outcome`` -> records."""
+    by_reason: dict[str, int] = msgspec.field(default_factory=dict)
+    """Rejections by reason."""
+    by_model: dict[str, int] = msgspec.field(default_factory=dict)
+    """Prediction events tallied by ``model@version``."""
+    errors_by_model: dict[str, int] = msgspec.field(default_factory=dict)
+    shadows: dict[str, int] = msgspec.field(default_factory=dict)
+    """Records of unknown models by name."""
+    late_by_model: dict[str, int] = msgspec.field(default_factory=dict)
+    misrouted: int = 0
+    """Records that lie in another partition than their event_id belongs to."""
+
+    def read(self, topic: Topic, count: int) -> None:
+        """Count records read, whatever becomes of them."""
+        self.records[topic] = self.records.get(topic, 0) + count
+
+    def end(self, topic: Topic, outcome: Outcome, count: int) -> None:
+        """Count records that ended as ``outcome``."""
+        if count:
+            key = f"{topic}/{outcome}"
+            self.by_outcome[key] = self.by_outcome.get(key, 0) + count
+
+    def reject(self, topic: Topic, reasons: list[str]) -> None:
+        """Count rejections."""
+        self.end(topic, "rejected", len(reasons))
+        for reason, count in Counter(reasons).items():
+            self.by_reason[reason] = self.by_reason.get(reason, 0) + count
+
+    def shadow(self, topic: Topic, names: list[str]) -> None:
+        """Count records of models that nobody monitors."""
+        self.end(topic, "shadow", len(names))
+        for name, count in Counter(names).items():
+            known = name in self.shadows or len(self.shadows) < MAX_SHADOW_NAMES
+            kept = name if known else OTHER_SHADOWS
+            self.shadows[kept] = self.shadows.get(kept, 0) + count
+
+    def ended(self, topic: Topic) -> int:
+        """Records of a topic that ended somewhere; equal to ``records[topic]`` after every batch."""
+        prefix = f"{topic}/"
+        return sum(n for key, n in self.by_outcome.items() if key.startswith(prefix))

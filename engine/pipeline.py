@@ -1,0 +1,41 @@
+"""The whole pipeline, on one screen.
+
+    records -> decode -> validate -> tally      per source partition   (engine.tally)
+    panes   -> merge -> windows -> statistics -> verdicts -> decisions  per model (engine.judge)
+
+Under Kafka the two halves run in two agents with the topic ``panes`` between them; here they run in
+one process, which is what replay, the simulation and the benchmarks drive.  Both give the same
+judgements and triggers to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.effects import Publish
+from engine.judge import Judge
+from engine.model import MonitoredModel
+from engine.panes import panes_target
+from engine.records import RecordBatch
+from engine.tally import Tally
+
+
+class Pipeline:
+    """All source partitions and all models in one process."""
+
+    def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
+        self.tallies = [Tally(p, partitions, models) for p in range(partitions)]
+        self.judges = {m.key: Judge(m, partitions) for m in models}
+
+    def accept(self, batch: RecordBatch) -> list[Publish]:
+        """Tally one batch; returns its dead letters and late records."""
+        return self.tallies[batch.partition].accept(batch)
+
+    def flush(self) -> list[Publish]:
+        """Hand the counts on and judge what is due; returns what the judges say."""
+        out: list[Publish] = []
+        for tally in self.tallies:
+            for pane in tally.flush():
+                assert pane.value is not None, "a pane record has a value"
+                out += self.judges[panes_target(pane.value)].accept(pane.value)
+        return out

@@ -1,0 +1,53 @@
+"""The envelope of every snapshot: a format version and a checksum around msgpack.
+
+Rule.  A snapshot that is damaged, cut short, of a future version or of another kind is refused with
+its reason; it is never read as something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import Final, TypeVar
+
+import msgspec
+
+FORMAT: Final = 1
+MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
+"""Unpacked size beyond which a snapshot is refused as hostile or damaged."""
+_MAGIC: Final = b"LSHR"
+_HEAD: Final = len(_MAGIC) + 1 + 32
+
+T = TypeVar("T")
+
+
+class SnapshotError(ValueError):
+    """A snapshot cannot be used; the text says why."""
+
+
+def seal(kind: str, state: msgspec.Struct) -> bytes:
+    """Magic, format, SHA-256 of the rest, then the packed state."""
+    body = zlib.compress(msgspec.msgpack.encode((kind, state)), 1)
+    return _MAGIC + bytes([FORMAT]) + hashlib.sha256(body).digest() + body
+
+
+def unseal(kind: str, data: bytes, state_type: type[T]) -> T:
+    """The state inside; SnapshotError when it is not an undamaged snapshot of this kind."""
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < _HEAD:
+        raise SnapshotError("not a snapshot, or cut short")
+    if data[len(_MAGIC)] != FORMAT:
+        raise SnapshotError(f"snapshot format {data[len(_MAGIC)]}, this version reads {FORMAT}")
+    body = data[_HEAD:]
+    if hashlib.sha256(body).digest() != data[len(_MAGIC) + 1 : _HEAD]:
+        raise SnapshotError("the checksum does not match: damaged or cut short")
+    try:
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(body, MAX_SNAPSHOT_BYTES)
+        if not unpacker.eof:
+            raise SnapshotError(f"larger than {MAX_SNAPSHOT_BYTES} bytes")
+        found, state = msgspec.msgpack.decode(raw, type=tuple[str, state_type])  # type: ignore[valid-type]
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotError(f"not a {kind} snapshot: {error}") from error
+    if found != kind:
+        raise SnapshotError(f"a {found} snapshot where a {kind} one was wanted")
+    return state

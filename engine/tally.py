@@ -1,0 +1,261 @@
+"""The tally of one source partition: batches of records in, pane records and snapshots out.
+
+Rule.  One tally serves partition p of all input topics and counts every model.  Its state is a
+function of the records below ``covered`` alone; records below it that come again go into the
+duplicate filters only.  The order of a checkpoint is the shell's duty: ``flush`` and wait for
+delivery, then ``snapshot`` and wait for delivery, and only then may ``covered`` be committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Final
+
+import numpy as np
+
+from detectors.discovery import estimators
+from detectors.kernels import murmur2_partitions
+from engine.dead_letters import carry
+from engine.decode import Decoded, Decoder
+from engine.effects import Publish
+from engine.model import MonitoredModel
+from engine.model_tally import ModelState, ModelTally, OpenPane
+from engine.outcomes import Outcomes
+from engine.panes import Mark, PaneRecord, Stamp, encode, pack
+from engine.records import RecordBatch
+from engine.spec import Topic
+from engine.tally_snapshot import ModelSnapshot, TallySnapshot, decode_snapshot, encode_snapshot
+
+TOPICS: Final[tuple[Topic, ...]] = ("features", "predictions", "labels")
+
+
+class Tally:
+    """Counts partition ``partition`` of ``partitions`` for the given models."""
+
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        models: Sequence[MonitoredModel],
+        *,
+        resume: bytes | None = None,
+        generation: int = 0,
+    ) -> None:
+        """Start afresh or resume; SnapshotError when ``resume`` cannot be read.
+
+        Counts of a model whose layout changed start afresh; :attr:`fresh` names it.
+        """
+        self.partition = partition
+        self.covered: dict[Topic, int] = {}
+        self.outcomes = Outcomes()
+        self.fresh: list[str] = []
+        self._partitions = partitions
+        self._models = {m.key: ModelTally(m, _new_state(m)) for m in models}
+        self._versions: dict[str, list[ModelTally]] = {}
+        for tally in self._models.values():
+            self._versions.setdefault(tally.model.spec.model, []).append(tally)
+        self._decoders = {topic: Decoder(models, topic) for topic in TOPICS}
+        self._epoch, self._generation, self._seq = 1, generation, 0
+        if resume is not None:
+            self._resume(decode_snapshot(resume))
+
+    @property
+    def reread_records(self) -> int:
+        """How many records before ``covered`` the duplicate filters want to read again."""
+        return max((t.model.spec.duplicates_last for t in self._models.values()), default=0)
+
+    def accept(self, batch: RecordBatch) -> list[Publish]:
+        """Count a batch; returns its dead letters and late records, in offset order."""
+        start = self.covered.get(batch.topic, -1)
+        if batch.offsets and batch.offsets[0] < start:
+            batch = self._remember(batch, start)
+        if not batch.offsets:
+            return []
+        decoded = self._decoders[batch.topic].decode(batch)
+        self.outcomes.read(batch.topic, len(batch))
+        late = self._count(batch, decoded)
+        self._note(batch.topic, decoded)
+        self.covered[batch.topic] = batch.offsets[-1] + 1
+        letters = [(row, "dead-letters", reason) for row, reason in decoded.rejected]
+        letters += [(row, "late", "late") for row in late]
+        return [carry(batch, row, to, reason) for row, to, reason in sorted(letters)]
+
+    def _remember(self, batch: RecordBatch, start: int) -> RecordBatch:
+        """Read the covered head of a batch into the filters; returns the rest."""
+        cut = int(np.searchsorted(batch.offsets, start))
+        head = _part(batch, slice(0, cut))
+        offsets = np.array(head.offsets, dtype=np.int64)
+        if self.reread_records:
+            for events in self._decoders[batch.topic].decode(head).events:
+                self._models[events.model.key].remember(batch.topic, events, offsets[events.rows])
+        return _part(batch, slice(cut, None))
+
+    def _count(self, batch: RecordBatch, decoded: Decoded) -> list[int]:
+        """Hand each model its events; returns the rows that came too late."""
+        topic, outcomes = batch.topic, self.outcomes
+        offsets = np.array(batch.offsets, dtype=np.int64)
+        beats: dict[str, list[tuple[int, int]]] = {}
+        for row, name, ts_ms in decoded.heartbeats:
+            beats.setdefault(name, []).append((row, ts_ms))
+        late: list[int] = []
+        heard = set()
+        for events in decoded.events:
+            tally = self._models[events.model.key]
+            name = tally.model.spec.model
+            heard.add(tally.model.key)
+            fate = tally.accept(topic, events, offsets[events.rows], beats.get(name, []))
+            late += events.rows[fate.late].tolist()
+            tallied = int(fate.tallied.sum())
+            outcomes.end(topic, "tallied", tallied)
+            outcomes.end(topic, "duplicate", int(fate.duplicate.sum()))
+            outcomes.end(topic, "late", int(fate.late.sum()))
+            self._count_model(topic, tally.model.key, events.errors, tallied, fate.late.sum())
+            self._count_misrouted(events.ids)
+        for name, found in beats.items():
+            for tally in self._versions[name]:
+                if tally.model.key not in heard:
+                    for _, ts_ms in found:
+                        tally.beat(topic, ts_ms)
+        return late
+
+    def _count_model(
+        self, topic: Topic, key: str, errors: np.ndarray | None, tallied: int, late: int
+    ) -> None:
+        out = self.outcomes
+        if topic == "predictions":
+            out.by_model[key] = out.by_model.get(key, 0) + tallied
+            failed = 0 if errors is None else int(errors.sum())
+            out.errors_by_model[key] = out.errors_by_model.get(key, 0) + failed
+        if late:
+            out.late_by_model[key] = out.late_by_model.get(key, 0) + int(late)
+
+    def _count_misrouted(self, ids: list[str]) -> None:
+        """Records whose event_id belongs to another partition: their labels would not find them."""
+        encoded = [identity.encode() for identity in ids]
+        ends = np.cumsum([len(e) for e in encoded], dtype=np.int64)
+        data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        home = murmur2_partitions(data, ends, self._partitions)
+        self.outcomes.misrouted += int((home != self.partition).sum())
+
+    def _note(self, topic: Topic, decoded: Decoded) -> None:
+        self.outcomes.reject(topic, [reason for _, reason in decoded.rejected])
+        self.outcomes.shadow(topic, [name for _, name in decoded.shadows])
+        self.outcomes.end(topic, "heartbeat", len(decoded.heartbeats))
+        self.outcomes.end(topic, "offline", len(decoded.offline))
+        assert self.outcomes.ended(topic) == self.outcomes.records[topic], "a record got lost"
+
+    def declare_idle(self, topic: Topic) -> None:
+        """Tell the judges not to wait for this source: it was read to its end and is silent."""
+        for tally in self._models.values():
+            if topic in tally.data_topics() and topic not in tally.state.idle:
+                tally.state.idle.add(topic)
+                tally.state.moved = True
+
+    def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
+        """Watermark per ``model@version`` and data topic."""
+        return {
+            key: {topic: tally.watermark_ms(topic) for topic in tally.data_topics()}
+            for key, tally in self._models.items()
+        }
+
+    def flush(self) -> list[Publish]:
+        """Dirty panes, then one mark, per model that has news; cumulative, so repeats are harmless."""
+        out: list[Publish] = []
+        for tally in self._models.values():
+            key = tally.model.spec.model.encode()
+            dirty = sorted(start for start, pane in tally.state.panes.items() if pane.dirty)
+            records: list[PaneRecord | Mark] = []
+            for start in dirty:
+                pane = tally.state.panes[start]
+                pane.dirty = False
+                records.append(self._pane_record(tally.model, start, pane))
+            if records or tally.state.moved:
+                tally.state.moved = False
+                records.append(self._mark(tally))
+            out += [Publish("panes", key, encode(record)) for record in records]
+            tally.drop_final_panes()
+        return out
+
+    def _stamp(self) -> Stamp:
+        self._seq += 1
+        return (self._epoch, self._generation, self._seq)
+
+    def _pane_record(self, model: MonitoredModel, start_ms: int, pane: OpenPane) -> PaneRecord:
+        return PaneRecord(
+            model.key,
+            model.layout.hash,
+            self.partition,
+            self._stamp(),
+            start_ms,
+            pack(pane.on_time),
+            None if pane.amended is None else pack(pane.amended),
+        )
+
+    def _mark(self, tally: ModelTally) -> Mark:
+        return Mark(
+            tally.model.key,
+            tally.model.layout.hash,
+            self.partition,
+            self._stamp(),
+            {topic: tally.watermark_ms(topic) for topic in tally.data_topics()},
+            tuple(sorted(tally.state.idle)),
+            dict(self.covered),
+        )
+
+    def snapshot(self) -> bytes:
+        """State after everything accepted so far; write it only after ``flush`` was delivered."""
+        models = {}
+        for key, tally in self._models.items():
+            state = tally.state
+            models[key] = ModelSnapshot(
+                tally.model.layout.hash,
+                dict(state.newest_ms),
+                sorted(state.idle),
+                {
+                    start: (pack(p.on_time), None if p.amended is None else pack(p.amended))
+                    for start, p in sorted(state.panes.items())
+                },
+                {name: bank.snapshot() for name, bank in sorted(state.banks.items())},
+            )
+        return encode_snapshot(
+            TallySnapshot(self.partition, self._epoch, self.covered, self.outcomes, models)
+        )
+
+    def _resume(self, snapshot: TallySnapshot) -> None:
+        """Continue from a snapshot under the next epoch; every open pane is told again."""
+        assert snapshot.partition == self.partition, "snapshot of another partition"
+        self._epoch = snapshot.epoch + 1
+        self.covered = dict(snapshot.covered)
+        self.outcomes = snapshot.outcomes
+        for key, tally in self._models.items():
+            held = snapshot.models.get(key)
+            if held is None or held.layout != tally.model.layout.hash:
+                self.fresh.append(key)
+                continue
+            held.restore(tally.state, tally.model)
+
+
+def _new_state(model: MonitoredModel) -> ModelState:
+    state = ModelState()
+    for name, module in _chosen_estimators(model).items():
+        params = module.Params(**model.spec.estimators[name])
+        state.banks[name] = module.build(params, len(model.layout.numeric))
+    return state
+
+
+def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
+    known = estimators()
+    return {name: known[name] for name in sorted(model.spec.estimators)}
+
+
+def _part(batch: RecordBatch, part: slice) -> RecordBatch:
+    return RecordBatch(
+        batch.topic,
+        batch.partition,
+        batch.offsets[part],
+        batch.timestamps_ms[part],
+        batch.keys[part],
+        batch.values[part],
+        None if batch.headers is None else batch.headers[part],
+    )

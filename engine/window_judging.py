@@ -1,0 +1,79 @@
+"""Measuring a whole window of one model: every feature and the score against their reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from detectors.discovery import statistics
+from engine.judgement import Judged
+from engine.levels import significance
+from engine.measuring import Bands, Comparer
+from engine.model import MonitoredModel
+from engine.panes import Counts
+from engine.spec import Spec, WindowRule
+
+
+class WindowJudging:
+    """Measures windows of one model."""
+
+    def __init__(self, model: MonitoredModel) -> None:
+        self._model = model
+        found = statistics()
+        params = statistic_params(model.spec)
+        profile, layout = model.profile, model.layout
+        self._features = [
+            Comparer(layout.column(f.name), profile.features[f.name], found, params)
+            for f in model.spec.features
+        ]
+        self._score = None
+        if layout.score is not None and profile.score is not None:
+            self._score = Comparer(layout.score, profile.score, found, params)
+        self._bands = {
+            window.name: Bands(
+                model.spec.psi_watch, model.spec.psi_drift, significance(model.spec, window)
+            )
+            for window in model.spec.windows
+        }
+
+    def judge(
+        self,
+        window: WindowRule,
+        end_ms: int,
+        revision: int,
+        counts: Counts,
+        slices: Counts,
+        alarms_since_ms: Mapping[str, int],
+        first_event_ms: int,
+    ) -> Judged:
+        """Judge one window's counts."""
+        bands = self._bands[window.name]
+        verdicts = tuple(
+            comparer.verdict(counts, slices, window.name, bands) for comparer in self._features
+        )
+        score = None
+        if self._score is not None:
+            score = self._score.verdict(counts, slices, window.name, bands)
+        return Judged(
+            self._model,
+            window,
+            end_ms,
+            revision,
+            counts,
+            verdicts,
+            score,
+            bands.alpha,
+            alarms_since_ms,
+            first_event_ms,
+        )
+
+
+def statistic_params(spec: Spec) -> dict[str, Any]:
+    """Parameters of every discovered statistic; those that smooth take the spec's pseudo-count."""
+    params = {}
+    for name, module in statistics().items():
+        default = module.Params()
+        smooths = hasattr(default, "pseudo_count")
+        params[name] = replace(default, pseudo_count=spec.pseudo_count) if smooths else default
+    return params
