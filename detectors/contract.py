@@ -4,13 +4,15 @@ Rule.  Parameters, state and logic are three things.  There are two kinds of det
 
 * a *statistic* compares a reference histogram with a current one.  It is stateless:
   ``KIND = "statistic"``, ``APPLIES_TO``, a frozen dataclass ``Params`` (every field with a
-  default) and ``measure(sample, params) -> Measure``.
+  default) and ``measure(sample, params) -> Measure``.  ``SYMMETRIC = True`` claims that swapping
+  reference and current changes nothing.
 * an *estimator* watches the columns of one source partition in offset order.  ``KIND =
   "estimator"``, ``Params``, and ``build(params, streams, resume=None) -> Bank``; a bank holds the
-  state of all the columns, so that a whole batch is one call.
+  state of all the columns, so that a whole batch is one call.  ``snapshot_bytes_max(params,
+  streams)`` bounds its snapshot.
 
 A bank's snapshot starts with the fingerprint of the parameters that made it, and refuses any
-other (:class:`ForeignSnapshotError`): changed parameters mean fresh state, never a reinterpretation.
+other (:class:`ForeignSnapshotError`): changed parameters mean fresh state, no reinterpretation.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ ValueType = Literal["numeric", "categorical"]
 
 P_VALUE_FLOOR: Final = 1e-6
 """Smallest p-value that is reported; anything below prints as the bound ``<= 1e-6``."""
+
+
+class ContractError(TypeError):
+    """A module says that it is a detector and does not offer what one must."""
 
 
 class ForeignSnapshotError(ValueError):

@@ -1,0 +1,244 @@
+"""Counting a batch of columns into panes, and Kafka's partition of a key: the hot leaves.
+
+Rule.  Column-major in, integers out; a row whose slot is negative is skipped; nothing is checked
+here, so the caller guarantees the shapes and that every slot and code is inside ``counts``.
+
+Theory.  The cell of a value is the number of edges at or below it.  A block of rows is searched in
+lockstep, one halving for all of them before the next; no step branches on data, so nothing is
+mispredicted and the compiler works on several rows at once.  For 61 edges that was measured at
+half the time of comparing with every edge and an eighth of a search value by value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.cells import (
+    ABOVE_SUM,
+    BELOW_SUM,
+    INVALID,
+    MISSING,
+    MOMENT_CLIP,
+    NUMERIC_EXTRA,
+    OUT_OF_RANGE,
+    SUM,
+    SUM_SQUARES,
+    TAIL_CLIP,
+)
+from detectors.jit import kernel
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from detectors.contract import FloatArray, IntArray
+
+    Int32Array = npt.NDArray[np.int32]
+    UnsignedArray = npt.NDArray[np.uint64]
+    ByteArray = npt.NDArray[np.uint8]
+
+BLOCK_ROWS = 256
+"""Rows whose cells are searched in lockstep; their positions stay in the first-level cache."""
+
+MOMENT_LIMIT = float(MOMENT_CLIP)
+TAIL_LIMIT = float(TAIL_CLIP)
+
+WORD = 0xFFFFFFFF
+MURMUR2_SEED = 0x9747B28C
+MURMUR2_MULTIPLIER = 0x5BD1E995
+
+
+@kernel
+def find_cells(values: FloatArray, edges: FloatArray, cells: UnsignedArray) -> None:
+    """Write how many of ``edges`` (increasing, one at least) are at or below each value."""
+    one = np.uint64(1)
+    for row in range(values.shape[0]):
+        cells[row] = 0
+    left = np.uint64(edges.shape[0])
+    while left > one:
+        half = left >> one
+        for row in range(values.shape[0]):
+            cells[row] += half * np.uint64(edges[cells[row] + half - one] <= values[row])
+        left -= half
+    for row in range(values.shape[0]):
+        cells[row] += np.uint64(edges[cells[row]] <= values[row])
+
+
+@kernel
+def fixed_point(value: float, center: float, step: float, limit: float) -> int:
+    """``rint((value - center) / step)`` clipped to +-limit; ``value`` is finite."""
+    return int(np.rint(min(max((value - center) / step, -limit), limit)))
+
+
+@kernel
+def tally_numeric(
+    columns: FloatArray,
+    slots: Int32Array,
+    edges: FloatArray,
+    edge_starts: IntArray,
+    cell_starts: IntArray,
+    counts: IntArray,
+    centers: FloatArray,
+    steps: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+) -> None:
+    """Add a batch of numeric columns to ``counts``, in place.
+
+    Args:
+        columns: values, shape (features, rows); NaN is missing, infinite is invalid.
+        slots: row of ``counts`` that each row goes to, shape (rows,); negative skips it.
+        edges: the edges of all features one after the other, each feature's increasing.
+        edge_starts: where each feature's edges start, and the end, shape (features + 1,); every
+            feature has one edge at least.
+        cell_starts: first cell of each feature in a row of ``counts``, shape (features,).
+        counts: shape (slots, cells); a feature's cells are laid out as in detectors.cells.
+        centers: fixed point, shape (features,).
+        steps: fixed point, > 0, shape (features,).
+        low: smallest value in range, -inf where there is none, shape (features,).
+        high: largest value in range, +inf where there is none, shape (features,).
+
+    """
+    cells = np.empty(BLOCK_ROWS, np.uint64)
+    for feature in range(columns.shape[0]):
+        own_edges = edges[edge_starts[feature] : edge_starts[feature + 1]]
+        first = cell_starts[feature]
+        for start in range(0, columns.shape[1], BLOCK_ROWS):
+            values = columns[feature, start : start + BLOCK_ROWS]
+            find_cells(values, own_edges, cells)
+            add_block(
+                values,
+                slots[start : start + BLOCK_ROWS],
+                cells,
+                own_edges.shape[0],
+                counts[:, first : first + own_edges.shape[0] + 1 + NUMERIC_EXTRA],
+                centers[feature],
+                steps[feature],
+                low[feature],
+                high[feature],
+            )
+
+
+@kernel
+def add_block(
+    values: FloatArray,
+    slots: Int32Array,
+    cells: UnsignedArray,
+    last: int,
+    counts: IntArray,
+    center: float,
+    step: float,
+    smallest: float,
+    largest: float,
+) -> None:
+    """Add one block of one feature, whose cells are found, to the feature's part of ``counts``.
+
+    Rows that follow each other mostly go to the same slot, so its sums stay in registers until
+    the slot changes.
+    """
+    extra = np.uint64(last + 1)
+    below, above = np.uint64(0), np.uint64(last)
+    current = np.int32(-1)
+    total = squares = outside = 0
+    for row in range(values.shape[0]):
+        if slots[row] != current:
+            if current >= 0:
+                counts[current, last + 1 + SUM] += total
+                counts[current, last + 1 + SUM_SQUARES] += squares
+                counts[current, last + 1 + OUT_OF_RANGE] += outside
+            total = squares = outside = 0
+            current = slots[row]
+        if current < 0:
+            continue
+        slot = np.uint64(current)
+        value = values[row]
+        if not np.isfinite(value):
+            counts[slot, extra + np.uint64(MISSING if np.isnan(value) else INVALID)] += 1
+            continue
+        cell = cells[row]
+        counts[slot, cell] += 1
+        moment = fixed_point(value, center, step, MOMENT_LIMIT)
+        total += moment
+        squares += moment * moment
+        outside += (value < smallest) | (value > largest)
+        if cell == below:
+            counts[slot, extra + np.uint64(BELOW_SUM)] += fixed_point(
+                value, center, step, TAIL_LIMIT
+            )
+        if cell == above:
+            counts[slot, extra + np.uint64(ABOVE_SUM)] += fixed_point(
+                value, center, step, TAIL_LIMIT
+            )
+    if current >= 0:
+        counts[current, last + 1 + SUM] += total
+        counts[current, last + 1 + SUM_SQUARES] += squares
+        counts[current, last + 1 + OUT_OF_RANGE] += outside
+
+
+@kernel
+def tally_codes(
+    codes: Int32Array, slots: Int32Array, cell_starts: IntArray, counts: IntArray
+) -> None:
+    """Add a batch of categorical columns to ``counts``, in place.
+
+    Args:
+        codes: cell within the feature, shape (features, rows): the category's index, or the
+            position of other, unseen, missing or invalid; negative counts nowhere.
+        slots: row of ``counts`` that each row goes to, shape (rows,); negative skips it.
+        cell_starts: first cell of each feature in a row of ``counts``, shape (features,).
+        counts: shape (slots, cells).
+
+    """
+    for feature in range(codes.shape[0]):
+        first = cell_starts[feature]
+        for row in range(codes.shape[1]):
+            code = codes[feature, row]
+            if slots[row] >= 0 and code >= 0:
+                counts[slots[row], first + code] += 1
+
+
+@kernel
+def murmur2(data: ByteArray, start: int, stop: int) -> np.int64:
+    """Kafka's murmur2 (seed 0x9747b28c) of ``data[start:stop]``, as an unsigned 32-bit number."""
+    length = stop - start
+    state = np.int64((MURMUR2_SEED ^ length) & WORD)
+    for at in range(start, start + (length & ~3), 4):
+        word = (
+            np.int64(data[at])
+            | np.int64(data[at + 1]) << 8
+            | np.int64(data[at + 2]) << 16
+            | np.int64(data[at + 3]) << 24
+        )
+        word = (word * MURMUR2_MULTIPLIER) & WORD
+        word = ((word ^ (word >> 24)) * MURMUR2_MULTIPLIER) & WORD
+        state = ((state * MURMUR2_MULTIPLIER) & WORD) ^ word
+    rest = length & 3
+    tail = start + (length & ~3)
+    for place in range(rest):
+        state ^= np.int64(data[tail + place]) << (8 * place)
+    if rest:
+        state = (state * MURMUR2_MULTIPLIER) & WORD
+    state = ((state ^ (state >> 13)) * MURMUR2_MULTIPLIER) & WORD
+    return state ^ (state >> 15)
+
+
+@kernel
+def murmur2_partitions(data: ByteArray, ends: IntArray, partitions: int) -> Int32Array:
+    """The partition that Kafka's Java client gives each key.
+
+    Args:
+        data: all keys one after the other, shape (bytes,).
+        ends: where each key ends, shape (keys,); a key starts where the one before it ends.
+        partitions: how many partitions the topic has, > 0.
+
+    Returns:
+        ``(murmur2(key) & 0x7fffffff) % partitions``, shape (keys,).
+
+    """
+    found = np.empty(ends.shape[0], np.int32)
+    start = 0
+    for key in range(ends.shape[0]):
+        found[key] = (murmur2(data, start, ends[key]) & 0x7FFFFFFF) % partitions
+        start = ends[key]
+    return found
