@@ -1,0 +1,1 @@
+"""Load: the event generator, the side-by-side benchmark and its contenders."""
