@@ -46,4 +46,5 @@ def mix_slices(slices: npt.ArrayLike, events: npt.ArrayLike) -> npt.NDArray[np.f
     distribution = np.einsum("...s,...sc->...c", per_value, counts)
     variance = (shares * per_value).sum(axis=-1, keepdims=True)
     size = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
-    return np.where(weight > 0, distribution * size, counts.sum(axis=-2))
+    mixed: npt.NDArray[np.float64] = distribution * size
+    return np.where(weight > 0, mixed, counts.sum(axis=-2))

@@ -1,0 +1,138 @@
+"""The reference of one feature: its cells, their counts, and the numbers that stand beside them.
+
+Rule.  Nothing depends on the order of the rows: values are sorted before they are summed, -0.0 is
+0.0, and ties between categories are broken by their text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.bins import coarse_merge, quantile_edges
+from engine.own_blocks import ReferenceTimes, own_blocks
+from engine.profile import CategoricalProfile, NumericProfile
+from engine.reference_table import TextColumn
+from engine.spec import WindowRule
+
+MAX_OTHERS: Final = 2_000
+"""Texts kept beside the top categories, to tell a rare one from an unseen one."""
+_LARGE: Final = 1e150
+"""Values beyond this are scaled before they are squared."""
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFrame:
+    """What all the features of a table share."""
+
+    times: ReferenceTimes | None
+    windows: Sequence[WindowRule]
+    pseudo_count: float
+
+
+def numeric_profile(
+    column: npt.NDArray[np.float64], bins: int, fine_bins: int, frame: ReferenceFrame
+) -> NumericProfile:
+    """The reference of a numeric column, shape (rows,), with at least one finite value."""
+    finite = np.isfinite(column)
+    values = column[finite] + 0.0
+    ordered = np.sort(values)
+    edges = quantile_edges(ordered, fine_bins)
+    cells = np.full(len(column), -1, dtype=np.int64)
+    cells[finite] = np.searchsorted(edges, values, side="right")
+    counts = np.bincount(cells[finite], minlength=len(edges) + 1)
+    coarse = coarse_merge(counts, bins)
+    mean, stddev = moments(ordered)
+    missing = int(np.count_nonzero(np.isnan(column)))
+    # The last entry serves the cell -1 of a row without a value.
+    coarse_of_cell = np.append(coarse, -1)
+    return NumericProfile(
+        edges=tuple(edges.tolist()),
+        counts=tuple(counts.tolist()),
+        coarse=tuple(coarse.tolist()),
+        missing=missing,
+        invalid=len(column) - len(values) - missing,
+        mean=mean,
+        stddev=stddev,
+        own=(
+            {}
+            if frame.times is None
+            else own_blocks(
+                coarse_of_cell[cells],
+                int(coarse[-1]) + 1,
+                frame.times,
+                frame.windows,
+                frame.pseudo_count,
+            )
+        ),
+        slices=_slices(cells, len(counts), frame.times),
+    )
+
+
+def categorical_profile(
+    column: TextColumn, invalid: int, categories: int, frame: ReferenceFrame
+) -> CategoricalProfile:
+    """The reference of a categorical column with at least one text.
+
+    ``invalid`` of its None are values that name no category.
+    """
+    shares = Counter(column)
+    without = shares.pop(None, 0)
+    ranked = [str(t) for t, _ in sorted(shares.items(), key=lambda item: (-item[1], str(item[0])))]
+    top, rest = ranked[:categories], ranked[categories:]
+    cell_of: dict[str | None, int] = dict.fromkeys(rest, len(top))
+    cell_of.update((text, cell) for cell, text in enumerate(top))
+    cell_of[None] = -1
+    cells = np.fromiter((cell_of[text] for text in column), dtype=np.int64, count=len(column))
+    cell_count = len(top) + 2
+    counts = np.bincount(cells[cells >= 0], minlength=cell_count)
+    return CategoricalProfile(
+        categories=tuple(top),
+        others=tuple(sorted(rest[:MAX_OTHERS])),
+        open_vocabulary=len(rest) > MAX_OTHERS,
+        counts=tuple(counts.tolist()),
+        missing=without - invalid,
+        invalid=invalid,
+        own=(
+            {}
+            if frame.times is None
+            else own_blocks(cells, cell_count, frame.times, frame.windows, frame.pseudo_count)
+        ),
+        slices=_slices(cells, cell_count, frame.times),
+    )
+
+
+def moments(ordered: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and population standard deviation of sorted finite values, shape (n,), n > 0.
+
+    The deviation is 1.0 where the values are all the same, so that it can be a unit.
+    """
+    largest = float(max(abs(ordered[0]), abs(ordered[-1])))
+    scale = largest if largest > _LARGE else 1.0
+    scaled = ordered / scale if scale != 1.0 else ordered
+    mean = float(np.mean(scaled)) * scale
+    if ordered[0] == ordered[-1]:
+        return float(ordered[0]), 1.0
+    return mean, (float(np.std(scaled)) * scale) or 1.0
+
+
+def _slices(
+    cells: IntArray, cell_count: int, times: ReferenceTimes | None
+) -> tuple[tuple[int, ...], ...]:
+    """Counts per seasonal slice and cell; empty without a season."""
+    if times is None or times.slice_of_row is None:
+        return ()
+    ordered = cells[times.order]
+    valid = ordered >= 0
+    counts = np.bincount(
+        times.slice_of_row[valid] * cell_count + ordered[valid],
+        minlength=times.slices * cell_count,
+    ).reshape(times.slices, cell_count)
+    return tuple(tuple(row) for row in counts.tolist())
