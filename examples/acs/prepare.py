@@ -1,6 +1,6 @@
 """Make the ACS example from the employment rows of the American Community Survey, Massachusetts.
 
-    python examples/acs/prepare.py acs-employment-ma.parquet examples/acs
+    python -m examples.acs.prepare acs-employment-ma.parquet examples/acs
 
 Needs pyarrow beside Longshore itself; the files that it writes are committed, so only who changes
 the example runs it.
@@ -30,6 +30,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from examples.small_parquet import write_small
 
 REFERENCE_YEAR: Final = 2015
 LABEL_DELAY: Final = timedelta(days=30)
@@ -87,26 +89,6 @@ def events(source: Path) -> pl.DataFrame:
     )
 
 
-def write(table: pl.DataFrame, path: Path) -> None:
-    """Write small parquet: times as deltas, ids by common prefix, the rest by dictionary, zstd."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    encodings = {name: "DELTA_BINARY_PACKED" for name in table.columns if name.endswith("ts")}
-    encodings["event_id"] = "DELTA_BYTE_ARRAY"
-    pq.write_table(
-        table.to_arrow(compat_level=pl.CompatLevel.oldest()),
-        path,
-        compression="zstd",
-        compression_level=22,
-        use_dictionary=[name for name in table.columns if name not in encodings],
-        column_encoding=encodings,
-        data_page_size=1 << 26,
-        row_group_size=1 << 20,
-        write_statistics=False,
-        store_schema=False,
-    )
-
-
 @click.command()
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -115,9 +97,11 @@ def main(source: Path, out: Path) -> None:
     rows = events(source)
     reference = pl.col("year") == REFERENCE_YEAR
     shown = ["event_id", "ts", *FEATURES, "score", "decision"]
-    write(rows.filter(reference).select(*shown, "label"), out / "reference.parquet")
-    write(rows.filter(~reference).select(shown), out / "predictions.parquet")
-    write(rows.filter(~reference).select("event_id", "label", "label_ts"), out / "labels.parquet")
+    write_small(rows.filter(reference).select(*shown, "label"), out / "reference.parquet")
+    write_small(rows.filter(~reference).select(shown), out / "predictions.parquet")
+    write_small(
+        rows.filter(~reference).select("event_id", "label", "label_ts"), out / "labels.parquet"
+    )
     for path in sorted(out.glob("*.parquet")):
         click.echo(f"{path.name}: {path.stat().st_size} bytes")
 

@@ -1,6 +1,6 @@
 """Make the flights example from the table of all 2013 departures from New York.
 
-    python examples/flights/prepare.py flights-2013.parquet examples/flights
+    python -m examples.flights.prepare flights-2013.parquet examples/flights
 
 Needs scikit-learn and pyarrow beside Longshore itself; the files that it writes are committed, so
 only who changes the example runs it.
@@ -36,6 +36,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from examples.small_parquet import write_small
 
 SEED: Final = 2013
 HOME_ZONE: Final = "America/New_York"
@@ -110,8 +112,8 @@ def scheduled_arrival() -> pl.Expr:
     """The first time after the scheduled departure at which the destination's clock shows
     ``sched_arr_time``, in UTC.
 
-    A clock time that daylight saving skips or repeats is read in New York's manner by the earlier
-    or the next valid minute; the source has no such arrival.
+    Where daylight saving repeats a clock time the earlier one is meant; one that it skips would be
+    null, and the source has none.
     """
     clock = pl.duration(
         minutes=pl.col("sched_arr_time") // 100 % 24 * 60 + pl.col("sched_arr_time") % 100
@@ -176,31 +178,6 @@ def _fit(values: npt.NDArray[np.float64], late: npt.NDArray[np.int32]) -> Any:  
     return model.fit(values, late)
 
 
-def write(table: pl.DataFrame, path: Path) -> None:
-    """Write small parquet, zstd: times as deltas, ids by common prefix, weather plain (an hour's
-    readings repeat, which zstd sees and a dictionary hides), the rest by dictionary."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    encodings = {name: "DELTA_BINARY_PACKED" for name in table.columns if name.endswith("ts")}
-    if table["event_id"].is_sorted():
-        encodings["event_id"] = "DELTA_BYTE_ARRAY"
-    else:
-        encodings["event_id"] = "DELTA_LENGTH_BYTE_ARRAY"
-    pq.write_table(
-        table.to_arrow(compat_level=pl.CompatLevel.oldest()),
-        path,
-        compression="zstd",
-        compression_level=22,
-        use_dictionary=[name for name in table.columns if name not in {*encodings, *WEATHER}],
-        column_encoding=encodings,
-        data_page_size=1 << 26,
-        dictionary_pagesize_limit=1 << 26,
-        row_group_size=1 << 20,
-        write_statistics=False,
-        store_schema=False,
-    )
-
-
 @click.command()
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -214,11 +191,13 @@ def main(source: Path, out: Path) -> None:
     )
     training = pl.col("month").is_in(TRAINING_MONTHS)
     shown = ["event_id", "ts", *FEATURES, "score", "decision"]
-    write(flights.filter(training).select(*shown, "label"), out / "reference.parquet")
+    write_small(
+        flights.filter(training).select(*shown, "label"), out / "reference.parquet", WEATHER
+    )
     later = flights.filter(~training)
-    write(later.select(shown), out / "predictions.parquet")
+    write_small(later.select(shown), out / "predictions.parquet", WEATHER)
     labels = later.filter(pl.col("label").is_not_null()).sort("label_ts", maintain_order=True)
-    write(labels.select("event_id", "label", "label_ts"), out / "labels.parquet")
+    write_small(labels.select("event_id", "label", "label_ts"), out / "labels.parquet")
     for path in sorted(out.glob("*.parquet")):
         click.echo(f"{path.name}: {path.stat().st_size} bytes")
 

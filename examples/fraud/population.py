@@ -1,0 +1,150 @@
+"""Who pays what where: the population that the card payments are drawn from, and its model.
+
+Rule.  Everything is a column of one block of payments and is drawn from the generator that is
+passed in, in a fixed order, so that a drift changes what it names and leaves every other draw as it
+was.  ``strength`` is a column too, from 0 (nothing yet) upwards: how far the drift has come at that
+payment.
+
+Theory.  Amounts are log-normal around their merchant category's centre, with a Pareto tail of
+exponent TAIL_EXPONENT on TAIL_SHARE of the payments: mean and median lie apart and the largest
+payments carry most of the money.  The score is a logistic rule of fixed weights; the truth is drawn
+with that same probability, so the model is perfect until the concept drifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Row = tuple[float, ...]
+"""What is known of a category: its shares first, its weight in the score last."""
+
+MISSING: Final = -1
+"""The code of a category that was not recorded."""
+TAIL_SHARE: Final = 0.02
+TAIL_EXPONENT: Final = 1.5
+AMOUNT_SPREAD: Final = 0.7
+"""Standard deviation of the logarithm of amounts within a merchant category."""
+LARGEST_AMOUNT: Final = 250_000.0
+"""What the cards of this issuer can pay at most."""
+CENTS: Final = 100.0
+
+MERCHANTS: Final[dict[str, Row]] = {
+    # category: share of payments, share in the drifted mix, typical amount, weight in the score
+    "5411": (0.260, 0.120, 32.0, -0.6),  # groceries
+    "5541": (0.110, 0.050, 45.0, -0.3),  # fuel
+    "5812": (0.120, 0.060, 38.0, -0.4),  # restaurants
+    "5814": (0.130, 0.060, 11.0, -0.5),  # fast food
+    "5912": (0.060, 0.040, 21.0, -0.4),  # pharmacies
+    "4111": (0.080, 0.040, 6.0, -0.6),  # local transport
+    "5651": (0.050, 0.080, 64.0, 0.1),  # clothing
+    "5732": (0.030, 0.120, 180.0, 0.9),  # electronics
+    "5999": (0.050, 0.160, 55.0, 0.7),  # other shops, online
+    "4511": (0.015, 0.040, 320.0, 0.6),  # airlines
+    "7011": (0.020, 0.040, 150.0, 0.3),  # hotels
+    "5816": (0.040, 0.120, 14.0, 1.1),  # digital goods
+    "7995": (0.010, 0.050, 60.0, 1.6),  # betting
+    "6011": (0.025, 0.020, 120.0, 0.4),  # cash
+}
+COUNTRIES: Final[dict[str, Row]] = {
+    # country: share of payments, share in the drifted mix, weight in the score
+    "DE": (0.820, 0.300, -0.3),
+    "AT": (0.040, 0.080, 0.0),
+    "FR": (0.030, 0.100, 0.2),
+    "NL": (0.030, 0.080, 0.2),
+    "IT": (0.020, 0.060, 0.3),
+    "GB": (0.020, 0.100, 0.5),
+    "US": (0.025, 0.160, 0.9),
+    "BR": (0.005, 0.040, 1.5),
+    "TR": (0.005, 0.040, 1.2),
+    "TH": (0.005, 0.040, 1.4),
+}
+DEVICES: Final[dict[str, Row]] = {
+    # device: share of payments, share in the drifted mix, weight in the score
+    "contactless": (0.480, 0.150, -0.6),
+    "chip": (0.220, 0.080, -0.8),
+    "phone": (0.140, 0.220, -0.2),
+    "app": (0.100, 0.300, 0.8),
+    "web": (0.060, 0.250, 1.3),
+}
+REMOTE_DEVICES: Final = ("app", "web")
+RISKY_MERCHANTS: Final = ("5732", "5999", "5816", "7995")
+BASE_LOGIT: Final = -7.5
+SHARPNESS: Final = 2.2
+"""Factor on all weights."""
+AMOUNT_WEIGHT: Final = 0.55
+"""Of the logarithm of the amount over AMOUNT_CENTRE."""
+AMOUNT_CENTRE: Final = 40.0
+NIGHT_WEIGHT: Final = 0.8
+NIGHT_ENDS_HOUR: Final = 5
+HOURLY_SHARE: Final = (
+    np.array(
+        [8, 5, 3, 2, 2, 4, 12, 28, 40, 45, 50, 58, 68, 62, 55, 55, 60, 70, 75, 62, 45, 32, 22, 14]
+    )
+    / 877.0
+)
+"""Payments per hour of the day, UTC, of a whole day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """One block of payments; all arrays have shape (payments,).  ``mcc``, ``country`` and
+    ``device`` are places in the mappings above, or MISSING."""
+
+    ts_ms: Integers
+    amount: Floats
+    mcc: Integers
+    country: Integers
+    device: Integers
+    hour: Integers
+    score: Floats
+    fraud: npt.NDArray[np.bool_]
+    label_ts_ms: Integers
+
+
+def categories(rng: np.random.Generator, table: Mapping[str, Row], drifted: Floats) -> Integers:
+    """Draw a category per payment; with probability ``drifted`` from the drifted mix."""
+    usual, other = (np.cumsum([row[place] for row in table.values()]) for place in (0, 1))
+    uniform, switch = rng.random(len(drifted)), rng.random(len(drifted))
+    last = len(table) - 1
+    drawn = np.minimum(np.searchsorted(usual, uniform, side="right"), last)
+    redrawn = np.minimum(np.searchsorted(other, uniform, side="right"), last)
+    return np.where(switch < drifted, redrawn, drawn).astype(np.int64)
+
+
+def amounts(rng: np.random.Generator, mcc: Integers) -> Floats:
+    """Heavy-tailed amounts in euros, to the cent."""
+    centre = np.array([row[2] for row in MERCHANTS.values()])[mcc]
+    usual = centre * np.exp(AMOUNT_SPREAD * rng.standard_normal(len(mcc)))
+    tail = centre * (1.0 - rng.random(len(mcc))) ** (-1.0 / TAIL_EXPONENT)
+    drawn = np.where(rng.random(len(mcc)) < TAIL_SHARE, tail, usual)
+    return in_cents(drawn)
+
+
+def in_cents(amount: Floats) -> Floats:
+    """Between one cent and LARGEST_AMOUNT, whole cents."""
+    return np.round(np.clip(amount, 1.0 / CENTS, LARGEST_AMOUNT) * CENTS) / CENTS
+
+
+def risk(
+    amount: Floats, mcc: Integers, country: Integers, device: Integers, hour: Integers
+) -> Floats:
+    """The logit of the model; a category that was not recorded weighs nothing."""
+    logit = AMOUNT_WEIGHT * np.log(amount / AMOUNT_CENTRE)
+    logit = logit + NIGHT_WEIGHT * (hour < NIGHT_ENDS_HOUR)
+    for codes, table in ((mcc, MERCHANTS), (country, COUNTRIES), (device, DEVICES)):
+        # A trailing zero stands for MISSING, which is the last place from behind.
+        weights = np.array([*(row[-1] for row in table.values()), 0.0])
+        logit = logit + weights[codes]
+    return np.asarray(BASE_LOGIT + SHARPNESS * logit, dtype=np.float64)
+
+
+def probability(logit: Floats) -> Floats:
+    """The logistic function."""
+    return np.asarray(1.0 / (1.0 + np.exp(-logit)), dtype=np.float64)
