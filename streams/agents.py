@@ -1,0 +1,168 @@
+"""The two Faust agents and the beat between them.
+
+Rule.  ``tally`` takes the input topics in, ``judge`` takes the panes in; neither acknowledges
+anything, because offsets are committed only behind a durable snapshot.  One beat flushes and saves
+on time, idle or not.  Whatever breaks in any of them ends the worker: Faust would log an agent's
+exception, acknowledge its event and go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final, cast
+
+from engine.records import RecordBatch
+from engine.spec import Topic
+from streams.feed import Feed, PanesBatch, Source
+from streams.judging import PANES, Judging
+from streams.live import LiveState
+from streams.settings import Settings
+from streams.tallying import Tallying
+
+log = logging.getLogger("longshore.worker")
+
+GIVE_UP_SHARE: Final = 0.5
+"""Share of the rebalance time-out that a last checkpoint may take."""
+IDLE_CHECK_S: Final = 1.0
+
+
+class Agents:
+    """Keeper of the state (:class:`streams.transport.Keeper`) and body of the agents."""
+
+    def __init__(
+        self, settings: Settings, tallying: Tallying, judging: Judging, feed: Feed, live: LiveState
+    ) -> None:
+        self._settings = settings
+        self._tallying = tallying
+        self._judging = judging
+        self._feed = feed
+        self._live = live
+        self._generation = -1
+        self._saving = asyncio.Lock()
+        """One checkpoint, take-up or give-up at a time."""
+        self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self.consumer: Any = None
+
+    # -- what the transport asks (Keeper) -----------------------------------------------------
+
+    async def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
+        """Restore the state of these sources, once per generation."""
+        async with self._saving:
+            if generation == self._generation:
+                return
+            began = monotonic()
+            self._tallying.take_up(committed, generation)
+            self._judging.take_up(committed, generation)
+            self._generation = self._live.generation = generation
+            self._live.state = "ready"
+            self._live.rebalances += 1
+            log.info(
+                "generation %d: partitions %s, models judged here: %s, restored in %.2f s",
+                generation,
+                self._live.partitions(),
+                sorted(self._live.judges) or "none",
+                monotonic() - began,
+            )
+
+    def needed(self) -> dict[Source, int]:
+        """Next offset that each source needs."""
+        return self._tallying.needed() | self._judging.needed()
+
+    def reread(self, source: Source) -> int:
+        """Records before the needed one that are wanted again."""
+        return 0 if source[0] == PANES else self._tallying.reread(source)
+
+    def positioned(self, starts: Mapping[Source, int]) -> None:
+        """From where the sources are read."""
+        for (role, partition), start in starts.items():
+            if role != PANES:
+                self._tallying.positioned(cast(Topic, role), partition, start)
+
+    async def give_up(self) -> None:
+        """Save what can be saved in time, then forget everything.
+
+        A failure here loses nothing: the next owner starts at the last snapshot.
+        """
+        async with self._saving:
+            if self._generation >= 0:
+                try:
+                    limit = self._settings.rebalance_timeout_s * GIVE_UP_SHARE
+                    await asyncio.wait_for(self._checkpoint(), limit)
+                except Exception as error:  # noqa: BLE001 - the state is being dropped anyway
+                    log.warning("last checkpoint before giving up failed: %r", error)
+            self._generation = -1
+            self._tallying.drop()
+            self._judging.drop()
+            if self._live.state == "ready":
+                self._live.state = "recovering"
+
+    def covered(self, source: Source) -> int | None:
+        """Next offset that a durable snapshot covers."""
+        role, partition = source
+        if role == PANES:
+            return self._judging.covered(partition)
+        return self._tallying.covered(cast(Topic, role), partition)
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker for this reason; the first one counts."""
+        if not self.failed.done():
+            self.failed.set_result(error)
+
+    # -- agents -------------------------------------------------------------------------------
+
+    async def tally(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        """Body of the agent over the input topics."""
+        async for event in stream.noack().events():
+            batch: RecordBatch = event.value
+            try:
+                await self._tallying.take_in(batch, event.message.generation_id)
+            except Exception as error:
+                self.fail(error)
+                raise
+
+    async def judge(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        """Body of the agent over the panes."""
+        async for event in stream.noack().events():
+            batch: PanesBatch = event.value
+            try:
+                await self._judging.take_in(batch, event.message.generation_id)
+            except Exception as error:
+                self.fail(error)
+                raise
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def beat(self) -> None:
+        """Flush, save and declare idle sources, each at its interval, until cancelled."""
+        saved = looked = monotonic()
+        while True:
+            await asyncio.sleep(self._settings.flush_interval_s)
+            try:
+                now = monotonic()
+                if now - looked >= IDLE_CHECK_S:
+                    looked = now
+                    await self._tallying.declare_idle(int(now * 1_000))
+                async with self._saving:
+                    if self._generation < 0:
+                        continue
+                    if now - saved >= self._settings.snapshot_interval_s:
+                        saved = now
+                        await self._checkpoint()
+                    else:
+                        await self._tallying.flush()
+            except Exception as error:
+                self.fail(error)
+                raise
+
+    async def _checkpoint(self) -> None:
+        await self._tallying.checkpoint()
+        await self._judging.checkpoint()
+        await self.consumer.commit()
+        self._live.committed = {
+            source: covered
+            for source in self.needed()
+            if (covered := self.covered(source)) is not None
+        }

@@ -1,0 +1,179 @@
+"""The Faust application: settings in, a wired app out.
+
+Rule.  Faust gives membership, assignment, the table and the agents; what it would do beyond that
+is switched off here, each with its reason.  This is the only module that configures Faust, and
+Faust is imported nowhere before a worker runs: importing it reads ``sys.argv`` and the environment.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+from faust.serializers.schemas import Schema
+from yarl import URL
+
+from streams.agents import Agents
+from streams.checkpoint import Outbox, SnapshotTable
+from streams.clients import librdkafka_reader_options, tls_context
+from streams.core import Core
+from streams.feed import Feed
+from streams.judging import Judging
+from streams.live import LiveState
+from streams.settings import SecuritySettings, Settings
+from streams.tallying import Tallying
+from streams.topics import BATCHED_ROLES, INPUT_ROLES, topic_name
+from streams.transport import batching_transport
+
+QUEUED_BATCHES: Final = 4
+"""Batches waiting before an agent; beyond it the fetcher waits."""
+REQUEST_TIMEOUT_S: Final = 40.0
+PRODUCER_LINGER_S: Final = 0.002
+PRODUCER_BATCH_BYTES: Final = 262_144
+NEVER_S: Final = 86_400.0 * 3_650
+COMMIT_INTERVAL_S: Final = 3_600.0
+"""Every checkpoint commits by itself; Faust's own timer has nothing to add."""
+NOISY_LOGGERS: Final = ("faust", "mode", "aiokafka", "kafka", "streams.transport")
+
+
+class BatchSchema(Schema):
+    """Hands the batch that the transport made to the agent as it is."""
+
+    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002
+        """No key: a batch has one per record."""
+        return None
+
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Any:  # noqa: ANN401, ARG002
+        """The batch."""
+        return message.value
+
+
+@dataclass
+class WiredApp:
+    """A Faust app with everything that hangs on it."""
+
+    app: faust.App
+    agents: Agents
+    feed: Feed
+    live: LiveState
+
+
+def wire(
+    settings: Settings, core: Core, partitions: int, scratch: Path, live: LiveState
+) -> WiredApp:
+    """Build the app; nothing is connected yet.  Needs the running event loop.
+
+    ``partitions`` is the count of the topics as checked, ``scratch`` a directory that Faust insists
+    on making.
+    """
+    names = {topic_name(settings, role): role for role in BATCHED_ROLES}
+    feed = Feed(librdkafka_reader_options(settings), names, settings.batch_size)
+    live.feed = feed
+    app = faust.App(settings.group, **_options(settings, scratch))
+    app.finalize()
+
+    def name_of(role: str) -> str:
+        return topic_name(settings, role)
+
+    async def send(*arguments: Any) -> Any:  # noqa: ANN401 - the producer exists only later
+        return await app.producer.send(*arguments)
+
+    outbox = Outbox(send, name_of, core.is_mark, live)
+    snapshots = SnapshotTable(
+        _snapshots_table(app, name_of("snapshots"), partitions), name_of("snapshots"), send, live
+    )
+    tallying = Tallying(core, outbox, snapshots, feed, live)
+    judging = Judging(core, partitions, outbox, snapshots, live)
+    agents = Agents(settings, tallying, judging, feed, live)
+    app.transport = batching_transport(feed, agents, names)(app.conf.broker_consumer, app)
+    for body, roles in ((agents.tally, INPUT_ROLES), (agents.judge, ("panes",))):
+        channel = app.topic(
+            *(name_of(role) for role in roles),
+            schema=BatchSchema(key_type=bytes, value_type=bytes),
+            partitions=partitions,
+            maxsize=QUEUED_BATCHES,
+        )
+        app.agent(channel, name=f"longshore.{body.__name__}", concurrency=1)(body)
+    agents.consumer = app.consumer
+    return WiredApp(app, agents, feed, live)
+
+
+def _snapshots_table(app: faust.App, name: str, partitions: int) -> Any:  # noqa: ANN401
+    changelog = app.topic(
+        name,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=partitions,
+        internal=True,
+        compacting=True,
+    )
+    return app.Table(
+        "snapshots",
+        key_type=bytes,
+        value_type=bytes,
+        partitions=partitions,
+        changelog_topic=changelog,
+    )
+
+
+def _options(settings: Settings, scratch: Path) -> dict[str, Any]:
+    return {
+        "env": {},  # Faust would take settings from its own environment names
+        "version": 1,
+        "broker": [URL(f"kafka://{broker}") for broker in settings.brokers],
+        "broker_credentials": _credentials(settings.security),
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_heartbeat_interval": settings.heartbeat_interval_s,
+        "broker_rebalance_timeout": settings.rebalance_timeout_s,
+        "broker_request_timeout": REQUEST_TIMEOUT_S,
+        "broker_commit_interval": COMMIT_INTERVAL_S,
+        "broker_commit_every": 1_000_000_000,
+        "broker_commit_livelock_soft_timeout": NEVER_S,
+        "broker_max_poll_interval": 300.0,
+        "consumer_group_instance_id": settings.group_instance_id,
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_max_fetch_size": 2_000_000,
+        "producer_acks": -1,
+        "producer_linger": PRODUCER_LINGER_S,
+        "producer_compression_type": "lz4",
+        "producer_max_batch_size": PRODUCER_BATCH_BYTES,
+        "producer_max_request_size": settings.max_record_bytes + 1_000_000,
+        "producer_request_timeout": REQUEST_TIMEOUT_S,
+        "datadir": scratch,
+        "store": "memory://",
+        "stream_wait_empty": False,  # nothing is acknowledged, so it would wait for ever
+        "stream_processing_timeout": NEVER_S,
+        "stream_recovery_delay": 0.0,
+        "table_standby_replicas": 0,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "web_enabled": False,  # it would serve the table's data to anybody
+        "worker_redirect_stdouts": False,
+        "processing_guarantee": "at_least_once",
+    }
+
+
+def _credentials(security: SecuritySettings) -> Any:  # noqa: ANN401 - Faust's union
+    context = tls_context(security)
+    if security.authenticated:
+        password = security.sasl_password
+        return faust.SASLCredentials(
+            username=security.sasl_user,
+            password=None if password is None else password.reveal(),
+            mechanism=security.sasl_mechanism,
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
+def quiet_faust() -> None:
+    """Keep Faust and its clients to warnings; they log tables at every rebalance."""
+    for name in NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of every topic that it was told not to create.
+    logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)

@@ -1,0 +1,97 @@
+"""The same settings in the words of each Kafka client.
+
+Rule.  aiokafka (under Faust), librdkafka and kafka-python get the brokers, the security and the
+limits from one place, so that no client is left on another footing.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Final
+
+from streams.settings import SecuritySettings, Settings
+
+FETCH_HEADROOM_BYTES: Final = 1_000_000
+"""A fetch response carries more than its largest record."""
+QUEUED_KBYTES: Final = 32_768
+"""Bound of what librdkafka prefetches, over all partitions."""
+QUEUED_MESSAGES: Final = 40_000
+"""What librdkafka tries to hold ready: ten batches."""
+FETCH_BACKOFF_MS: Final = 10
+"""librdkafka's default of 1,000 stalls a reader of a backlog each time its queue is full."""
+
+
+def tls_context(security: SecuritySettings) -> ssl.SSLContext | None:
+    """The TLS context of the asyncio and kafka-python clients, None without encryption."""
+    if not security.encrypted:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=security.ssl_ca)
+    if security.ssl_cert is not None:
+        password = security.ssl_key_password
+        context.load_cert_chain(
+            security.ssl_cert,
+            security.ssl_key,
+            None if password is None else password.reveal(),
+        )
+    return context
+
+
+def librdkafka_options(settings: Settings) -> dict[str, Any]:
+    """Connection and security options of a librdkafka client."""
+    security = settings.security
+    options: dict[str, Any] = {
+        "bootstrap.servers": ",".join(settings.brokers),
+        "security.protocol": security.protocol,
+        "client.id": settings.group,
+    }
+    named = {
+        "ssl.ca.location": security.ssl_ca,
+        "ssl.certificate.location": security.ssl_cert,
+        "ssl.key.location": security.ssl_key,
+        "ssl.key.password": security.ssl_key_password and security.ssl_key_password.reveal(),
+    }
+    if security.authenticated:
+        named |= {
+            "sasl.mechanism": security.sasl_mechanism,
+            "sasl.username": security.sasl_user,
+            "sasl.password": security.sasl_password and security.sasl_password.reveal(),
+        }
+    return options | {name: value for name, value in named.items() if value is not None}
+
+
+def librdkafka_reader_options(settings: Settings) -> dict[str, Any]:
+    """Options of the consumer that carries the bytes of the input topics and joins no group."""
+    largest = settings.max_record_bytes + FETCH_HEADROOM_BYTES
+    return librdkafka_options(settings) | {
+        "group.id": settings.group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "error",
+        "fetch.queue.backoff.ms": FETCH_BACKOFF_MS,
+        "fetch.wait.max.ms": 100,
+        "queued.max.messages.kbytes": max(QUEUED_KBYTES, largest // 1_000),
+        "queued.min.messages": QUEUED_MESSAGES,
+        "max.partition.fetch.bytes": largest,
+        "fetch.max.bytes": max(largest, 16_777_216),
+        "receive.message.max.bytes": max(largest, 16_777_216) + FETCH_HEADROOM_BYTES,
+        "socket.keepalive.enable": True,
+    }
+
+
+def kafka_python_options(settings: Settings) -> dict[str, Any]:
+    """Connection and security options of a kafka-python client."""
+    security = settings.security
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(settings.brokers),
+        "security_protocol": security.protocol,
+    }
+    context = tls_context(security)
+    if context is not None:
+        options["ssl_context"] = context
+    if security.authenticated and security.sasl_password is not None:
+        options["sasl_mechanism"] = security.sasl_mechanism
+        options["sasl_plain_username"] = security.sasl_user
+        options["sasl_plain_password"] = security.sasl_password.reveal()
+    if settings.embedded:
+        options["api_version"] = (2, 3)
+    return options

@@ -1,0 +1,116 @@
+"""What the shell asks of the core, and the core behind it.
+
+Rule.  The shell carries bytes and effects; it knows nothing of models but their keys.  These
+protocols are the whole of that knowledge, so the same shell runs over any core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from engine.effects import Publish
+from engine.model import MonitoredModel
+from engine.panes import Mark, decode, panes_target
+from engine.records import RecordBatch
+from engine.spec import Topic
+
+DEFAULT_IDLE_MS: Final = 30_000
+
+
+class TallyLike(Protocol):
+    """Turns the records of one source partition into panes."""
+
+    covered: dict[Topic, int]
+
+    @property
+    def reread_records(self) -> int:
+        """How many records before ``covered`` it wants to see again after a restore."""
+
+    def accept(self, batch: RecordBatch) -> list[Publish]:
+        """Take a batch in; records below ``covered`` are dropped."""
+
+    def declare_idle(self, topic: Topic) -> None:
+        """This source has nothing to say."""
+
+    def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
+        """Watermark per ``model@version`` and topic."""
+
+    def flush(self) -> list[Publish]:
+        """Changed panes, then one mark per model."""
+
+    def snapshot(self) -> bytes:
+        """The whole state."""
+
+
+class JudgeLike(Protocol):
+    """Turns the panes of one model into verdicts."""
+
+    def accept(self, value: bytes) -> list[Publish]:
+        """Take in one record of the panes topic."""
+
+    def snapshot(self) -> bytes:
+        """The whole state."""
+
+
+class Core(Protocol):
+    """Builds tallies and judges for the models of this worker."""
+
+    def models(self) -> Mapping[str, str]:
+        """Key (``model@version``) -> model name, the key of its records in the panes topic."""
+
+    def idle_ms(self) -> int:
+        """How long a source must be silent before it is called idle."""
+
+    def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
+        """The tally of one partition, fresh or continued."""
+
+    def judge(self, key: str, resume: bytes | None) -> JudgeLike:
+        """The judge of one model, fresh or continued."""
+
+    def target(self, value: bytes) -> str:
+        """Whose record of the panes topic this is: ``model@version``."""
+
+    def is_mark(self, value: bytes) -> bool:
+        """Whether a record of the panes topic is a mark, which must follow what it speaks of."""
+
+
+Effects = Sequence[Publish]
+
+
+class EngineCore:
+    """The core of :mod:`engine` for the given models."""
+
+    def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
+        self._models = {model.key: model for model in models}
+        self._partitions = partitions
+
+    def models(self) -> Mapping[str, str]:
+        return {key: model.spec.model for key, model in self._models.items()}
+
+    def idle_ms(self) -> int:
+        """The longest of all models: one declaration speaks for all of them."""
+        return max((m.spec.time.idle_ms for m in self._models.values()), default=DEFAULT_IDLE_MS)
+
+    def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
+        from engine.tally import Tally  # noqa: PLC0415 - compiles kernels
+
+        return Tally(
+            partition,
+            self._partitions,
+            list(self._models.values()),
+            resume=resume,
+            generation=generation,
+        )
+
+    def judge(self, key: str, resume: bytes | None) -> JudgeLike:
+        from engine.judge import Judge  # noqa: PLC0415
+
+        judge: JudgeLike = Judge(self._models[key], self._partitions, resume=resume)
+        return judge
+
+    def target(self, value: bytes) -> str:
+        return panes_target(value)
+
+    def is_mark(self, value: bytes) -> bool:
+        return isinstance(decode(value), Mark)

@@ -1,0 +1,221 @@
+"""The bytes of the batched topics, fetched by librdkafka.
+
+Rule.  The consumer here is only ever ``assign()``ed: who reads which partition from where is said
+by Faust's group.  Every call on it runs in one thread, so an assignment and a fetch never overlap,
+and a fetch that began before an assignment is thrown away by its generation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from engine.records import RecordBatch
+from engine.spec import Topic
+
+FETCH_WAIT_S: Final = 0.05
+"""How long a fetch waits for a full batch; the latency of a slow stream."""
+OFFSET_QUERY_S: Final = 2.0
+
+Source = tuple[str, int]
+"""Role of the topic, partition."""
+
+_Result = TypeVar("_Result")
+
+
+class FeedError(RuntimeError):
+    """The input can no longer be read exactly: the log no longer has what must come next."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanesBatch:
+    """Fetched records of one partition of the panes topic, in offset order."""
+
+    partition: int
+    offsets: list[int]
+    values: list[bytes | None]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+Batch = RecordBatch | PanesBatch
+
+
+class Feed:
+    """Reads the assigned partitions of the batched topics, a batch per partition and fetch.
+
+    ``roles`` maps the names on the broker to roles; ``options`` are librdkafka's.
+    """
+
+    def __init__(self, options: dict[str, Any], roles: Mapping[str, str], batch_size: int) -> None:
+        self._roles = dict(roles)
+        self._names = {role: name for name, role in roles.items()}
+        self._batch_size = batch_size
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="longshore-feed")
+        self._consumer = Consumer(options)
+        self.positions: dict[Source, int] = {}
+        """Next offset to be handed out, per assigned source."""
+        self.generation: int | None = None
+        """The group generation of the present assignment, None without one."""
+        self._closed = False
+
+    async def assign(self, starts: Mapping[Source, int], generation: int) -> None:
+        """Read these sources from these offsets on, in the name of this generation."""
+        partitions = [
+            TopicPartition(self._names[role], partition, offset)
+            for (role, partition), offset in starts.items()
+        ]
+
+        def work() -> None:
+            self._consumer.assign(partitions)
+            self.positions = dict(starts)
+            self.generation = generation
+
+        await self._in_thread(work)
+
+    async def unassign(self) -> None:
+        """Read nothing until the next assignment."""
+        self.generation = None
+
+        def work() -> None:
+            self._consumer.unassign()
+            self.positions = {}
+
+        await self._in_thread(work)
+
+    async def fetch(self) -> list[tuple[Source, int, Batch]]:
+        """What came within FETCH_WAIT_S: (source, last offset, batch) per partition.
+
+        Raises FeedError when a source cannot be continued at its offset.
+        """
+        if self._closed:
+            return []
+        return await self._in_thread(self._fetch)
+
+    async def end_offset(self, source: Source) -> int | None:
+        """The end of the source as its broker says now; None when it does not answer."""
+        role, partition = source
+        where = TopicPartition(self._names[role], partition)
+
+        def work() -> int | None:
+            try:
+                ends = self._consumer.get_watermark_offsets(where, timeout=OFFSET_QUERY_S)
+            except KafkaException:
+                return None
+            return None if ends is None else int(ends[1])
+
+        if self._closed:
+            return None
+        return await self._in_thread(work)
+
+    def lags(self) -> dict[Source, int]:
+        """Records between what was handed out and the end as last seen, per source."""
+        lags: dict[Source, int] = {}
+        for (role, partition), position in list(self.positions.items()):
+            where = TopicPartition(self._names[role], partition)
+            try:
+                ends = self._consumer.get_watermark_offsets(where, cached=True)
+            except (KafkaException, RuntimeError):
+                continue
+            if ends is not None and ends[1] >= 0:
+                lags[role, partition] = max(0, int(ends[1]) - position)
+        return lags
+
+    async def close(self) -> None:
+        """Give everything back; the feed is of no use afterwards."""
+        if not self._closed:
+            self._closed = True
+            self.generation = None
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._consumer.close)
+            self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _fetch(self) -> list[tuple[Source, int, Batch]]:
+        if not self.positions:
+            return []
+        messages = self._consumer.consume(self._batch_size, FETCH_WAIT_S)
+        if not messages:
+            return []
+        if any(m.error() is not None for m in messages):
+            messages = _without_errors(messages)
+        batches = []
+        for name, partition, run in _by_partition(messages):
+            source = (self._roles[name], partition)
+            if source not in self.positions:
+                continue
+            batch = _batch(source, run)
+            last = batch.offsets[-1]
+            self.positions[source] = last + 1
+            batches.append((source, last, batch))
+        return batches
+
+
+def _without_errors(messages: list[Message]) -> list[Message]:
+    good = []
+    for message in messages:
+        error = message.error()
+        if error is None:
+            good.append(message)
+        elif error.name() in ("_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"):
+            raise FeedError(
+                f"{message.topic()}/{message.partition()}: the offset to be read next is not in "
+                f"the log any more (retention or re-creation)"
+            )
+        elif error.fatal() or error.name() in (
+            "TOPIC_AUTHORIZATION_FAILED",
+            "UNKNOWN_TOPIC_OR_PART",
+        ):
+            raise FeedError(f"{message.topic()}/{message.partition()}: {error.str()}")
+    return good
+
+
+def _by_partition(messages: list[Message]) -> list[tuple[str, int, list[Message]]]:
+    """Group by (topic, partition), order within each kept.
+
+    librdkafka hands out runs of one partition, so a run is cut off at each change and only runs of
+    the same partition are joined.
+    """
+    partitions = [m.partition() for m in messages]
+    names = [m.topic() for m in messages]
+    groups: dict[tuple[str, int], list[Message]] = {}
+    start = 0
+    count = len(messages)
+    while start < count:
+        partition, name = partitions[start], names[start]
+        end = start + 1
+        while end < count and partitions[end] == partition and names[end] == name:
+            end += 1
+        run = messages if end - start == count else messages[start:end]
+        known = groups.get((cast(str, name), cast(int, partition)))
+        if known is None:
+            groups[cast(str, name), cast(int, partition)] = run
+        else:
+            known.extend(run)
+        start = end
+    return [(name, partition, run) for (name, partition), run in groups.items()]
+
+
+def _batch(source: Source, run: list[Message]) -> Batch:
+    role, partition = source
+    offsets = cast("list[int]", [m.offset() for m in run])
+    values = cast("list[bytes | None]", [m.value() for m in run])
+    if role == "panes":
+        return PanesBatch(partition, offsets, values)
+    headers = [m.headers() for m in run]
+    return RecordBatch(
+        topic=cast(Topic, role),
+        partition=partition,
+        offsets=offsets,
+        timestamps_ms=[m.timestamp()[1] for m in run],
+        keys=cast("list[bytes | None]", [m.key() for m in run]),
+        values=values,
+        headers=cast(Any, headers) if any(headers) else None,
+    )

@@ -1,0 +1,193 @@
+"""The judges of this worker: those of the models whose panes partition it holds.
+
+Rule.  A model's panes all lie in one partition (key = model name), so its judge lives where that
+partition is.  Each judge is saved under its own name with the panes offset that it covers; a record
+of the partition, written last, says which judges there are and from where to read on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
+from streams.core import Core, JudgeLike
+from streams.feed import PanesBatch, Source
+from streams.live import LiveState
+from streams.tallying import RestoreError
+
+YIELD_EVERY: Final = 64
+"""Records judged before the event loop gets its turn."""
+PANES: Final = "panes"
+
+
+def panes_partition(model: str, partitions: int) -> int:
+    """The partition of the panes topic that holds a model: Java's murmur2 of its name."""
+    return int((murmur2(model.encode()) & 0x7FFFFFFF) % partitions)
+
+
+def judge_name(key: str) -> str:
+    """The snapshot name of a judge; a slash inside a version must not look like a generation."""
+    return f"judge/{quote(key, safe='@')}"
+
+
+@dataclass
+class Seat:
+    """One judge and what the shell knows about it."""
+
+    judge: JudgeLike
+    name: Name
+    covered: int
+    """Records of the partition below this are in the judge already."""
+    unsaved: bool = False
+
+
+@dataclass
+class Bench:
+    """One partition of the panes topic."""
+
+    name: Name
+    position: int
+    seats: dict[str, Seat] = field(default_factory=dict)
+    sent: list[Awaitable[Any]] = field(default_factory=list)
+    unsaved: bool = False
+    durable: int | None = None
+
+
+class Judging:
+    """Takes panes in, publishes what follows, writes snapshots."""
+
+    def __init__(
+        self, core: Core, partitions: int, outbox: Outbox, snapshots: SnapshotTable, live: LiveState
+    ) -> None:
+        self._core = core
+        self._partitions = partitions
+        self._outbox = outbox
+        self._snapshots = snapshots
+        self._live = live
+        self._benches: dict[int, Bench] = {}
+        self._still = asyncio.Lock()
+        self._generation = -1
+
+    def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
+        """Restore the judges of every panes partition among the sources.
+
+        Raises RestoreError when offsets are committed that the restored state does not cover, or a
+        judge that was saved is gone.
+        """
+        self.drop()
+        faults: list[str] = []
+        for role, partition in sorted(committed):
+            if role == PANES:
+                done = committed[role, partition] or 0
+                self._benches[partition] = self._restore(partition, generation, done, faults)
+        if faults:
+            self.drop()
+            raise RestoreError(
+                "the judges' snapshots contradict the committed offsets "
+                "(was the snapshots topic deleted or truncated?): " + "; ".join(faults)
+            )
+        self._generation = generation
+        for bench in self._benches.values():
+            self._live.judges.update({key: seat.judge for key, seat in bench.seats.items()})
+
+    def _restore(self, partition: int, generation: int, done: int, faults: list[str]) -> Bench:
+        name = f"{PANES}/{partition}"
+        restored = self._snapshots.restore(name)
+        covered = 0 if restored is None else restored.covered.get(PANES, 0)
+        if done > covered:
+            faults.append(f"{PANES}/{partition}: {done} committed, {covered} covered")
+        above = generation if restored is None else max(generation, restored.generation + 1)
+        bench = Bench(Name(name, partition, above), position=covered, durable=covered or None)
+        listed = [] if restored is None else msgspec.msgpack.decode(restored.state, type=list[str])
+        for key, model in self._core.models().items():
+            if panes_partition(model, self._partitions) != partition:
+                continue
+            name = judge_name(key)
+            saved = self._snapshots.restore(name)
+            if saved is None and key in listed:
+                faults.append(f"{name}: its snapshot is gone")
+            mine = generation if saved is None else max(generation, saved.generation + 1)
+            bench.seats[key] = Seat(
+                judge=self._core.judge(key, None if saved is None else saved.state),
+                name=Name(name, partition, mine),
+                covered=0 if saved is None else saved.covered.get(PANES, 0),
+            )
+        return bench
+
+    def drop(self) -> None:
+        """Forget every judge."""
+        self._benches.clear()
+        self._live.judges.clear()
+        self._generation = -1
+
+    def needed(self) -> dict[Source, int]:
+        """Next offset that each panes partition needs."""
+        return {(PANES, partition): bench.position for partition, bench in self._benches.items()}
+
+    def covered(self, partition: int) -> int | None:
+        """Next offset that durable snapshots cover."""
+        bench = self._benches.get(partition)
+        return None if bench is None else bench.durable
+
+    async def take_in(self, batch: PanesBatch, generation: int) -> None:
+        """Judge records that were fetched in this generation."""
+        async with self._still:
+            bench = self._benches.get(batch.partition)
+            if bench is None or generation != self._generation:
+                return
+            records = zip(batch.offsets, batch.values, strict=True)
+            for number, (offset, value) in enumerate(records, start=1):
+                if value is not None and offset >= bench.position:
+                    await self._judge(bench, offset, value)
+                if number % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
+            bench.position = max(bench.position, batch.offsets[-1] + 1)
+            bench.unsaved = True
+            self._live.panes_records += len(batch)
+
+    async def _judge(self, bench: Bench, offset: int, value: bytes) -> None:
+        seat = bench.seats.get(self._core.target(value))
+        if seat is None:
+            self._live.unknown_panes_records += 1
+            return
+        if offset < seat.covered:
+            return
+        effects = seat.judge.accept(value)
+        seat.covered = offset + 1
+        seat.unsaved = True
+        if effects:
+            bench.sent += await self._outbox.begin(effects)
+            if len(bench.sent) > MAX_UNSETTLED:
+                bench.sent, sent = [], bench.sent
+                await settle(sent)
+
+    async def checkpoint(self) -> None:
+        """Wait for every effect, save the judges that changed, then their partitions."""
+        async with self._still:
+            due = [bench for bench in self._benches.values() if bench.unsaved]
+            seats, heads = [], []
+            for bench in due:
+                bench.sent, sent = [], bench.sent
+                await settle(sent)
+            for bench in due:
+                bench.unsaved = False
+                heads.append((bench, bench.position, msgspec.msgpack.encode(sorted(bench.seats))))
+                for seat in bench.seats.values():
+                    if seat.unsaved or seat.name.written == 0:
+                        seat.unsaved = False
+                        seats.append((seat, seat.covered, seat.judge.snapshot()))
+        await asyncio.gather(
+            *(self._snapshots.write(s.name, {PANES: covered}, state) for s, covered, state in seats)
+        )
+        await asyncio.gather(
+            *(self._snapshots.write(b.name, {PANES: at}, state) for b, at, state in heads)
+        )
+        for bench, position, _ in heads:
+            bench.durable = position

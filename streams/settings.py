@@ -1,0 +1,322 @@
+"""Settings of a worker: one YAML file, with the environment over it.
+
+Rule.  Every field has one place in the file (``http.port``) and one name in the environment
+(``LONGSHORE_HTTP_PORT``); the environment wins.  Settings are complete once they exist: all faults
+are found before any is reported, each with its place.  Secrets come from files where possible
+(``sasl_password_file``) and no ``repr``, log line or error ever shows one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin
+
+import msgspec
+import yaml
+
+ENVIRONMENT_PREFIX: Final = "LONGSHORE_"
+NOT_SETTINGS: Final = frozenset({"CONFIG"})
+"""Names under the prefix that are read by the command line itself."""
+MAX_PORT: Final = 65_535
+MAX_TOPIC_PREFIX: Final = 100
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; ``faults`` has one line each, naming the place."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Secret:
+    """Text that is never shown by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the client that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+class ModelFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the spec and the profile of one monitored model are."""
+
+    spec: str
+    profile: str
+
+
+class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where /metrics and /health are served; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 9646
+
+
+class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to speak to the brokers; reaches every Kafka client of the worker alike."""
+
+    protocol: SecurityProtocol = "PLAINTEXT"
+    sasl_mechanism: SaslMechanism | None = None
+    sasl_user: str | None = None
+    sasl_password: Secret | None = None
+    sasl_password_file: str | None = None
+    ssl_ca: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
+    ssl_key_password: Secret | None = None
+    ssl_key_password_file: str | None = None
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connection is TLS."""
+        return self.protocol in ("SSL", "SASL_SSL")
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the connection logs in by SASL."""
+        return self.protocol in ("SASL_PLAINTEXT", "SASL_SSL")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker is told."""
+
+    brokers: tuple[str, ...] = ("127.0.0.1:9092",)
+    prefix: str = "drift."
+    partitions: int = 4
+    replication: int = 1
+    group: str = "longshore"
+    group_instance_id: str | None = None
+    """Static membership: a restart within the session time-out is then not a rebalance."""
+    http: HttpSettings = HttpSettings()
+    flush_interval_s: float = 0.5
+    snapshot_interval_s: float = 2.0
+    batch_size: int = 4_000
+    max_record_bytes: int = 10_000_000
+    session_timeout_s: float = 6.0
+    heartbeat_interval_s: float = 1.0
+    rebalance_timeout_s: float = 10.0
+    panes_retention_h: float = 24.0
+    embedded: bool = False
+    """The broker is librdkafka's in-process mock: no topic creation, old protocol versions."""
+    security: SecuritySettings = SecuritySettings()
+    models: tuple[ModelFiles, ...] = ()
+
+
+def read_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Settings from ``path`` (YAML; None for none) with ``LONGSHORE_*`` of ``environment`` over it.
+
+    Raises SettingsError with every fault of both at once.
+    """
+    faults: list[str] = []
+    tree = {} if path is None else _read_file(path, faults)
+    origin = "environment" if path is None else str(path)
+    places = _overlay(tree, environment, origin, faults)
+    fields = _section(Settings, tree, "", places, faults)
+    for name in ("http", "security"):
+        kind = HttpSettings if name == "http" else SecuritySettings
+        section = tree.get(name, {})
+        if not isinstance(section, dict):
+            faults.append(f"{origin}: {name}: a mapping is needed")
+            continue
+        values = _section(kind, section, f"{name}.", places, faults)
+        if name == "security":
+            values.update(_secrets(values, faults))
+        fields[name] = kind(**values)
+    settings = Settings(**fields)
+    faults += _contradictions(settings)
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _read_file(path: Path, faults: list[str]) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        faults.append(f"{path}: cannot be read: {error.strerror}")
+        return {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" at line {mark.line + 1}"
+        faults.append(f"{path}: not YAML{where}")
+        return {}
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        faults.append(f"{path}: a mapping is needed at the top")
+        return {}
+    return tree
+
+
+def _overlay(
+    tree: dict[str, Any], environment: Mapping[str, str], origin: str, faults: list[str]
+) -> dict[str, str]:
+    """Lay the environment over ``tree``; give the origin of each dotted name for error lines."""
+    names = {_variable(dotted): dotted for dotted in _dotted_names()}
+    places = dict.fromkeys(names.values(), origin)
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        dotted = names.get(variable)
+        if dotted is None:
+            if variable.removeprefix(ENVIRONMENT_PREFIX) not in NOT_SETTINGS:
+                faults.append(f"environment: {variable}: there is no such setting")
+            continue
+        section, _, name = dotted.rpartition(".")
+        home = tree.setdefault(section, {}) if section else tree
+        if isinstance(home, dict):
+            home[name] = _from_text(dotted, text)
+            places[dotted] = f"environment: {variable}"
+    return places
+
+
+def _dotted_names() -> list[str]:
+    names = [field.name for field in msgspec.structs.fields(Settings)]
+    names = [name for name in names if name not in ("http", "security")]
+    for prefix, kind in (("http", HttpSettings), ("security", SecuritySettings)):
+        names += [f"{prefix}.{field.name}" for field in msgspec.structs.fields(kind)]
+    return names
+
+
+def _variable(dotted: str) -> str:
+    return ENVIRONMENT_PREFIX + dotted.replace(".", "_").upper()
+
+
+def _from_text(dotted: str, text: str) -> Any:  # noqa: ANN401 - as loose as YAML itself
+    """Lists are comma-separated; a model is ``SPEC:PROFILE``."""
+    if dotted == "brokers":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if dotted == "models":
+        pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+        return [{"spec": spec, "profile": profile} for spec, _, profile in pairs]
+    return text
+
+
+def _section(
+    kind: type[msgspec.Struct],
+    tree: dict[str, Any],
+    prefix: str,
+    places: Mapping[str, str],
+    faults: list[str],
+) -> dict[str, Any]:
+    known = {field.name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    for name, raw in tree.items():
+        if not prefix and name in ("http", "security"):
+            continue
+        place = places.get(f"{prefix}{name}", "settings")
+        if name not in known:
+            faults.append(f"{place}: {prefix}{name}: there is no such setting")
+            continue
+        if _is_secret(known[name].type):
+            values[name] = Secret(str(raw))
+            continue
+        lax = place.startswith("environment:")
+        try:
+            values[name] = msgspec.convert(raw, known[name].type, strict=not lax)
+        except msgspec.ValidationError as error:
+            faults.append(f"{place}: {prefix}{name}: {error}")
+    return values
+
+
+def _is_secret(kind: Any) -> bool:  # noqa: ANN401 - a type expression
+    return (
+        kind is Secret
+        or (get_origin(kind) is not None and Secret in get_args(kind))
+        or (Secret in getattr(kind, "__args__", ()))
+    )
+
+
+def _secrets(values: dict[str, Any], faults: list[str]) -> dict[str, Secret]:
+    found: dict[str, Secret] = {}
+    for name in ("sasl_password", "ssl_key_password"):
+        path = values.get(f"{name}_file")
+        if path is None:
+            continue
+        if values.get(name) is not None:
+            faults.append(f"security.{name}: give it or its file, not both")
+            continue
+        try:
+            found[name] = Secret(Path(path).read_text(encoding="utf-8").rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            faults.append(f"security.{name}_file: {path} cannot be read: {reason}")
+    return found
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    faults = _range_faults(settings) + _security_faults(settings.security)
+    if not settings.brokers:
+        faults.append("brokers: at least one host:port is needed")
+    for broker in settings.brokers:
+        host, colon, port = broker.rpartition(":")
+        if not (host and colon and port.isdigit() and 0 < int(port) <= MAX_PORT):
+            faults.append(f"brokers: {broker!r} is not host:port")
+    if len(settings.prefix) > MAX_TOPIC_PREFIX or not _topic_text(settings.prefix):
+        faults.append(f"prefix: {settings.prefix!r} is not legal in a topic name")
+    if not settings.group:
+        faults.append("group: may not be empty")
+    if settings.heartbeat_interval_s * 3 > settings.session_timeout_s:
+        faults.append("heartbeat_interval_s: at most a third of session_timeout_s")
+    if settings.snapshot_interval_s < settings.flush_interval_s:
+        faults.append("snapshot_interval_s: at least flush_interval_s")
+    return faults
+
+
+def _topic_text(text: str) -> bool:
+    return all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text)
+
+
+def _range_faults(settings: Settings) -> list[str]:
+    positive = (
+        ("partitions", settings.partitions),
+        ("replication", settings.replication),
+        ("flush_interval_s", settings.flush_interval_s),
+        ("batch_size", settings.batch_size),
+        ("max_record_bytes", settings.max_record_bytes),
+        ("session_timeout_s", settings.session_timeout_s),
+        ("heartbeat_interval_s", settings.heartbeat_interval_s),
+        ("rebalance_timeout_s", settings.rebalance_timeout_s),
+        ("panes_retention_h", settings.panes_retention_h),
+    )
+    faults = [f"{name}: {value} is not above 0" for name, value in positive if not value > 0]
+    if not 0 <= settings.http.port <= MAX_PORT:
+        faults.append(f"http.port: {settings.http.port} is not a port")
+    return faults
+
+
+def _security_faults(security: SecuritySettings) -> list[str]:
+    faults = []
+    if security.authenticated:
+        needed = ("sasl_mechanism", "sasl_user", "sasl_password")
+        faults += [
+            f"security.{name}: needed with {security.protocol}"
+            for name in needed
+            if getattr(security, name) is None
+        ]
+    elif security.sasl_mechanism or security.sasl_user or security.sasl_password:
+        faults.append(f"security: a SASL login is given, but the protocol is {security.protocol}")
+    files = {name: getattr(security, name) for name in ("ssl_ca", "ssl_cert", "ssl_key")}
+    for name, path in files.items():
+        if path is None:
+            continue
+        if not security.encrypted:
+            faults.append(f"security.{name}: given, but the protocol is {security.protocol}")
+        elif not Path(path).is_file():
+            faults.append(f"security.{name}: {path} is no file")
+    if (security.ssl_cert is None) != (security.ssl_key is None):
+        faults.append("security: ssl_cert and ssl_key go together")
+    return faults

@@ -1,0 +1,186 @@
+"""The tallies of this worker: one per source partition, from take-up to give-up.
+
+Rule.  A tally is built from its snapshot when its partition is taken up and dropped when it is
+given up; nothing is carried over, because another worker may have counted in between.  A batch
+fetched in another generation than the tally was built in is thrown away for the same reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.idleness import Silence
+from engine.records import RecordBatch
+from engine.spec import Topic
+from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
+from streams.core import Core, TallyLike
+from streams.feed import Feed, Source
+from streams.live import LiveState
+from streams.topics import INPUT_ROLES
+
+
+class RestoreError(RuntimeError):
+    """State and committed offsets contradict each other; counting on would be wrong."""
+
+
+@dataclass
+class Held:
+    """One tally and what the shell knows about it."""
+
+    tally: TallyLike
+    name: Name
+    silences: dict[Topic, Silence]
+    positions: dict[Topic, int] = field(default_factory=dict)
+    unflushed: bool = True
+    """Also after a restore: the new epoch tells its open panes again."""
+    unsaved: bool = False
+    sent: list[Awaitable[Any]] = field(default_factory=list)
+    durable: dict[Topic, int] = field(default_factory=dict)
+
+
+class Tallying:
+    """Takes batches in, flushes panes, writes snapshots, declares idle sources."""
+
+    def __init__(
+        self, core: Core, outbox: Outbox, snapshots: SnapshotTable, feed: Feed, live: LiveState
+    ) -> None:
+        self._core = core
+        self._outbox = outbox
+        self._snapshots = snapshots
+        self._feed = feed
+        self._live = live
+        self._held: dict[int, Held] = {}
+        self._still = asyncio.Lock()
+        """Held while batches are taken in, and while what was flushed becomes a snapshot."""
+        self._generation = -1
+
+    def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
+        """Restore the tally of every partition among the sources.
+
+        Raises RestoreError when offsets are committed that the restored state does not cover.
+        """
+        self.drop()
+        faults = []
+        for partition in sorted({p for role, p in committed if role in INPUT_ROLES}):
+            held = self._restore(partition, generation)
+            for topic in INPUT_ROLES:
+                done = committed.get((topic, partition)) or 0
+                covered = held.tally.covered.get(topic, 0)
+                if done > covered:
+                    faults.append(f"{topic}/{partition}: {done} committed, {covered} covered")
+            self._held[partition] = held
+        if faults:
+            self.drop()
+            raise RestoreError(
+                "the snapshots are older than the committed offsets, records would be lost "
+                "(was the snapshots topic deleted or truncated?): " + "; ".join(faults)
+            )
+        self._generation = generation
+        self._live.tallies.update({p: held.tally for p, held in self._held.items()})
+
+    def _restore(self, partition: int, generation: int) -> Held:
+        name = f"tally/{partition}"
+        restored = self._snapshots.restore(name)
+        mine = generation if restored is None else max(generation, restored.generation + 1)
+        state = None if restored is None else restored.state
+        tally = self._core.tally(partition, state, mine)
+        return Held(
+            tally=tally,
+            name=Name(name, partition, mine),
+            silences={topic: Silence(self._core.idle_ms()) for topic in INPUT_ROLES},
+            durable=dict(tally.covered),
+        )
+
+    def drop(self) -> None:
+        """Forget every tally."""
+        self._held.clear()
+        self._live.tallies.clear()
+        self._generation = -1
+
+    def needed(self) -> dict[Source, int]:
+        """Next offset that each input source needs."""
+        return {
+            (topic, partition): held.tally.covered.get(topic, 0)
+            for partition, held in self._held.items()
+            for topic in INPUT_ROLES
+        }
+
+    def reread(self, source: Source) -> int:
+        """Records before the needed one that the duplicate filters want again."""
+        return self._held[source[1]].tally.reread_records
+
+    def positioned(self, topic: Topic, partition: int, start: int) -> None:
+        """From where a source is read; until the first record it stands there."""
+        self._held[partition].positions[topic] = start
+
+    def covered(self, topic: Topic, partition: int) -> int | None:
+        """Next offset that a durable snapshot covers."""
+        held = self._held.get(partition)
+        return None if held is None else held.durable.get(topic)
+
+    async def take_in(self, batch: RecordBatch, generation: int) -> None:
+        """Count a batch that was fetched in this generation."""
+        async with self._still:
+            held = self._held.get(batch.partition)
+            if held is None or generation != self._generation:
+                return
+            effects = held.tally.accept(batch)
+            held.silences[batch.topic].broken()
+            held.positions[batch.topic] = batch.offsets[-1] + 1
+            held.unflushed = held.unsaved = True
+            self._live.batches += 1
+            self._live.records += len(batch)
+            if effects:
+                held.sent += await self._outbox.begin(effects)
+                if len(held.sent) > MAX_UNSETTLED:
+                    held.sent, sent = [], held.sent
+                    await settle(sent)
+
+    async def flush(self) -> None:
+        """Tell the judges what changed."""
+        effects = []
+        for held in self._held.values():
+            if held.unflushed:
+                held.unflushed = False
+                effects += held.tally.flush()
+        await self._outbox.deliver(effects)
+
+    async def checkpoint(self) -> None:
+        """Flush, wait for every effect, then make the state durable."""
+        async with self._still:
+            await self.flush()
+            due = [held for held in self._held.values() if held.unsaved]
+            for held in due:
+                held.sent, sent = [], held.sent
+                await settle(sent)
+            saved = []
+            for held in due:
+                held.unsaved = False
+                saved.append((held, dict(held.tally.covered), held.tally.snapshot()))
+        await asyncio.gather(
+            *(self._snapshots.write(held.name, covered, state) for held, covered, state in saved)
+        )
+        for held, covered, _ in saved:
+            held.durable = covered
+
+    async def declare_idle(self, now_ms: int) -> None:
+        """Declare the sources idle that are (see :mod:`engine.idleness`)."""
+        for partition, held in list(self._held.items()):
+            for topic, silence in held.silences.items():
+                position = held.positions.get(topic)
+                step = "wait" if position is None else silence.step(position, now_ms)
+                if step == "wait" or position is None:
+                    continue
+                end = await self._feed.end_offset((topic, partition))
+                if self._held.get(partition) is not held:
+                    return
+                if held.positions.get(topic) != position:
+                    continue
+                if step == "note-end":
+                    silence.note_end(end, now_ms)
+                elif silence.confirm_end(end, position):
+                    held.tally.declare_idle(topic)
+                    held.unflushed = held.unsaved = True

@@ -1,0 +1,151 @@
+"""The topics: their names, their creation and the check before a worker starts.
+
+Rule.  A topic is named by its role everywhere in the code; the prefix exists only here.  Inputs,
+panes and snapshots have equal partition counts, because partition p of each belongs together; a
+worker refuses to start otherwise, naming every fault at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from streams.clients import kafka_python_options, librdkafka_options
+from streams.settings import Settings
+
+INPUT_ROLES: Final = ("features", "predictions", "labels")
+BATCHED_ROLES: Final = (*INPUT_ROLES, "panes")
+CO_PARTITIONED_ROLES: Final = (*BATCHED_ROLES, "snapshots", "pending")
+CONTROL_ROLES: Final = ("models", "retraining-results")
+OUTPUT_ROLES: Final = (
+    "judgements",
+    "alerts",
+    "retraining-triggers",
+    "promotions",
+    "audit",
+    "dead-letters",
+    "late",
+)
+ROLES: Final = (*CO_PARTITIONED_ROLES, *CONTROL_ROLES, *OUTPUT_ROLES)
+COMPACTED_ROLES: Final = frozenset({"snapshots", "pending", "models"})
+CARRIES_RAW_RECORDS: Final = frozenset({*INPUT_ROLES, "dead-letters", "late"})
+"""Topics that must hold the largest record, with room for the headers added to it."""
+HEADERS_ROOM_BYTES: Final = 65_536
+SNAPSHOT_SEGMENT_MS: Final = 3_600_000
+"""Compaction never touches the active segment, so a slow topic needs it rolled."""
+METADATA_TIMEOUT_S: Final = 10.0
+
+
+class TopicsError(RuntimeError):
+    """The topics on the broker cannot be used; ``faults`` has one line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def topic_name(settings: Settings, role: str) -> str:
+    """The name on the broker of the topic with this role."""
+    return settings.prefix + role
+
+
+def role_of(settings: Settings, name: str) -> str:
+    """The role of a topic named with the settings' prefix."""
+    return name.removeprefix(settings.prefix)
+
+
+def topic_config(settings: Settings, role: str) -> dict[str, str]:
+    """What the topic with this role is created with, beside the broker's defaults."""
+    config: dict[str, str] = {}
+    if role in COMPACTED_ROLES:
+        config["cleanup.policy"] = "compact"
+        config["segment.ms"] = str(SNAPSHOT_SEGMENT_MS)
+    if role == "panes":
+        config["retention.ms"] = str(int(settings.panes_retention_h * 3_600_000))
+    if role in CARRIES_RAW_RECORDS:
+        config["max.message.bytes"] = str(settings.max_record_bytes + HEADERS_ROOM_BYTES)
+    return config
+
+
+def create_topics(settings: Settings) -> list[str]:
+    """Create the topics that are missing; give their names.  Existing ones are left as they are.
+
+    Raises kafka.errors.KafkaError when the broker refuses.
+    """
+    from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415 - slow to import
+    from kafka.errors import TopicAlreadyExistsError  # noqa: PLC0415
+
+    admin = KafkaAdminClient(**kafka_python_options(settings))
+    created = []
+    try:
+        existing = set(admin.list_topics())
+        for role in ROLES:
+            name = topic_name(settings, role)
+            if name in existing:
+                continue
+            topic = NewTopic(
+                name,
+                settings.partitions,
+                settings.replication,
+                topic_configs=topic_config(settings, role),
+            )
+            try:
+                admin.create_topics([topic])
+            except TopicAlreadyExistsError:
+                continue
+            created.append(name)
+    finally:
+        admin.close()
+    return created
+
+
+def partition_counts(settings: Settings) -> dict[str, int]:
+    """Partition count of each topic on the broker, by name.
+
+    Raises confluent_kafka.KafkaException when no broker answers within METADATA_TIMEOUT_S.
+    """
+    from confluent_kafka import Consumer  # noqa: PLC0415
+
+    options = librdkafka_options(settings) | {"group.id": settings.group}
+    reader = Consumer(options | {"allow.auto.create.topics": settings.embedded})
+    try:
+        names = [topic_name(settings, role) for role in ROLES]
+        if settings.embedded:
+            # The mock broker creates a topic when it is asked about it by name.
+            metadata = [reader.list_topics(name, timeout=METADATA_TIMEOUT_S) for name in names]
+        else:
+            metadata = [reader.list_topics(timeout=METADATA_TIMEOUT_S)]
+        counts: dict[str, int] = {}
+        for cluster in metadata:
+            for name, topic in cluster.topics.items():
+                if topic.error is None and topic.partitions:
+                    counts[name] = len(topic.partitions)
+        return counts
+    finally:
+        reader.close()
+
+
+def check_topics(settings: Settings) -> int:
+    """Make sure that the topics can be used; give the partition count of the inputs.
+
+    Raises TopicsError listing every missing topic and unequal partition count.
+    """
+    return judge_topics(settings, partition_counts(settings))
+
+
+def judge_topics(settings: Settings, counts: dict[str, Any]) -> int:
+    """As :func:`check_topics`, of counts already read."""
+    faults = []
+    needed = [topic_name(settings, role) for role in ROLES]
+    missing = [name for name in needed if name not in counts]
+    faults += [f"topic {name} is missing (longshore topics create)" for name in missing]
+    together = {
+        name: counts[name]
+        for role in CO_PARTITIONED_ROLES
+        if (name := topic_name(settings, role)) in counts
+    }
+    if len(set(together.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in together.items())
+        faults.append(f"partition counts must be equal: {listed}")
+    if faults:
+        raise TopicsError(faults)
+    return next(iter(together.values()))

@@ -1,0 +1,254 @@
+"""Faust's Kafka transport with the input topics fetched in batches.
+
+Rule.  Faust and aiokafka keep the group: membership, assignment, table recovery and commits.  The
+bytes of the batched topics come from :mod:`streams.feed`; each fetched partition reaches its agent
+as ONE message whose value is the batch.  Nothing is committed for these topics but what the keeper
+says a durable snapshot covers.
+
+Overridden, with the reason each time the installed version of Faust is changed:
+``perform_seek`` (called at the end of every recovery: the moment to take the partitions up),
+``on_partitions_assigned`` / ``on_partitions_revoked`` (keep aiokafka off the batched topics, give
+partitions up in order), ``getmany`` (batches), ``_new_offset`` and ``_filter_tps_with_pending_acks``
+(commit what is covered), ``ack`` and ``_add_gap`` (no walk over the offsets inside a batch),
+``verify_event_path`` (its livelock detector watches a fetcher that is paused on purpose).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from time import monotonic
+from typing import Any, ClassVar, Final, Protocol, cast
+
+from aiokafka.structs import TopicPartition
+from faust.transport.drivers.aiokafka import Consumer as AioConsumer
+from faust.transport.drivers.aiokafka import Transport as AioTransport
+from faust.types import TP, ConsumerMessage, Message
+
+from streams.feed import Feed, Source
+
+IDLE_SLEEP_S: Final = 0.05
+CHANGELOG_WAIT_S: Final = 0.1
+KEEP_MEMBER_S: Final = 1.0
+"""aiokafka leaves the group when nobody fetches through it for long; the batched topics never do."""
+TIMESTAMP_CREATE: Final = 0
+
+
+class Keeper(Protocol):
+    """Who holds the state that the batches change."""
+
+    async def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
+        """Restore the state of these sources; every batched source of the worker is named."""
+
+    def needed(self) -> Mapping[Source, int]:
+        """Next offset that the state needs, per source taken up; 0 for one never read."""
+
+    def reread(self, source: Source) -> int:
+        """How many records before the needed one are wanted again, as far as the log has them."""
+
+    def positioned(self, starts: Mapping[Source, int]) -> None:
+        """From where the sources are really read."""
+
+    async def give_up(self) -> None:
+        """Write what can still be written and let go of all state."""
+
+    def covered(self, source: Source) -> int | None:
+        """Next offset that a durable snapshot of this source covers."""
+
+    def fail(self, error: BaseException) -> None:
+        """Something broke that nobody else would report."""
+
+
+class BatchingConsumer(AioConsumer):
+    """The consumer described in the head of this file."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's signature
+        super().__init__(*args, **kwargs)
+        transport = cast(BatchingTransport, self.transport)
+        self._feed = transport.feed
+        self._keeper = transport.keeper
+        self._roles = transport.roles
+        self._names = {role: name for name, role in transport.roles.items()}
+        self._touched_at = 0.0
+
+    def _batched(self, tp: TP) -> bool:
+        return tp.topic in self._roles
+
+    def _source(self, tp: TP) -> Source:
+        return self._roles[tp.topic], tp.partition
+
+    # -- assignment ---------------------------------------------------------------------------
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._pause_in_aiokafka(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.stop_flow()
+        await self._feed.unassign()
+        await self._keeper.give_up()
+        await super().on_partitions_revoked(revoked)
+
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        generation = self.app.consumer_generation_id
+        sources = {self._source(tp): tp for tp in self.assignment() if self._batched(tp)}
+        self._pause_in_aiokafka(sources.values())
+        committed = {source: self._committed_offset[tp] for source, tp in sources.items()}
+        try:
+            await self._keeper.take_up(committed, generation)
+            starts = await self._starts(sources, self._keeper.needed())
+            self._keeper.positioned(starts)
+            await self._feed.assign(starts, generation)
+        except Exception as error:
+            self._keeper.fail(error)
+            raise
+        for source, tp in sources.items():
+            self._read_offset[tp] = starts[source] or None
+
+    def _pause_in_aiokafka(self, tps: Any) -> None:  # noqa: ANN401 - any iterable of TP
+        ours = [TopicPartition(tp.topic, tp.partition) for tp in tps if self._batched(tp)]
+        if ours:
+            self._thread._ensure_consumer().pause(*ours)  # noqa: SLF001 - no public way
+
+    async def _starts(
+        self, sources: Mapping[Source, TP], needed: Mapping[Source, int]
+    ) -> dict[Source, int]:
+        """Where each source is read from.
+
+        Raises LogMismatchError rather than skip silently what retention deleted, or read a topic
+        that was made anew as if it were the old one.
+        """
+        if not sources:
+            return {}
+        first = await self.earliest_offsets(*sources.values())
+        end = await self.highwaters(*sources.values())
+        starts, faults = {}, []
+        for source, tp in sources.items():
+            need, low, high = needed.get(source, 0), first[tp], end[tp]
+            if need and not low <= need <= high:
+                faults.append(
+                    f"{tp.topic}/{tp.partition}: offset {need} is needed next, "
+                    f"the log has [{low}, {high})"
+                )
+            starts[source] = max(low, need - self._keeper.reread(source))
+        if faults:
+            raise LogMismatchError("; ".join(sorted(faults)))
+        return starts
+
+    # -- fetching -----------------------------------------------------------------------------
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type] # mode's own Event type
+        if self.should_stop:
+            return
+        await self._keep_member()
+        generation = self.app.consumer_generation_id
+        if self._feed.generation == generation:
+            try:
+                batches = await self._feed.fetch()
+            except Exception as error:
+                self._keeper.fail(error)
+                raise
+            for source, last, batch in batches:
+                if not self._current(generation):
+                    return
+                tp = TP(self._names[source[0]], source[1])
+                yield tp, cast(Message, _batch_message(tp, last, batch, generation))
+            if not batches:
+                await asyncio.sleep(0)
+        others = {tp for tp in self._get_active_partitions() if not self._batched(tp)}
+        if others:
+            wait = 0.0 if self._feed.generation == generation else CHANGELOG_WAIT_S
+            records = await self._getmany(active_partitions=others, timeout=wait)
+            for tp, record in self.scheduler.iterate(records or {}):
+                if not self._current(generation):
+                    return
+                if tp in others:
+                    yield tp, cast(Message, self._to_message(tp, record))
+        elif self._feed.generation != generation:
+            await asyncio.sleep(IDLE_SLEEP_S)
+
+    def _current(self, generation: int) -> bool:
+        return self.flow_active and self.app.consumer_generation_id == generation
+
+    async def _keep_member(self) -> None:
+        now = monotonic()
+        if now - self._touched_at < KEEP_MEMBER_S:
+            return
+        self._touched_at = now
+        subscriptions = self._thread._ensure_consumer()._subscription  # noqa: SLF001
+
+        async def touch() -> None:
+            with subscriptions.fetch_context():
+                pass
+
+        await self._thread.call_thread(touch)
+
+    # -- commits ------------------------------------------------------------------------------
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ANN401
+        yield from super()._filter_tps_with_pending_acks(topics)
+        for tp in self.assignment():
+            if self._batched(tp) and (topics is None or tp in topics or tp.topic in topics):
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if self._batched(tp):
+            return self._keeper.covered(self._source(tp))
+        return super()._new_offset(tp)
+
+    def ack(self, message: Message) -> bool:
+        if not self._batched(message.tp):
+            return super().ack(message)
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return False
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if not self._batched(tp):
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Lag and watermark age are measured elsewhere; a paused fetcher is no livelock."""
+
+
+class LogMismatchError(RuntimeError):
+    """What must be read next is not in the log: deleted by retention, or the topic is a new one."""
+
+
+def _batch_message(tp: TP, last: int, batch: object, generation: int) -> ConsumerMessage:
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        last,
+        0.0,
+        TIMESTAMP_CREATE,
+        None,
+        None,
+        cast(bytes, batch),
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )
+
+
+class BatchingTransport(AioTransport):
+    """Bound to one worker's feed and keeper by :func:`batching_transport`."""
+
+    Consumer: ClassVar[Any] = BatchingConsumer
+    feed: Feed
+    keeper: Keeper
+    roles: Mapping[str, str]
+
+
+def batching_transport(feed: Feed, keeper: Keeper, roles: Mapping[str, str]) -> type[AioTransport]:
+    """A transport class for one Faust app; Faust makes the instance by itself."""
+    return type(
+        "BoundBatchingTransport",
+        (BatchingTransport,),
+        {"feed": feed, "keeper": keeper, "roles": dict(roles)},
+    )

@@ -1,0 +1,159 @@
+"""A core whose state proves exactness: a count and a chained checksum per input topic.
+
+Rule.  The chain over the records of one partition depends on every record and on their order, so
+equal chains mean that none was lost, none taken twice and none out of turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from zlib import crc32
+
+import msgspec
+
+from engine.effects import Publish
+from engine.records import RecordBatch
+from engine.spec import Topic
+
+KEY = "fake@1"
+NAME = "fake"
+
+
+class Told(msgspec.Struct, array_like=True):
+    """A record of the fake's panes topic."""
+
+    mark: bool
+    partition: int
+    stamp: tuple[int, int, int]
+    counts: dict[str, int]
+    chains: dict[str, int]
+    idle: list[str]
+
+
+class TallyState(msgspec.Struct, array_like=True):
+    """The state of a fake tally."""
+
+    epoch: int
+    covered: dict[Topic, int]
+    counts: dict[str, int]
+    chains: dict[str, int]
+    idle: list[str]
+
+
+def chained(chain: int, value: bytes | None) -> int:
+    """The chain continued by one record."""
+    return crc32(value or b"", chain)
+
+
+class FakeTally:
+    """Counts and chains."""
+
+    reread_records = 0
+
+    def __init__(self, partition: int, resume: bytes | None, generation: int, padding: int) -> None:
+        self.partition = partition
+        self.generation = generation
+        self.seq = 0
+        self.padding = padding
+        if resume is None:
+            self.state = TallyState(1, {}, {}, {}, [])
+        else:
+            self.state = msgspec.msgpack.decode(resume[padding:], type=TallyState)
+            self.state.epoch += 1
+
+    @property
+    def covered(self) -> dict[Topic, int]:
+        return self.state.covered
+
+    def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
+        return {KEY: dict.fromkeys(self.state.covered, 0)}
+
+    def accept(self, batch: RecordBatch) -> list[Publish]:
+        state, topic = self.state, batch.topic
+        start = state.covered.get(topic, -1)
+        chain, count = state.chains.get(topic, 0), state.counts.get(topic, 0)
+        letters = []
+        for offset, value in zip(batch.offsets, batch.values, strict=True):
+            if offset < start:
+                continue
+            assert start < 0 or offset == start, f"{topic}/{batch.partition}: {offset} after {start}"
+            start = offset + 1
+            chain = chained(chain, value)
+            count += 1
+            if value is not None and value.startswith(b"bad"):
+                letters.append(Publish("dead-letters", None, value, (("reason", b"bad"),)))
+        state.covered[topic] = start
+        state.chains[topic], state.counts[topic] = chain, count
+        if topic in state.idle:
+            state.idle.remove(topic)
+        return letters
+
+    def declare_idle(self, topic: Topic) -> None:
+        if topic not in self.state.idle:
+            self.state.idle.append(topic)
+
+    def flush(self) -> list[Publish]:
+        return [self._told(mark=False), self._told(mark=True)]
+
+    def _told(self, *, mark: bool) -> Publish:
+        self.seq += 1
+        state = self.state
+        told = Told(
+            mark,
+            self.partition,
+            (state.epoch, self.generation, self.seq),
+            dict(state.counts),
+            dict(state.chains),
+            list(state.idle),
+        )
+        return Publish("panes", NAME.encode(), msgspec.msgpack.encode(told))
+
+    def snapshot(self) -> bytes:
+        return b"." * self.padding + msgspec.msgpack.encode(self.state)
+
+
+class FakeJudge:
+    """Says what each mark says, once per stamp."""
+
+    def __init__(self, resume: bytes | None) -> None:
+        self.held: dict[int, tuple[int, int, int]] = {}
+        if resume is not None:
+            self.held = msgspec.msgpack.decode(resume, type=dict[int, tuple[int, int, int]])
+
+    def accept(self, value: bytes) -> list[Publish]:
+        told = msgspec.msgpack.decode(value, type=Told)
+        if not told.mark or told.stamp <= self.held.get(told.partition, (0, 0, 0)):
+            return []
+        self.held[told.partition] = told.stamp
+        return [Publish("judgements", NAME.encode(), msgspec.json.encode(told))]
+
+    def snapshot(self) -> bytes:
+        return msgspec.msgpack.encode(self.held)
+
+
+class FakeCore:
+    """One model over fakes; ``padding`` makes snapshots larger than one record."""
+
+    def __init__(self, idle_ms: int = 2_000, padding: int = 0) -> None:
+        self._idle_ms = idle_ms
+        self._padding = padding
+
+    def models(self) -> Mapping[str, str]:
+        return {KEY: NAME}
+
+    def idle_ms(self) -> int:
+        return self._idle_ms
+
+    def tally(self, partition: int, resume: bytes | None, generation: int) -> FakeTally:
+        return FakeTally(partition, resume, generation, self._padding)
+
+    def judge(self, key: str, resume: bytes | None) -> FakeJudge:
+        assert key == KEY
+        return FakeJudge(resume)
+
+    def target(self, value: bytes) -> str:
+        del value
+        return KEY
+
+    def is_mark(self, value: bytes) -> bool:
+        return msgspec.msgpack.decode(value, type=Told).mark
