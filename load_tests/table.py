@@ -41,11 +41,11 @@ def _ratio(value: float | None) -> str:
 def results_table(outcomes: Sequence[Outcome], event_bytes: float) -> Table:
     """One row a contender; a failed one says why."""
     table = Table(
-        title=f"Side by side in one run: {event_bytes:.0f}-byte events, lz4, {PARTITIONS} partitions",
+        title=f"Side by side: {event_bytes:.0f}-byte events, lz4, {PARTITIONS} partitions",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in HEADINGS:
         table.add_column(heading, justify="right")
     floor, naive = _named(outcomes, FLOOR), _named(outcomes, NAIVE)
@@ -88,7 +88,7 @@ def report(
     rounds = max((len(o.rounds) for o in outcomes), default=0)
     lines.append(
         Text(
-            f"Figures are medians over {rounds} rounds; ratios are medians of the ratios within a round. "
+            f"Medians over rounds ({rounds}); a ratio is the median of the ratios within a round. "
             "CPU is user + system of the contender's process; the broker runs beside it.",
             style="dim",
         )
