@@ -21,9 +21,10 @@ NOTHING: Final = Measure(math.nan)
 
 def coarse_counts(sample: Sample) -> tuple[FloatArray, FloatArray]:
     """Reference and current counts per coarse bin, both of shape (coarse bins,)."""
-    expected: FloatArray = np.bincount(sample.coarse, sample.expected)
-    actual: FloatArray = np.bincount(sample.coarse, sample.actual)
-    return expected, actual
+    expected = np.bincount(sample.coarse, weights=sample.expected)
+    actual = np.bincount(sample.coarse, weights=sample.actual)
+    # NumPy's types do not know that weights make the counts real.
+    return expected.astype(np.float64, copy=False), actual.astype(np.float64, copy=False)
 
 
 def usable(expected_size: float, actual_size: float) -> bool:
