@@ -8,6 +8,7 @@ raised together.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -25,6 +26,8 @@ from engine.profile_features import ReferenceFrame, categorical_profile, numeric
 from engine.profile_volume import volume_by_hour_of_week
 from engine.reference_table import FloatColumn, ReferenceTable
 from engine.spec import FeatureSpec, Spec
+
+_LARGEST: Final = float(np.finfo(np.float64).max)
 
 
 def build_profile(
@@ -114,8 +117,10 @@ def _faults(spec: Spec, table: ReferenceTable) -> list[str]:
         reason = _feature_fault(feature, table)
         if reason and table.rows:
             faults.append(f"feature {feature.name!r} {reason}")
-    if table.score is not None and table.rows and not _has_value(table.score):
-        faults.append("the score has no valid value")
+    if table.score is not None and table.rows:
+        reason = _values_fault(table.score)
+        if reason:
+            faults.append(f"the score {reason}")
     return faults
 
 
@@ -124,12 +129,15 @@ def _feature_fault(feature: FeatureSpec, table: ReferenceTable) -> str:
         column = table.numeric.get(feature.name)
         if column is None:
             return "has no numeric column"
-        return "" if _has_value(column) else "has no valid value"
+        return _values_fault(column)
     texts = table.categorical.get(feature.name)
     if texts is None:
         return "has no categorical column"
     return "" if any(text is not None for text in texts) else "has no valid value"
 
 
-def _has_value(column: FloatColumn) -> bool:
-    return bool(np.isfinite(column).any())
+def _values_fault(column: FloatColumn) -> str:
+    values = column[np.isfinite(column)]
+    if values.size == 0:
+        return "has no valid value"
+    return "holds the largest double, which no bin can hold" if values.max() >= _LARGEST else ""

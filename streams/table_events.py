@@ -83,7 +83,7 @@ class _EventMaker:
         fields = self.columns.fields
         if self.kind == "labels":
             piece = _labelled(piece, fields["label"])
-        ids = piece[fields["event_id"]].cast(pl.String).to_list()
+        ids = text_values(self.path, piece[fields["event_id"]], untyped=False)
         times = times_ms(self.path, piece[fields["ts"]], self.spec.columns.get("ts_zone"))
         others = {
             name: self._field(name, piece[column])
@@ -132,6 +132,8 @@ class _EventMaker:
             return whole_values(column)
         if name in _NUMBERS:
             return number_values(column)
+        if name == "error":
+            return column.to_list()
         return text_values(self.path, column, untyped=False)
 
 

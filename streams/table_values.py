@@ -99,6 +99,8 @@ def text_values(path: object, column: pl.Series, *, untyped: bool) -> list[str |
     if kind == pl.String:
         values = column.to_list()
         return [_number_text(v) for v in values] if untyped else values
+    if kind.is_integer():
+        return column.cast(pl.String).to_list()
     if kind.is_decimal():
         column = column.cast(pl.Float64)
     elif not (kind.is_numeric() or kind in {pl.Boolean, pl.Null}):

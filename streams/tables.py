@@ -21,10 +21,11 @@ from engine.reference_table import ReferenceTable
 from engine.spec import Spec
 from engine.timestamps import TimestampError, rfc3339_to_ms
 from streams.table_columns import EventColumns, TableError, reference_columns
+from streams.table_events import read_events
 from streams.table_files import collect, data_sha256, file_kind, lines, number_columns, scan
 from streams.table_values import numbers, text_values, times_ms, whole_values
 
-__all__ = ["TableError", "data_sha256", "read_table"]
+__all__ = ["TableError", "data_sha256", "read_events", "read_table"]
 
 
 def read_table(path: Path, spec: Spec) -> ReferenceTable:
