@@ -70,7 +70,7 @@ class CategoryCodes:
             codes = np.array([find(value, -1) for value in values], dtype=np.int32)
         except TypeError:  # a list or an object among them is not hashable
             return np.array([self._slow(value) for value in values], dtype=np.int32)
-        for row in np.flatnonzero(codes < 0):
+        for row in np.flatnonzero(codes < 0).tolist():
             codes[row] = self._slow(values[row])
         return codes
 

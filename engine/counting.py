@@ -36,11 +36,11 @@ class NumericPlan:
             self.edges,
             self.edge_starts,
             self.cell_starts,
+            counts,
             self.centers,
             self.steps,
             self.lows,
             self.highs,
-            counts,
         )
 
 

@@ -112,7 +112,7 @@ class Decoder:
         if any(v is None or len(v) > MAX_RECORD_BYTES for v in values):
             values = [v if v is not None and len(v) <= MAX_RECORD_BYTES else None for v in values]
         events: list[Any] = []
-        remaining = iter(values)
+        remaining: Any = iter(values)  # None among them is refused by the decoder like any other
         decode, refused = self._strict, 0
         while True:
             try:
@@ -172,7 +172,8 @@ class Decoder:
                 out.heartbeats.append((rows[position], named.name, int(ts[position])))
         ids = [e.event_id for e in events]
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        for position in np.flatnonzero(good & ((lengths == 0) | (lengths > MAX_EVENT_ID_CHARS))):
+        bad = good & ((lengths == 0) | (lengths > MAX_EVENT_ID_CHARS))
+        for position in np.flatnonzero(bad).tolist():
             good[position] = False
             out.rejected.append((rows[position], "bad_event_id"))
         if self._topic == "labels":
@@ -190,7 +191,7 @@ class Decoder:
             model = named.versions.get(version)
             if model is None:
                 name = f"{named.name}@{version}"
-                out.shadows += [(rows[i], name) for i in np.flatnonzero(of_version)]
+                out.shadows += [(rows[i], name) for i in np.flatnonzero(of_version).tolist()]
             else:
                 self._keep(model, at, ts, ids, events, of_version, out, checked)
 
@@ -301,10 +302,10 @@ def _timestamps(
                 reasons[i] = str(error)
     record_ms = np.array(batch.timestamps_ms, dtype=np.int64)[at]
     limit = np.where(record_ms >= 0, record_ms + AHEAD_OF_RECORD_MS, _FAR_MS - 1)
-    for i in np.flatnonzero((ts < OLDEST_MS) | (ts > limit)):
+    for i in np.flatnonzero((ts < OLDEST_MS) | (ts > limit)).tolist():
         early = ts[i] < OLDEST_MS
         reason = "timestamp_too_old" if early else "timestamp_in_future"
-        out.rejected.append((int(at[i]), reasons.get(int(i), reason)))
+        out.rejected.append((int(at[i]), reasons.get(i, reason)))
         ts[i] = 0
     return ts
 

@@ -56,7 +56,11 @@ def event_struct(model: NamedModel, topic: Topic, *, strict: bool) -> type[msgsp
 
     Features are the attributes ``f0``, ``f1``, ... in the order of ``model.features``.
     """
-    published = {"predictions": PredictionEvent, "features": FeatureEvent, "labels": LabelEvent}
+    published: dict[Topic, type[msgspec.Struct]] = {
+        "predictions": PredictionEvent,
+        "features": FeatureEvent,
+        "labels": LabelEvent,
+    }
     types = {f.encode_name: f.type for f in msgspec.structs.fields(published[topic])}
     fields: list[Any] = [("event_id", types["event_id"]), ("ts", types["ts"])]
     if topic == "labels":

@@ -17,11 +17,10 @@ from collections.abc import Iterator
 import numpy as np
 import orjson
 
-from detectors.cells import ALARMS
 from engine.decide.decisions import DecisionState, decide
 from engine.effects import Publish
 from engine.judge_snapshot import JudgeSnapshot, decode_snapshot, encode_snapshot
-from engine.judgement import Judged
+from engine.judgement import AlarmCount, Judged
 from engine.layout import COUNTERS
 from engine.model import MonitoredModel
 from engine.open_panes import Held, OpenBasePane, RolledUp
@@ -54,6 +53,10 @@ class Judge:
         self.judged_windows = 0
         self.foreign_records = 0
         """Records of another layout: another version of the spec is still running somewhere."""
+        self.totals = np.zeros(model.layout.latency.end, np.int64)
+        """Cells up to the latency's, over everything that was ever in a window."""
+        self.moved_by_ms = -1
+        """Kafka time of the record that last moved event time; -1 unknown."""
         self.late_counts = 0
         """Events that came after their pane was rolled up and are in no window."""
         self._judging = WindowJudging(model)
@@ -81,7 +84,11 @@ class Judge:
         if held is not None and _stamp(held) >= _stamp(record):
             return []
         self._marks[record.partition] = record
-        return self._advance(self._event_time_ms())
+        before = self.clock_ms
+        out = self._advance(self._event_time_ms())
+        if self.clock_ms != before:
+            self.moved_by_ms = record.moved_by_ms
+        return out
 
     def watermark_ms(self) -> int | None:
         """How far event time has come; None until every source was heard."""
@@ -192,6 +199,7 @@ class Judge:
         pane.rolled = np.zeros(size, np.int64) if passed else pane.on_time(size)
         if self._first_event_ms is None and pane.rolled[:COUNTERS].any():
             self._first_event_ms = start_ms
+        self.totals += pane.rolled[: len(self.totals)]
         for ring in self._rings.values():
             ring.add(start_ms, pane.rolled, amended=False)
 
@@ -199,6 +207,7 @@ class Judge:
         """Give what was amended to the rings and let the pane go."""
         pane = self._open.pop(start_ms)
         remainder = pane.remainder(self.model.layout.size)
+        self.totals += remainder[: len(self.totals)]
         for ring in self._rings.values():
             ring.add(start_ms, remainder, amended=True)
         self._rolled_up.remember(start_ms, pane)
@@ -214,14 +223,16 @@ class Judge:
     def _window(self, ring: WindowRing, end_ms: int, *, revision: int) -> Judged:
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
-        since = {}
-        for column in self.model.layout.numeric:
-            if counts[column.extra(ALARMS)]:
-                first = ring.first_with(column.extra(ALARMS), end_ms, amended=amended)
-                since[column.name] = end_ms if first is None else first
+        alarms: dict[str, dict[str, AlarmCount]] = {}
+        layout = self.model.layout
+        for name, first_cell in layout.alarms.items():
+            for cell, column in enumerate(layout.numeric, first_cell):
+                count = int(counts[cell])
+                since = ring.first_with(cell, end_ms, amended=amended) if count else None
+                alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
         first_event = self._first_event_ms if self._first_event_ms is not None else end_ms
         return self._judging.judge(
-            ring.rule, end_ms, revision, counts, slices, since, first_event
+            ring.rule, end_ms, revision, counts, slices, alarms, first_event
         )
 
     def _publish(self, judged: Judged) -> list[Publish]:
@@ -250,6 +261,7 @@ class Judge:
                 rings=self._rings,
                 late_counts=self.late_counts,
                 judged_windows=self.judged_windows,
+                totals=self.totals,
             )
         )
 
@@ -261,6 +273,7 @@ class Judge:
         self.clock_ms = snapshot.clock_ms
         self.late_counts = snapshot.late_counts
         self.judged_windows = snapshot.judged_windows
+        self.totals = unpack(snapshot.totals, len(self.totals))
         self._first_event_ms = snapshot.first_event_ms
         self._marks = dict(snapshot.marks)
         self._open, self._rolled_up = snapshot.restore_panes(self.model.layout.size)

@@ -46,6 +46,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     rings: dict[str, RingSnapshot]
     late_counts: int
     judged_windows: int
+    totals: bytes
 
     @classmethod
     def of(
@@ -61,6 +62,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
         rings: Mapping[str, WindowRing],
         late_counts: int,
         judged_windows: int,
+        totals: Counts,
     ) -> JudgeSnapshot:
         """Freeze a judge's state."""
         return cls(
@@ -74,6 +76,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
             {name: _ring(ring) for name, ring in sorted(rings.items())},
             late_counts,
             judged_windows,
+            pack(totals),
         )
 
     def restore_panes(self, size: int) -> tuple[dict[int, OpenBasePane], RolledUp]:

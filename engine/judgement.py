@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.cells import ALARMS, OUT_OF_RANGE, SUM
+from detectors.cells import OUT_OF_RANGE, SUM
 from engine.layout import (
     DECIDED,
     ERRORS,
@@ -40,6 +40,15 @@ DRIFTED_FEATURES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmCount:
+    """Alarms of one estimator on one feature in a window, over all source partitions."""
+
+    count: int
+    since_ms: int | None
+    """Start of the first pane of the window that has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """One closed window with its verdicts, for the decisions and for the world."""
 
@@ -52,8 +61,8 @@ class Judged:
     """One per feature."""
     score: Verdict | None
     alpha: float
-    alarms_since_ms: Mapping[str, int]
-    """Feature -> start of the first pane of the window with an estimator's alarm."""
+    alarms: Mapping[str, Mapping[str, AlarmCount]]
+    """Feature -> estimator -> its alarms in the window; numeric features only."""
     first_event_ms: int
     """Start of the first base pane that ever held an event of this model."""
 
@@ -127,10 +136,10 @@ class Judged:
             mean, stddev = mean_and_stddev(column, self.counts)
             _put(tree, "mean", mean)
             _put(tree, "stddev", stddev)
-            alarms = int(self.counts[column.extra(ALARMS)])
-            for name in self.model.spec.estimators if alarms else ():
-                since = self.alarms_since_ms.get(verdict.name, self.start_ms)
-                tree[name] = {"alarms": alarms, "since": ms_to_rfc3339(since)}
+            for name, alarms in self.alarms.get(verdict.name, {}).items():
+                tree[name] = {"alarms": alarms.count}
+                if alarms.since_ms is not None:
+                    tree[name]["since"] = ms_to_rfc3339(alarms.since_ms)
         return tree
 
     def _prediction(self) -> dict[str, Any]:

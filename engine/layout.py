@@ -5,7 +5,7 @@ panes up into windows and comparing two runs are additions and comparisons of wh
 layout hash names everything that decides what a cell means; counts of another layout are never
 reinterpreted.
 
-Order: counters, score, latency, numeric features, categorical features.  A numeric column has its
+Order: counters, score, latency, numeric features, categorical features, estimators' alarms.  A numeric column has its
 value cells and then NUMERIC_EXTRA fixed cells, a categorical one CATEGORICAL_EXTRA
 (:mod:`detectors.cells`).
 """
@@ -98,12 +98,15 @@ class Layout:
     latency: NumericColumn
     numeric: tuple[NumericColumn, ...]
     categorical: tuple[CategoricalColumn, ...]
+    alarms: dict[str, int]
+    """Estimator -> first of its cells, one per numeric column: alarms counted in the pane."""
     size: int
     hash: str
 
     def column(self, name: str) -> NumericColumn | CategoricalColumn:
         """The column of a feature; KeyError if it is not a feature of this model."""
-        for column in (*self.numeric, *self.categorical):
+        columns: list[NumericColumn | CategoricalColumn] = [*self.numeric, *self.categorical]
+        for column in columns:
             if column.name == name:
                 return column
         raise KeyError(name)
@@ -136,12 +139,24 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
         if isinstance(reference, CategoricalProfile):
             categorical.append(CategoricalColumn(feature.name, start, reference.categories))
             start = categorical[-1].end
+    alarms = {}
+    for name in sorted(spec.estimators):
+        alarms[name] = start
+        start += len(numeric)
     if start > MAX_CELLS:
         raise ProfileError(
             f"{spec.model}@{spec.version}: {start} cells a pane, at most {MAX_CELLS}; "
             "use fewer features, fine_bins or categories"
         )
-    return Layout(score, latency, tuple(numeric), tuple(categorical), start, layout_hash(spec, profile))
+    return Layout(
+        score,
+        latency,
+        tuple(numeric),
+        tuple(categorical),
+        alarms,
+        start,
+        layout_hash(spec, profile),
+    )
 
 
 def layout_hash(spec: Spec, profile: Profile) -> str:
@@ -159,6 +174,7 @@ def layout_hash(spec: Spec, profile: Profile) -> str:
             list(spec.segments),
             spec.season,
             spec.duplicates_last,
+            sorted(spec.estimators),
         ]
     )
 

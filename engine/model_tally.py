@@ -17,7 +17,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.cells import ALARMS
 from detectors.contract import Bank
 from engine.counting import Counting
 from engine.decode import Events
@@ -50,6 +49,8 @@ class ModelState:
     panes: dict[int, OpenPane] = field(default_factory=dict)
     banks: dict[str, Bank] = field(default_factory=dict)
     duplicates: dict[Topic, DuplicateFilter] = field(default_factory=dict)
+    moved_by_ms: int = -1
+    """Kafka time of the record that last raised a watermark; -1 unknown."""
     moved: bool = True
     """Whether a mark is due: a watermark, an idle declaration or the epoch changed."""
 
@@ -77,13 +78,18 @@ class ModelTally:
         events: Events,
         offsets: npt.NDArray[np.int64],
         beats: list[tuple[int, int]],
+        record_ms: int = -1,
     ) -> Fate:
         """Count a batch's events; ``beats`` are (row, ts) of heartbeats among them.
 
-        ``offsets`` has one entry per event, shape (n,).
+        ``offsets`` has one entry per event, shape (n,); ``record_ms`` is the Kafka time of the
+        batch's last record.
         """
         state, time = self.state, self.model.spec.time
+        newest = state.newest_ms.get(topic)
         before = self._newest_before(topic, events, beats)
+        if state.newest_ms.get(topic) != newest:
+            state.moved_by_ms = record_ms
         rows = len(events.ts_ms)
         duplicate = np.zeros(rows, dtype=np.bool_)
         if self.model.spec.duplicates_last and rows:
@@ -97,11 +103,12 @@ class ModelTally:
             self._count(events, tallied, behind > 0)
         return Fate(duplicate, late, tallied)
 
-    def beat(self, topic: Topic, ts_ms: int) -> None:
+    def beat(self, topic: Topic, ts_ms: int, record_ms: int) -> None:
         """A heartbeat in a batch without events of this model."""
         newest = self.state.newest_ms.get(topic)
         if newest is None or ts_ms > newest:
             self.state.newest_ms[topic] = ts_ms
+            self.state.moved_by_ms = record_ms
             self.state.moved = True
         self._awake(topic)
 
@@ -180,12 +187,12 @@ class ModelTally:
             return []
         fed = np.flatnonzero(slots >= 0)
         columns = events.numeric if len(fed) == len(slots) else events.numeric[:, fed]
-        cells = [column.extra(ALARMS) for column in self.model.layout.numeric]
         found = []
-        for bank in self.state.banks.values():
+        for name, bank in self.state.banks.items():
             alarms = bank.advance(columns)
+            first = self.model.layout.alarms[name]
             for stream, row in zip(alarms.streams.tolist(), alarms.rows.tolist(), strict=True):
-                found.append((int(slots[fed[row]]), cells[stream]))
+                found.append((int(slots[fed[row]]), first + stream))
         return found
 
     def watermark_ms(self, topic: Topic) -> int | None:

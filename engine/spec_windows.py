@@ -89,6 +89,7 @@ def _read_window(spec: Fields, item: Value, base_ms: int | None) -> WindowRule |
         fields.fault("length", "is required")
     length_ms = fields.duration("length", 0, low_ms=1)
     every_ms = fields.duration("judge_every", 0, low_ms=1) if fields.has("judge_every") else None
+    fields.know("judge_every")
     fields.close()
     if base_ms is not None and fields.sound("length"):
         reason = ring_fault(length_ms, base_ms)

@@ -18,7 +18,7 @@ from detectors.discovery import estimators
 from detectors.kernels import murmur2_partitions
 from engine.dead_letters import carry
 from engine.decode import Decoded, Decoder
-from engine.effects import Publish
+from engine.effects import OutputTopic, Publish
 from engine.model import MonitoredModel
 from engine.model_tally import ModelState, ModelTally, OpenPane
 from engine.outcomes import Outcomes
@@ -77,7 +77,9 @@ class Tally:
         late = self._count(batch, decoded)
         self._note(batch.topic, decoded)
         self.covered[batch.topic] = batch.offsets[-1] + 1
-        letters = [(row, "dead-letters", reason) for row, reason in decoded.rejected]
+        letters: list[tuple[int, OutputTopic, str]] = [
+            (row, "dead-letters", reason) for row, reason in decoded.rejected
+        ]
         letters += [(row, "late", "late") for row in late]
         return [carry(batch, row, to, reason) for row, to, reason in sorted(letters)]
 
@@ -104,7 +106,9 @@ class Tally:
             tally = self._models[events.model.key]
             name = tally.model.spec.model
             heard.add(tally.model.key)
-            fate = tally.accept(topic, events, offsets[events.rows], beats.get(name, []))
+            fate = tally.accept(
+                topic, events, offsets[events.rows], beats.get(name, []), batch.timestamps_ms[-1]
+            )
             late += events.rows[fate.late].tolist()
             tallied = int(fate.tallied.sum())
             outcomes.end(topic, "tallied", tallied)
@@ -116,7 +120,7 @@ class Tally:
             for tally in self._versions[name]:
                 if tally.model.key not in heard:
                     for _, ts_ms in found:
-                        tally.beat(topic, ts_ms)
+                        tally.beat(topic, ts_ms, batch.timestamps_ms[-1])
         return late
 
     def _count_model(
@@ -201,6 +205,7 @@ class Tally:
             {topic: tally.watermark_ms(topic) for topic in tally.data_topics()},
             tuple(sorted(tally.state.idle)),
             dict(self.covered),
+            tally.state.moved_by_ms,
         )
 
     def snapshot(self) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from detectors.discovery import statistics
-from engine.judgement import Judged
+from engine.judgement import AlarmCount, Judged
 from engine.levels import significance
 from engine.measuring import Bands, Comparer
 from engine.model import MonitoredModel
@@ -44,7 +44,7 @@ class WindowJudging:
         revision: int,
         counts: Counts,
         slices: Counts,
-        alarms_since_ms: Mapping[str, int],
+        alarms: Mapping[str, Mapping[str, AlarmCount]],
         first_event_ms: int,
     ) -> Judged:
         """Judge one window's counts."""
@@ -64,7 +64,7 @@ class WindowJudging:
             verdicts,
             score,
             bands.alpha,
-            alarms_since_ms,
+            alarms,
             first_event_ms,
         )
 

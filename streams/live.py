@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from streams.core import JudgeLike, TallyLike
+from streams.delays import Delays
 from streams.feed import Feed, Source
 
 State = Literal["starting", "recovering", "ready", "stopping"]
@@ -40,6 +41,7 @@ class LiveState:
     last_snapshot_monotonic_s: float | None = None
     committed: dict[Source, int] = field(default_factory=dict)
     """Next offset that a durable snapshot covers, per source."""
+    delays: Delays = field(default_factory=Delays)
     feed: Feed | None = None
 
     def lags(self) -> dict[Source, int]:

@@ -1,0 +1,189 @@
+"""Replay: files through the same core as the worker, without Kafka.
+
+Rule.  A file is one topic: record i of partition p is the i-th event of the file whose key Kafka
+would put there, so the partitions' logs are those that publishing the file would have made, and the
+judgements and triggers are equal to the last bit.  The end of a file is a heartbeat to every
+partition (:func:`end_of_stream`); a record's Kafka time is unknown and not compared.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+import orjson
+
+from detectors.kernels import murmur2_partitions
+from engine.effects import OutputTopic, Publish
+from engine.model import MonitoredModel
+from engine.outcomes import Outcomes
+from engine.pipeline import Pipeline
+from engine.records import RecordBatch
+from engine.spec import Spec, Topic
+from streams.table_events import read_events
+
+BATCH_RECORDS: Final = 4_000
+FILES: Final[tuple[OutputTopic, ...]] = (
+    "judgements",
+    "alerts",
+    "retraining-triggers",
+    "dead-letters",
+    "late",
+)
+UNKNOWN_TIME_MS: Final = -1
+
+Event = tuple[int, Topic, bytes, bytes]
+"""(ts_ms for ordering topics, topic, key, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of events of one model."""
+
+    topic: Topic
+    path: Path
+    spec: Spec
+
+
+@dataclass(slots=True)
+class ReplaySummary:
+    """What a replay did."""
+
+    records: int = 0
+    written: dict[OutputTopic, int] = field(default_factory=dict)
+    outcomes: list[Outcomes] = field(default_factory=list)
+    """Per source partition."""
+
+
+def end_of_stream(spec: Spec, topic: Topic, newest_ms: int) -> bytes:
+    """The heartbeat that closes a file: every window that its last event completes falls due."""
+    lateness_ms = spec.label.lateness_ms if topic == "labels" else spec.time.lateness_ms
+    ts_ms = newest_ms + lateness_ms
+    return orjson.dumps({"heartbeat": True, "model": spec.model, "ts": ts_ms})
+
+
+def replay(
+    models: Sequence[MonitoredModel],
+    sources: Sequence[Source],
+    partitions: int,
+    out: Path,
+    progress: Callable[[int], None] = lambda _: None,
+) -> ReplaySummary:
+    """Run files through the core and write what the output topics would carry into ``out``.
+
+    ``progress`` is told how many further records were read.  Raises OSError when a file cannot be
+    read or written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    run = _Run(models, partitions)
+    with ExitStack() as stack:
+        files: dict[OutputTopic, BinaryIO] = {
+            name: stack.enter_context((out / f"{name}.ndjson").open("wb")) for name in FILES
+        }
+        newest: dict[int, int] = {}
+        merged = heapq.merge(
+            *(_events(number, source, newest) for number, source in enumerate(sources)),
+            key=lambda event: event[0],
+        )
+        for event in merged:
+            run.add(event)
+            if len(run.waiting) >= BATCH_RECORDS:
+                progress(len(run.waiting))
+                run.write(run.work(), files)
+        progress(len(run.waiting))
+        run.write(run.work(), files)
+        for number, source in enumerate(sources):
+            if number in newest:
+                run.write(run.end(source, newest[number]), files)
+    run.summary.outcomes = [tally.outcomes for tally in run.pipeline.tallies]
+    return run.summary
+
+
+def _events(number: int, source: Source, newest: dict[int, int]) -> Iterator[Event]:
+    """A file's events; ``newest[number]`` becomes its highest event time."""
+    order_ms = highest_ms = 0
+    for event_id, ts_ms, value in read_events(source.path, source.spec, source.topic):
+        if ts_ms is not None and ts_ms > 0:
+            order_ms = ts_ms
+            if ts_ms > highest_ms:
+                newest[number] = highest_ms = ts_ms
+        yield (order_ms, source.topic, (event_id or "").encode(), value)
+
+
+class _Run:
+    """The partitions' logs as they grow, and the pipeline behind them."""
+
+    def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
+        self.pipeline = Pipeline(models, partitions)
+        self.partitions = partitions
+        self.waiting: list[Event] = []
+        self.summary = ReplaySummary()
+        self._ends: dict[tuple[Topic, int], int] = {}
+
+    def add(self, event: Event) -> None:
+        self.waiting.append(event)
+
+    def work(self) -> list[Publish]:
+        """Everything waiting, through the pipeline."""
+        events, self.waiting = self.waiting, []
+        self.summary.records += len(events)
+        if not events:
+            return []
+        keys = [key for _, _, key, _ in events]
+        ends = np.cumsum([len(key) for key in keys], dtype=np.int64)
+        data = np.frombuffer(b"".join(keys), dtype=np.uint8)
+        homes = murmur2_partitions(data, ends, self.partitions).tolist()
+        logs: dict[tuple[Topic, int], list[Event]] = {}
+        for home, event in zip(homes, events, strict=True):
+            logs.setdefault((event[1], home), []).append(event)
+        effects: list[Publish] = []
+        for (topic, partition), log in sorted(logs.items()):
+            effects += self.pipeline.accept(self._batch(topic, partition, log))
+        return effects + self.pipeline.flush()
+
+    def end(self, source: Source, newest_ms: int) -> list[Publish]:
+        """A heartbeat to every partition of the source's topic."""
+        beat = end_of_stream(source.spec, source.topic, newest_ms)
+        effects: list[Publish] = []
+        for partition in range(self.partitions):
+            log: list[Event] = [(newest_ms, source.topic, b"", beat)]
+            effects += self.pipeline.accept(self._batch(source.topic, partition, log))
+        return effects + self.pipeline.flush()
+
+    def _batch(self, topic: Topic, partition: int, log: Sequence[Event]) -> RecordBatch:
+        first = self._ends.get((topic, partition), 0)
+        self._ends[topic, partition] = first + len(log)
+        return RecordBatch(
+            topic,
+            partition,
+            list(range(first, first + len(log))),
+            [UNKNOWN_TIME_MS] * len(log),
+            [key for _, _, key, _ in log],
+            [value for _, _, _, value in log],
+        )
+
+    def write(self, effects: Sequence[Publish], files: dict[OutputTopic, BinaryIO]) -> None:
+        for effect in effects:
+            files[effect.topic].write(_line(effect) + b"\n")
+            self.summary.written[effect.topic] = self.summary.written.get(effect.topic, 0) + 1
+
+
+def _line(effect: Publish) -> bytes:
+    """Our own records as they are; a carried record with its headers, its bytes in base64."""
+    if not effect.headers and effect.value is not None:
+        return effect.value
+    return orjson.dumps(
+        {
+            "key": (effect.key or b"").decode("utf-8", "replace"),
+            "headers": {name: text.decode("utf-8", "replace") for name, text in effect.headers},
+            "value_base64": None
+            if effect.value is None
+            else base64.b64encode(effect.value).decode(),
+        }
+    )
