@@ -1,7 +1,7 @@
 """Tests that need a system package which is not there: one way to say so, and one place to read it.
 
 Rule.  A test is left out only through :func:`missing`, which names the package and the command that
-installs it; the last lines of the run repeat both.  With ``LONGSHORE_REQUIRE_ALL=1`` there is no
+installs it; the last lines of the run repeat both.  With ``TESTS_REQUIRE_ALL=1`` there is no
 leaving out: the same call fails the test, so that a green run on CI has run everything.
 """
 
@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REQUIRE_ALL: Final = "LONGSHORE_REQUIRE_ALL"
+REQUIRE_ALL: Final = "TESTS_REQUIRE_ALL"
 _REASON: Final = re.compile(r"left out: needs (?P<package>.+) \(get it: (?P<how>.+)\)$")
 
 
