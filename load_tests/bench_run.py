@@ -5,6 +5,7 @@ Rule.  A contender that fails once is not tried again and never stops the others
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,9 @@ LATENCY: Final = "latency"
 PARTS: Final = (*(peer.name for peer in PEERS), WORKER, LATENCY)
 LATENCY_OVERHEAD_S: Final = 30.0
 """Start-up, making the events and the grace at the end, beside the stream itself."""
+
+BUSY_SHARE: Final = 0.4
+"""Load a core from which a note says that the machine is not ours alone."""
 
 Runner = Callable[[int], Round]
 Value = TypeVar("Value")
@@ -83,6 +87,12 @@ class Bench:
 
         Raises LoadError when the broker does not take the events.
         """
+        busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+        if busy > BUSY_SHARE * cores:
+            self.notes.append(
+                f"load average {busy:.1f} on {cores} cores before the run began: other work shares "
+                "this machine, so read CPU before events/s"
+            )
         try:
             runners = self._prepare()
             if runners:

@@ -43,7 +43,8 @@ def results_table(outcomes: Sequence[Outcome], event_bytes: float) -> Table:
     table = Table(
         title=f"Side by side: {event_bytes:.0f}-byte events, lz4, {PARTITIONS} partitions",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
+        pad_edge=False,
     )
     table.add_column("", no_wrap=True)
     for heading in HEADINGS:
@@ -67,6 +68,17 @@ def results_table(outcomes: Sequence[Outcome], event_bytes: float) -> Table:
     return table
 
 
+def thrift_line(outcomes: Sequence[Outcome]) -> str:
+    """Ratios by CPU an event, which hold on a machine that others use too; empty without a base."""
+    naive, floor = _named(outcomes, NAIVE), _named(outcomes, FLOOR)
+    base = naive or floor
+    others = [o for o in outcomes if o.rounds and o is not base]
+    if base is None or not others:
+        return ""
+    shares = ", ".join(f"{o.name} {_ratio(o.thrift_ratio(base))}" for o in others)
+    return f"events per CPU second, {base.name} = 1: {shares}"
+
+
 def latency_line(latency: Latency) -> str:
     """The latency in one sentence."""
     return (
@@ -82,6 +94,8 @@ def report(
 ) -> RenderableType:
     """Everything that the terminal shows at the end."""
     lines = [Text(f"{o.label}: {o.failure}", style="red") for o in outcomes if o.failure]
+    thrift = thrift_line(outcomes)
+    lines += [Text(thrift)] if thrift else []
     if latency is not None:
         lines.append(Text(latency_line(latency)))
     lines += [Text(note) for note in notes]
@@ -117,6 +131,8 @@ def as_json(
                     "peak_rss_bytes": o.peak_rss_bytes(),
                     "times_naive": o.speed_ratio(naive),
                     "times_floor": o.speed_ratio(floor),
+                    "cpu_times_naive": o.thrift_ratio(naive),
+                    "cpu_times_floor": o.thrift_ratio(floor),
                 }
                 if o.rounds
                 else None,

@@ -42,6 +42,7 @@ def test_a_ratio_is_taken_within_a_round() -> None:
     fast, slow = outcome("fast", 1.0, 4.0, 1.0), outcome("slow", 2.0, 8.0, 2.0)
     assert fast.speed_ratio(slow) == 2.0
     assert fast.events_per_second() == 1_000.0
+    assert fast.thrift_ratio(slow) == 2.0
     assert fast.speed_ratio(None) is None
     assert fast.speed_ratio(Outcome("absent", "absent")) is None
 
@@ -68,6 +69,7 @@ def test_the_table_shows_ratios_and_failures() -> None:
     assert "failed" in next(line for line in text.splitlines() if "the worker  " in line)
     assert "the worker: ended with code 1" in text
     assert "a note" in text
+    assert "naive = 1: floor 40.00" in text
 
 
 def test_latency_reads_as_quantiles() -> None:
