@@ -73,7 +73,7 @@ class Outcome:
         return _ratio(self, other, lambda r: r.events_per_second)
 
     def thrift_ratio(self, other: Outcome | None) -> float | None:
-        """How many times less CPU an event than ``other``; steadier than speed on a busy machine."""
+        """How many times less CPU an event than ``other``; steadier than speed."""
         return _ratio(self, other, lambda r: 1 / r.cpu_us_per_event)
 
 
