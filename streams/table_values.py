@@ -44,7 +44,7 @@ def numbers(path: object, column: pl.Series) -> npt.NDArray[np.float64]:
         values = parsed.fill_null(float("nan")).to_numpy().copy()
         values[invalid.to_numpy()] = np.inf
         return values
-    if not (column.dtype.is_numeric() or column.dtype in {pl.Boolean, pl.Null}):
+    if not (column.dtype.is_numeric() or isinstance(column.dtype, pl.Boolean | pl.Null)):
         raise TableError(path, [f"column {column.name!r} is {column.dtype}, not numeric"])
     values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     return np.array(values, dtype=np.float64)
@@ -94,7 +94,7 @@ def text_values(path: object, column: pl.Series, *, untyped: bool) -> list[str |
     Raises TableError for a column of another kind than text, numbers or booleans.
     """
     kind = column.dtype
-    if kind in {pl.Categorical, pl.Enum}:
+    if isinstance(kind, pl.Categorical | pl.Enum):
         return column.cast(pl.String).to_list()
     if kind == pl.String:
         values = column.to_list()
@@ -103,7 +103,7 @@ def text_values(path: object, column: pl.Series, *, untyped: bool) -> list[str |
         return column.cast(pl.String).to_list()
     if kind.is_decimal():
         column = column.cast(pl.Float64)
-    elif not (kind.is_numeric() or kind in {pl.Boolean, pl.Null}):
+    elif not (kind.is_numeric() or isinstance(kind, pl.Boolean | pl.Null)):
         raise TableError(path, [f"column {column.name!r} is {kind}, and a category is text"])
     return [category_text(value) for value in column.to_list()]
 

@@ -206,6 +206,7 @@ def test_thin_blocks_are_left_out() -> None:
     assert own["1d"].blocks == 20
     assert "1h" not in own
     assert own["7d"].blocks == 2
+    assert "7d" not in profile_of(table_of(days=14), spec_of()).features["x"].own
 
 
 def test_blocks_are_counted_in_pieces_alike(monkeypatch: pytest.MonkeyPatch) -> None:
