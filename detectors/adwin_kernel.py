@@ -134,6 +134,8 @@ def has_cut(
     that the difference is too small, the exact test would say so too and is left out.
     """
     width = sums[WIDTH]
+    if width < 2.0 * least:
+        return False
     spread = sums[VARIANCE] / width
     confidence = math.log(2.0 * math.log(width) / delta)
     screen = 2.0 * spread * confidence * SCREEN_ROOM

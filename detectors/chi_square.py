@@ -1,6 +1,6 @@
 """Chi-square test that two histograms come from one distribution.
 
-Formula.  X2 = sum((a sqrt(m/n) - e sqrt(n/m))^2 / (a + e)) over the coarse bins, a and e the
+Formula.  X2 = n m sum((a/n - e/m)^2 / (a + e)) over the coarse bins, a and e the
 current and the reference count, n and m their sums: Pearson's test of homogeneity of a 2 x B table
 (Press and others, Numerical Recipes, 14.3).  The reference is a sample too, not taken as exact.
 
@@ -43,10 +43,10 @@ def measure(sample: Sample, params: Params) -> Measure:
     if not usable(expected_size, actual_size):
         return NOTHING
     pooled = expected + actual
-    ratio = (expected_size / actual_size) ** 0.5
-    gap = actual * ratio - expected / ratio
+    # In shares, so that equal ones differ by nothing at all.
+    gap = actual / actual_size - expected / expected_size
     # An empty bin has gap 0; dividing it by 1 leaves it out.
-    parts = gap * gap / np.where(pooled > 0, pooled, 1.0)
+    parts = gap * gap / np.where(pooled > 0, pooled, 1.0) * (expected_size * actual_size)
     value = float(parts.sum())
     freedom = int(np.count_nonzero(pooled)) - 1
     worth = effective_size(sample, expected_size, actual_size)

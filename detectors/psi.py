@@ -42,7 +42,10 @@ SYMMETRIC: Final = True
 
 LEAST_EXPECTED: Final = 5.0
 """Smallest count that the smaller sample may expect in a bin for the chi-square law (Cochran)."""
-DRAWS: Final = 1000
+DRAWS_MAX: Final = 1000
+DRAWN_CELLS_MAX: Final = 10_000
+"""Draws times rare bins: bounds the time (about 50 ns each).  The more bins, the smoother the law
+of their sum, so fewer draws do."""
 TRUSTED_DRAWS: Final = 10
 """With fewer draws than this at or above the value, their tail is modelled, not counted."""
 SEED: Final = 20130101
@@ -148,7 +151,7 @@ def resampled_p_value(
     """
     draws = null_draws(rare, bins, expected_size, actual_size, pseudo_count)
     reached = int(np.count_nonzero(draws >= value))
-    counted = (reached + 1) / (DRAWS + 1)
+    counted = (reached + 1) / (draws.size + 1)
     if reached >= TRUSTED_DRAWS:
         return counted
     mean, variance = float(draws.mean()), float(draws.var())
@@ -161,20 +164,23 @@ def resampled_p_value(
 def null_draws(
     rare: FloatArray, bins: int, expected_size: float, actual_size: float, pseudo_count: float
 ) -> FloatArray:
-    """PSI of :data:`DRAWS` pairs of samples of one distribution, shape (DRAWS,): the common bins by
-    the chi-square law, the rare ones resampled.  The same input gives the same draws."""
+    """PSI of pairs of samples of one distribution, shape (draws,): the common bins by the
+    chi-square law, the rare ones resampled.  The same input gives the same draws."""
     random = np.random.Generator(np.random.PCG64(SEED))
-    pairs = np.rint(rare).astype(np.int64)
+    pairs = np.rint(rare)
+    size = max(min(DRAWS_MAX, DRAWN_CELLS_MAX // rare.size), TRUSTED_DRAWS * 10)
     share = actual_size / (expected_size + actual_size)
-    actual = random.binomial(pairs, share, size=(DRAWS, rare.size)).astype(np.float64)
+    actual = random.binomial(pairs.astype(np.int64), share, size=(size, rare.size)).astype(
+        np.float64
+    )
     added = pseudo_count * bins
     parts = contributions_of(
-        (np.rint(rare) - actual + pseudo_count) / (expected_size + added),
+        (pairs - actual + pseudo_count) / (expected_size + added),
         (actual + pseudo_count) / (actual_size + added),
     )
     draws: FloatArray = parts.sum(axis=1)
     common = bins - rare.size
     if common > 1:
         worth = nominal_size(expected_size, actual_size)
-        draws += random.chisquare(common - 1, size=DRAWS) / worth
+        draws += random.chisquare(common - 1, size=size) / worth
     return draws

@@ -73,7 +73,7 @@ def murmur2(key: bytes) -> int:
 
 
 class Adwin:
-    """ADWIN with lists: ``rows[i]`` holds (sum, squared deviations) of 2**i values, oldest first."""
+    """ADWIN with lists: ``rows[i]`` holds (sum, squares) of 2**i values, oldest first."""
 
     def __init__(
         self, delta: float, clock: int, max_buckets: int, least: int, grace: int, rows_max: int = 64
@@ -136,6 +136,8 @@ class Adwin:
         """Whether some boundary between buckets parts two different means."""
         delta, _clock, _max_buckets, least, _grace = self.parameters
         old, new, old_total, new_total = 0.0, self.width, 0.0, self.total
+        if self.width < 2 * least:
+            return False
         level = math.log(2.0 * math.log(self.width) / delta)
         spread = self.variance / self.width
         buckets = [
@@ -230,7 +232,7 @@ def wasserstein(sample: Sample, _pseudo_count: float = 0.0) -> float:
     reference = running_shares(sample.expected.tolist())
     current = running_shares(sample.actual.tolist())
     edges = sample.edges.tolist()
-    slices = 4000
+    slices = 500
     area = 0.0
     for cell in range(len(edges) - 1):
         left = current[cell] - reference[cell]

@@ -11,7 +11,7 @@ from detectors.bins import coarse_merge, quantile_edges
 from detectors.contract import Sample
 
 if TYPE_CHECKING:
-    from detectors.contract import FloatArray
+    from detectors.contract import FloatArray, IntArray
 
 
 def numeric_sample(
@@ -56,7 +56,7 @@ def swapped(sample: Sample) -> Sample:
     )
 
 
-def cell_counts(values: FloatArray, edges: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def cell_counts(values: FloatArray, edges: FloatArray) -> IntArray:
     """Counts of finite values per cell."""
     cells = np.searchsorted(edges, values, side="right")
     return np.bincount(cells, minlength=edges.size + 1).astype(np.int64)
