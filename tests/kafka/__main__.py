@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.kafka.broker import STOP_SECONDS, RealBroker
+from tests.kafka.broker import RealBroker
 from tests.kafka.libraries import CACHE, SystemPackageError
+from tests.owned_process import STOP_SECONDS
 
 DIRECTORY: Final = CACHE / "kafka-broker"
 USAGE: Final = "usage: python -m tests.kafka up|down|status [DIRECTORY]"

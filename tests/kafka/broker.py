@@ -1,9 +1,8 @@
 """A real Apache Kafka broker of one node (KRaft, no Docker) for the tests and for the terminal.
 
-Rule.  A broker never outlives its owner.  Its process group is killed when the ``with`` block ends
-and when the interpreter exits; a watchdog that waits for the end of a pipe from the owner does it
-when the owner is killed.  Only ``python -m tests.kafka up`` leaves a broker behind, and ``down``
-ends it.
+Rule.  A broker never outlives its owner: it is ended when the ``with`` block ends, when the
+interpreter exits, and by a watchdog when the owner is killed (:mod:`tests.owned_process`).  Only
+``python -m tests.kafka up`` leaves a broker behind, and ``down`` ends it.
 
 Ports are free ones on 127.0.0.1 and stay the same over :meth:`RealBroker.stop` and
 :meth:`RealBroker.start`, as do the data, so that a restart is one that clients live through.
@@ -12,9 +11,7 @@ Ports are free ones on 127.0.0.1 and stay the same over :meth:`RealBroker.stop` 
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -28,15 +25,15 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.libraries import HERE, java, kafka_libraries
+from tests.owned_process import OwnedProcess, end_of_log, free_ports
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 START_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 10.0
 START_TRIES: Final = 3
 """A port that was free may be taken by the time that the broker binds it."""
-LOG_CHARACTERS: Final = 4000
+LOG: Final = "broker.log"
 LARGEST_RECORD_BYTES: Final = 10 * 1024 * 1024
 HEAP: Final = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 PROPERTIES: Final = """\
@@ -72,8 +69,6 @@ num.network.threads=2
 num.io.threads=4
 background.threads=2
 """
-# Ends with the pipe on its standard input, that is with the owner, however that came about.
-WATCHDOG: Final = 'cat >/dev/null; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 
 
 class BrokerFailedError(RuntimeError):
@@ -93,8 +88,7 @@ class RealBroker:
         self._detached = detached
         self._directory: Path | None = None
         self._command: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._process: OwnedProcess | None = None
         self.port = 0
 
     @property
@@ -133,25 +127,9 @@ class RealBroker:
 
     def stop(self, *, hard: bool = False) -> None:
         """End the process and keep ports and data; ``hard`` gives it no time to say goodbye."""
-        process = self._process
-        if process is None:
-            return
-        if not hard:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                hard = True
-        if hard:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self._process = None
-        if self._watchdog is not None:
-            self._watchdog.kill()
-            self._watchdog.wait()
-            assert self._watchdog.stdin is not None
-            self._watchdog.stdin.close()
-            self._watchdog = None
+        if self._process is not None:
+            self._process.stop(hard=hard)
+            self._process = None
 
     def close(self) -> None:
         """End it for good and remove its data.  Does nothing the second time."""
@@ -163,10 +141,7 @@ class RealBroker:
 
     def log(self) -> str:
         """The last of what the broker complained about, for a message."""
-        path = None if self._directory is None else self._directory / "broker.log"
-        if path is None or not path.exists():
-            return ""
-        return path.read_text(errors="replace")[-LOG_CHARACTERS:]
+        return "" if self._directory is None else end_of_log(self._directory / LOG)
 
     def __enter__(self) -> Self:
         self.start()
@@ -189,7 +164,7 @@ class RealBroker:
             self._directory.mkdir(parents=True)
         if not self._detached:
             atexit.register(self.close)
-        self.port, controller_port = _free_ports(2)
+        self.port, controller_port = free_ports(2)
         properties = self.directory / "server.properties"
         properties.write_text(
             PROPERTIES.format(
@@ -214,46 +189,15 @@ class RealBroker:
         self._command = [*command, *HEAP, logging, "kafka.Kafka", str(properties)]
 
     def _launch(self) -> None:
-        with (self.directory / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        if not self._detached:
-            self._watchdog = subprocess.Popen(
-                ["sh", "-c", WATCHDOG, "watchdog", str(self._process.pid), str(self.directory)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._await_ready(time.monotonic() + START_SECONDS)
-
-    def _await_ready(self, deadline: float) -> None:
-        assert self._process is not None
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+        log = self.directory / LOG
+        self._process = OwnedProcess(self._command, self.directory, log, detached=self._detached)
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(self.port):
+            if not self._process.alive():
                 raise BrokerFailedError(f"the broker ended while starting:\n{self.log()}")
-            if _answers(self.port):
-                return
+            if time.monotonic() > deadline:
+                raise BrokerFailedError(f"no broker after {START_SECONDS:g} s:\n{self.log()}")
             time.sleep(0.05)
-        raise BrokerFailedError(f"no broker after {START_SECONDS:g} s:\n{self.log()}")
-
-
-def _free_ports(count: int) -> list[int]:
-    """``count`` different ports that nobody has bound on 127.0.0.1 at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def _answers(port: int) -> bool:

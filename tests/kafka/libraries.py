@@ -20,8 +20,8 @@ CACHE: Final = HERE.parents[1] / ".cache"
 POM: Final = HERE / "pom.xml"
 JAVA_AT_LEAST: Final = 17
 FETCH_SECONDS: Final = 300
-JAVA_HOW: Final = "apt-get install default-jre-headless"
-MAVEN_HOW: Final = "apt-get install maven"
+PROGRAMS: Final = f"Java {JAVA_AT_LEAST} or newer and Maven"
+HOW_TO_GET: Final = "apt-get install default-jre-headless maven"
 
 
 class SystemPackageError(RuntimeError):
@@ -36,13 +36,12 @@ class SystemPackageError(RuntimeError):
 def java() -> str:
     """The path of a Java that can run the broker; SystemPackageError when there is none."""
     path = shutil.which("java")
-    package = f"Java {JAVA_AT_LEAST} or newer"
     if path is None:
-        raise SystemPackageError(package, JAVA_HOW)
+        raise SystemPackageError(PROGRAMS, HOW_TO_GET)
     said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False).stderr
     found = re.search(r'version "(\d+)', said)
     if found is None or int(found[1]) < JAVA_AT_LEAST:
-        raise SystemPackageError(package, JAVA_HOW)
+        raise SystemPackageError(PROGRAMS, HOW_TO_GET)
     return path
 
 
@@ -68,7 +67,7 @@ def kafka_libraries(cache: Path = CACHE) -> Path:
 def _fetch(libraries: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
-        raise SystemPackageError("Maven", MAVEN_HOW)
+        raise SystemPackageError(PROGRAMS, HOW_TO_GET)
     result = subprocess.run(
         [
             *(maven, "--quiet", "--batch-mode", "--file", str(POM), "dependency:copy-dependencies"),

@@ -219,11 +219,10 @@ def test_missing_java_and_maven_say_how_to_get_them(
 ) -> None:
     """Without the programs, the error names the package and the command that installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        libraries.SystemPackageError, match=r"Java 17 or newer .*default-jre-headless"
-    ):
+    says = r"needs Java 17 or newer and Maven .*apt-get install default-jre-headless maven"
+    with pytest.raises(libraries.SystemPackageError, match=says):
         RealBroker().start()
-    with pytest.raises(libraries.SystemPackageError, match=r"Maven .*apt-get install maven"):
+    with pytest.raises(libraries.SystemPackageError, match=says):
         libraries.kafka_libraries(tmp_path / "empty-cache")
 
 
