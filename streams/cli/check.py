@@ -1,0 +1,147 @@
+"""``longshore check``: every fault of a spec, or what it will watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams.cli.inputs import FILE, model_from, spec_from
+from streams.cli.terminal import out
+
+if TYPE_CHECKING:
+    from engine.layout import Layout
+    from engine.profile import Profile
+    from engine.spec import Spec
+
+CELL_BYTES = 8
+COPIES = 2
+"""On-time and amended counts."""
+
+
+@click.command()
+@click.argument("spec", type=FILE)
+@click.option("--profile", type=FILE, help="Check that this profile belongs to the spec, too.")
+def check(spec: Path, profile: Path | None) -> None:
+    """Print every fault of SPEC with its place, or a summary of what it will watch.
+
+    \b
+    Examples:
+      longshore check spec.yaml
+      longshore check spec.yaml --profile profile.json
+    """
+    if profile is None:
+        read, layout, reference = spec_from(spec), None, None
+    else:
+        model = model_from(spec, profile)
+        read, layout, reference = model.spec, model.layout, model.profile
+    _summary(read, layout)
+    notes = warnings(read, reference)
+    for note in notes:
+        out().print(f"[yellow]warning:[/] {note}", soft_wrap=True)
+    if profile is None:
+        click.echo(f"\nNext: longshore profile {spec} --data TRAINING_TABLE --out profile.json")
+
+
+def cells(spec: Spec) -> int:
+    """Cells of a pane at most, before a profile says how many."""
+    from detectors.cells import categorical_cells, numeric_cells
+    from engine.layout import COUNTERS, LATENCY_EDGES_MS
+
+    count = COUNTERS + numeric_cells(len(LATENCY_EDGES_MS))
+    count += numeric_cells(spec.prediction.fine_bins + 1)
+    for feature in spec.features:
+        if feature.type == "numeric":
+            count += numeric_cells(feature.fine_bins + 1)
+        else:
+            count += categorical_cells(feature.categories)
+    return count
+
+
+def _summary(spec: Spec, layout: Layout | None) -> None:
+    from rich.table import Table
+
+    from engine.durations import format_duration
+    from engine.levels import significance
+
+    size = cells(spec) if layout is None else layout.size
+    numeric = sum(feature.type == "numeric" for feature in spec.features)
+    console = out()
+    console.print(f"[bold]{spec.model}@{spec.version}[/] is sound.")
+    console.print(
+        f"{len(spec.features)} features ({numeric} numeric, {len(spec.features) - numeric} "
+        f"categorical), {spec.prediction.type} prediction, inputs {', '.join(spec.inputs)}; "
+        f"{'at most ' if layout is None else ''}{size:,} cells a pane.",
+        soft_wrap=True,
+    )
+    table = Table()
+    for heading in ("window", "panes", "judged every", "memory", "significance"):
+        table.add_column(heading, justify="left" if heading == "window" else "right")
+    for window in spec.windows:
+        panes = window.length_ms // window.pane_ms
+        # Panes stay until no window can contain or revise them.
+        kept = panes + -(-(spec.time.amend_ms + window.judge_every_ms) // window.pane_ms)
+        table.add_row(
+            window.name,
+            f"{panes} x {format_duration(window.pane_ms)}",
+            format_duration(window.judge_every_ms),
+            f"{kept * size * CELL_BYTES * COPIES / 1e6:.1f} MB",
+            f"p < {significance(spec, window):.2g}",
+        )
+    console.print(table)
+    for line in _rules(spec):
+        console.print(line, soft_wrap=True)
+
+
+def _rules(spec: Spec) -> list[str]:
+    from engine.durations import format_duration
+
+    rules = spec.retraining
+    lines = []
+    if (psi := rules.psi_features) is not None:
+        lines.append(
+            f"retrain: PSI over {psi.above:g} on {psi.features} features, in {psi.at_least} of the "
+            f"last {psi.of_last} windows of {psi.window}"
+        )
+    if (volume := rules.volume) is not None:
+        lines.append(
+            f"retrain: over {volume.factor:g} times the usual events of the same hours of the "
+            f"week, in {volume.at_least} of the last {volume.of_last} windows of {volume.window}"
+        )
+    if lines:
+        lines.append(f"at most one request per cause in {format_duration(rules.cooldown_ms)}")
+    return lines or ["no rule asks for retraining"]
+
+
+def warnings(spec: Spec, profile: Profile | None) -> list[str]:
+    """What is allowed and probably not meant, or accepted and not acted upon yet."""
+    notes = []
+    if spec.segments:
+        notes.append(
+            f"segments ({', '.join(spec.segments)}) are accepted; this version judges the whole "
+            "model only"
+        )
+    if "labels" in spec.inputs:
+        notes.append("labels are read and counted; this version does not judge performance yet")
+    if spec.prediction.type == "multiclass":
+        notes.append("multiclass: the decision and features are watched, single classes are not")
+    if (psi := spec.retraining.psi_features) is not None:
+        window = spec.window(psi.window)
+        if window.judge_every_ms < window.length_ms:
+            notes.append(
+                f"windows of {window.name} slide; the rule confirms over disjoint ones only, "
+                "so it sees one in every full length"
+            )
+        if psi.features > len(spec.features):
+            notes.append(f"the rule wants {psi.features} features; the spec has fewer")
+    elif spec.retraining.volume is None:
+        notes.append("drift will be shown, and nothing will ask for retraining")
+    if profile is not None and not profile.volume and spec.retraining.volume is not None:
+        notes.append("the profile has no times, so the rule on volume never fires")
+    if profile is not None and profile.made_by.start_ms is None:
+        notes.append(
+            "the profile has no times, so variation within the training period is not known: "
+            "features that swing by nature will be called drifted"
+        )
+    return notes

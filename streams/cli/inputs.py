@@ -1,0 +1,94 @@
+"""What several commands read: specs, profiles, settings; their faults told alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from streams.cli.faults import Refused, counted
+
+if TYPE_CHECKING:
+    from engine.model import MonitoredModel
+    from engine.spec import Spec
+    from streams.settings import Settings
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A file that must be there; click refuses it with exit code 2 otherwise."""
+CONFIG_VARIABLE = "LONGSHORE_CONFIG"
+
+
+def spec_from(path: Path) -> Spec:
+    """The spec in ``path``; Refused with every fault."""
+    from engine.spec_faults import SpecError
+    from streams.model_files import read_spec_file
+
+    try:
+        return read_spec_file(path)
+    except SpecError as error:
+        raise Refused(
+            f"{path}: {counted(len(error.faults), 'fault')}",
+            error.faults,
+            f"mend them, then: longshore check {path}",
+        ) from error
+
+
+def model_from(spec: Path, profile: Path) -> MonitoredModel:
+    """The model of both files; Refused with every fault."""
+    from streams.model_files import ModelFilesError, load_model
+
+    try:
+        return load_model(spec, profile)
+    except ModelFilesError as error:
+        raise Refused(
+            counted(len(error.faults), "fault"), error.faults, f"longshore check {spec}"
+        ) from error
+
+
+def settings_options(command: _Command) -> _Command:
+    """``--config``, ``--broker`` and ``--prefix``, as arguments of the same names."""
+    for option in (
+        click.option("--prefix", help="Prefix of the topics (default drift.)."),
+        click.option(
+            "--broker", metavar="HOST:PORT", help="Brokers, separated by commas; over the settings."
+        ),
+        click.option(
+            "--config",
+            type=FILE,
+            envvar=CONFIG_VARIABLE,
+            help="Settings (YAML); LONGSHORE_* of the environment stand over them.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def settings_from(
+    config: Path | None, broker: str | None, prefix: str | None, **more: object
+) -> Settings:
+    """Settings of a file and the environment, with the command line over both; Refused with every
+    fault."""
+    import msgspec
+
+    from streams.settings import SettingsError, read_settings
+
+    environment = dict(os.environ)
+    if broker is not None:
+        environment["LONGSHORE_BROKERS"] = broker
+    if prefix is not None:
+        environment["LONGSHORE_PREFIX"] = prefix
+    try:
+        settings = read_settings(config, environment)
+    except SettingsError as error:
+        raise Refused(
+            f"settings: {counted(len(error.faults), 'fault')}",
+            error.faults,
+            "mend the file or the LONGSHORE_* variables named above",
+        ) from error
+    given = {name: value for name, value in more.items() if value is not None}
+    return msgspec.structs.replace(settings, **given) if given else settings

@@ -1,0 +1,161 @@
+"""``longshore replay``: history through the worker's engine, without Kafka."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from streams.cli.faults import Failed, Refused, counted
+from streams.cli.inputs import FILE, model_from
+from streams.cli.publish import EVENTS, rows, sources_from
+from streams.cli.terminal import LEVEL_STYLES, err, progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.model import MonitoredModel
+    from streams.replay import ReplaySummary, Source
+
+SHOWN_TRIGGERS = 10
+LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
+
+
+@click.command()
+@click.argument("spec", type=FILE)
+@click.option("--profile", type=FILE, required=True, help="The model's reference profile.")
+@click.option("--predictions", type=FILE, help=EVENTS)
+@click.option("--labels", type=FILE, help="Labels, as above.")
+@click.option("--features", type=FILE, help="Features that come apart, as above.")
+@click.option(
+    "--partitions",
+    type=click.IntRange(1, 10_000),
+    default=4,
+    show_default=True,
+    help="Partitions of the topics that would carry the files.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Directory for judgements, alerts, retraining-triggers, dead-letters and late (.ndjson).",
+)
+def replay(
+    spec: Path,
+    profile: Path,
+    predictions: Path | None,
+    labels: Path | None,
+    features: Path | None,
+    partitions: int,
+    out: Path,
+) -> None:
+    """Judge files as the worker would have judged the stream that they hold, to the last bit.
+
+    \b
+    Example:
+      longshore replay spec.yaml --profile profile.json \\
+        --predictions history.parquet --labels outcomes.parquet --out out
+    """
+    model = model_from(spec, profile)
+    sources = sources_from(model.spec, predictions, labels, features)
+    began = perf_counter()
+    summary = _run(model, sources, partitions, out)
+    _report(model, summary, out, perf_counter() - began)
+    click.echo(out)
+
+
+def _run(model: MonitoredModel, sources: list[Source], partitions: int, out: Path) -> ReplaySummary:
+    from streams.replay import replay as run
+    from streams.table_columns import TableError
+
+    with progress_bar() as bar:
+        total = sum(rows(source.path) for source in sources) or None
+        task = bar.add_task(f"replaying {model.key}", total=total)
+        try:
+            return run(
+                [model], sources, partitions, out, lambda read: bar.update(task, advance=read)
+            )
+        except TableError as error:
+            raise Refused(
+                str(error), hint="name the columns under `columns` in the spec"
+            ) from error
+        except OSError as error:
+            raise Failed(f"{error.filename or out}: {error.strerror}") from error
+
+
+def _report(model: MonitoredModel, summary: ReplaySummary, out: Path, seconds: float) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = err()
+    written = summary.written
+    console.print(
+        f"{counted(summary.records, 'record')} in {seconds:.1f} s; "
+        f"{counted(written.get('judgements', 0), 'judgement')}, "
+        f"{counted(written.get('dead-letters', 0), 'dead letter')}, "
+        f"{written.get('late', 0):,} late"
+    )
+    levels, psi = _levels(out / "judgements.ndjson")
+    for window in model.spec.windows:
+        counts = levels.get((window.name, ""), Counter())
+        table = Table(title=f"windows of {window.name}: {sum(counts.values()):,}")
+        table.add_column("feature")
+        for level in LEVELS:
+            table.add_column(level, justify="right", style=LEVEL_STYLES[level])
+        table.add_column("highest PSI", justify="right")
+        for feature in model.spec.features:
+            seen = levels.get((window.name, feature.name), Counter())
+            highest = psi.get((window.name, feature.name))
+            shown = "-" if highest is None else f"{highest:.2f}"
+            table.add_row(feature.name, *(_count(seen[level]) for level in LEVELS), shown)
+        table.add_section()
+        table.add_row(Text("whole window", "bold"), *(_count(counts[level]) for level in LEVELS))
+        console.print(table)
+    _tell_triggers(out / "retraining-triggers.ndjson")
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "[dim]·[/]"
+
+
+def _levels(
+    path: Path,
+) -> tuple[dict[tuple[str, str], Counter[str]], dict[tuple[str, str], float]]:
+    """Windows per level and highest corrected PSI, by window and feature ("" for all of it), of
+    first judgements."""
+    levels: dict[tuple[str, str], Counter[str]] = {}
+    psi: dict[tuple[str, str], float] = {}
+    for judgement in _lines(path):
+        if judgement["revision"]:
+            continue
+        window = judgement["window"]
+        levels.setdefault((window, ""), Counter())[judgement["level"]] += 1
+        for name, verdict in judgement["features"].items():
+            place = (window, name)
+            levels.setdefault(place, Counter())[verdict["level"]] += 1
+            value = verdict.get("psi_corrected")
+            if value is not None:
+                psi[place] = max(value, psi.get(place, value))
+    return levels, psi
+
+
+def _tell_triggers(path: Path) -> None:
+    triggers = list(_lines(path))
+    console = err()
+    console.print(f"[bold]{counted(len(triggers), 'retraining trigger')}[/]")
+    for trigger in triggers[:SHOWN_TRIGGERS]:
+        window = trigger["window"]
+        named = ", ".join(f"{e['feature']} {e['psi']:.2f}" for e in trigger.get("evidence", ()))
+        console.print(f"  {window['end'][:16]}  {trigger['rule']}  {named}", soft_wrap=True)
+    if len(triggers) > SHOWN_TRIGGERS:
+        console.print(f"  and {len(triggers) - SHOWN_TRIGGERS} more, in {path}")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    import orjson
+
+    with path.open("rb") as file:
+        yield from map(orjson.loads, file)

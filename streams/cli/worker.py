@@ -1,0 +1,125 @@
+"""``longshore worker``: watches models until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams.cli.faults import Refused, counted
+from streams.cli.inputs import settings_from, settings_options
+
+if TYPE_CHECKING:
+    from engine.model import MonitoredModel
+    from streams.settings import HttpSettings, ModelFiles, Settings
+
+
+@click.command()
+@settings_options
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="SPEC:PROFILE",
+    help="Files of one model; once per model. Added to those of the settings.",
+)
+@click.option("--http", metavar="HOST:PORT", help="Where /metrics and /health are; port 0: free.")
+@click.option("--group", help="Kafka consumer group (default longshore).")
+@click.option("--embedded", is_flag=True, hidden=True, help="The broker is the demo's own.")
+@click.option("--verbose", "-v", is_flag=True, help="Say more in the log.")
+def worker(
+    config: Path | None,
+    broker: str | None,
+    prefix: str | None,
+    models: tuple[str, ...],
+    http: str | None,
+    group: str | None,
+    embedded: bool,
+    verbose: bool,
+) -> None:
+    """Read the input topics, judge every window of every model, and publish what was found.
+
+    Any number of workers share the partitions of one group. A model whose files are broken is left
+    out, and its faults are logged; without a sound one the worker refuses to start. SIGTERM saves
+    and stops.
+
+    \b
+    Examples:
+      longshore worker --broker kafka:9092 --model spec.yaml:profile.json
+      longshore worker --config longshore.yaml
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    settings = settings_from(
+        config,
+        broker,
+        prefix,
+        group=group,
+        embedded=embedded or None,
+        http=None if http is None else http_address(http),
+    )
+    chosen = (*settings.models, *map(model_files, models))
+    loaded = _load(chosen)
+    _run(settings, loaded)
+
+
+def http_address(text: str) -> HttpSettings:
+    """``HOST:PORT``; Refused otherwise."""
+    from streams.settings import MAX_PORT, HttpSettings
+
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdigit() and int(port) <= MAX_PORT):
+        raise Refused(f"--http {text}: is not HOST:PORT", hint="such as --http 127.0.0.1:9646")
+    return HttpSettings(host=host, port=int(port))
+
+
+def model_files(text: str) -> ModelFiles:
+    """``SPEC:PROFILE``; Refused otherwise."""
+    from streams.settings import ModelFiles
+
+    spec, colon, profile = text.rpartition(":")
+    if not (colon and spec and profile):
+        raise Refused(
+            f"--model {text}: is not SPEC:PROFILE", hint="such as --model spec.yaml:profile.json"
+        )
+    return ModelFiles(spec=spec, profile=profile)
+
+
+def _load(files: tuple[ModelFiles, ...]) -> tuple[MonitoredModel, ...]:
+    from streams.model_files import ModelFilesError, load_models
+
+    if not files:
+        raise Refused("no model is named", hint="--model SPEC:PROFILE, or `models` in the settings")
+    try:
+        loaded = load_models(files)
+    except ModelFilesError as error:
+        raise Refused(
+            f"no model can be watched: {counted(len(error.faults), 'fault')}",
+            error.faults,
+            "longshore check SPEC --profile PROFILE",
+        ) from error
+    log = logging.getLogger("longshore.worker")
+    for fault in loaded.faults:
+        log.error("left out: %s", fault)
+    log.info("models: %s", ", ".join(model.key for model in loaded.models))
+    return loaded.models
+
+
+def _run(settings: Settings, models: tuple[MonitoredModel, ...]) -> None:
+    from prometheus_client import CollectorRegistry
+
+    from streams.live import LiveState
+    from streams.metrics import WorkerCollector
+    from streams.worker import exit_hard, run_worker
+
+    registry, live = CollectorRegistry(), LiveState()
+    registry.register(WorkerCollector(live))
+
+    def listening(host: str, port: int, _: LiveState) -> None:
+        click.echo(f"listening http://{host}:{port}/metrics")
+
+    exit_hard(run_worker(settings, models, registry=registry, live=live, listening=listening))

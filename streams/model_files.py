@@ -1,0 +1,98 @@
+"""The monitored models of a worker, from their spec and profile files.
+
+Rule.  A model whose files are broken leaves the others running, and every fault of every file is
+told; a worker without a single sound model has nothing to do and refuses to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.model import MonitoredModel, build_model
+from engine.profile import Profile, ProfileError, decode_profile
+from engine.spec import Spec
+from engine.spec_faults import Fault, SpecError
+from streams.settings import ModelFiles
+
+
+class ModelFilesError(ValueError):
+    """Files of models cannot be used; ``faults`` has one line each, naming the file."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModels:
+    """What could be read, and what was wrong with the rest."""
+
+    models: tuple[MonitoredModel, ...]
+    faults: tuple[str, ...]
+    """One line each, naming the file and the place in it."""
+
+
+def read_spec_file(path: Path) -> Spec:
+    """The spec in a YAML file; SpecError lists every fault, an unreadable file included."""
+    from detectors.discovery import estimators  # noqa: PLC0415 - compiles kernels
+    from engine.spec_reading import read_spec  # noqa: PLC0415
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError([Fault("", f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise SpecError([Fault("", "is not UTF-8 text")]) from error
+    return read_spec(text, set(estimators()))
+
+
+def read_profile_file(path: Path) -> Profile:
+    """The profile in a JSON file; ProfileError says why it cannot be used."""
+    try:
+        return decode_profile(path.read_bytes())
+    except OSError as error:
+        raise ProfileError(f"cannot be read: {error.strerror}") from error
+
+
+def load_model(spec_path: Path, profile_path: Path) -> MonitoredModel:
+    """One model; ModelFilesError has every fault of both files."""
+    faults: list[str] = []
+    spec = profile = None
+    try:
+        spec = read_spec_file(spec_path)
+    except SpecError as error:
+        faults += [f"{spec_path}: {fault}" for fault in error.faults]
+    try:
+        profile = read_profile_file(profile_path)
+    except ProfileError as error:
+        faults.append(f"{profile_path}: {error}")
+    if spec is not None and profile is not None:
+        try:
+            return build_model(spec, profile)
+        except ProfileError as error:
+            faults.append(f"{profile_path}: {error}")
+    raise ModelFilesError(faults)
+
+
+def load_models(files: Sequence[ModelFiles]) -> LoadedModels:
+    """All models whose files are sound, in the order given.
+
+    Raises ModelFilesError with every fault when no model is left, or none was named.
+    """
+    models: dict[str, MonitoredModel] = {}
+    faults: list[str] = []
+    for pair in files:
+        try:
+            model = load_model(Path(pair.spec), Path(pair.profile))
+        except ModelFilesError as error:
+            faults += error.faults
+            continue
+        if model.key in models:
+            faults.append(f"{pair.spec}: {model.key} was named before; this file is left out")
+            continue
+        models[model.key] = model
+    if not models:
+        raise ModelFilesError(faults or ["no model is named"])
+    return LoadedModels(tuple(models.values()), tuple(faults))
