@@ -1,6 +1,11 @@
-"""The spec of the documentation, and another with everything said, to be spoiled in tests."""
+"""The spec of the documentation and others, to be spoiled in tests, and their faults."""
 
 from __future__ import annotations
+
+import pytest
+
+from engine.spec_faults import Fault, SpecError
+from engine.spec_reading import read_spec
 
 DOCUMENTED = """\
 model: fraud
@@ -92,3 +97,17 @@ retraining:
 columns:
   event_id: id
 """
+
+
+def faults_of(text: str) -> list[Fault]:
+    """The faults of a text that is no spec."""
+    with pytest.raises(SpecError) as caught:
+        read_spec(text)
+    return caught.value.faults
+
+
+def one_fault(text: str) -> Fault:
+    """The only fault of a text."""
+    faults = faults_of(text)
+    assert len(faults) == 1, [str(fault) for fault in faults]
+    return faults[0]
