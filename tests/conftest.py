@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -18,13 +19,22 @@ if TYPE_CHECKING:
 ORDER: Final = ("test_", "detectors", "engine", "streams", "examples", "prometheus", "kafka", "web")
 """Quick and telling first: the first part of a test's path below ``tests``."""
 
+MARKED_BY: Final = {
+    "session_broker": "kafka",
+    "private_broker": "kafka",
+    "prometheus_program": "prometheus",
+    "promtool": "prometheus",
+}
+"""What uses the fixture gets the marker."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever uses a real broker, and run the slow tests last."""
+    """Mark whatever needs a system package by what it uses, and run the slow tests last."""
     for item in items:
-        if {"kafka", "private_broker"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker("kafka")
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in MARKED_BY:
+                item.add_marker(MARKED_BY[fixture])
     items.sort(key=_rank)
 
 
@@ -75,6 +85,25 @@ def _broker() -> Iterator[RealBroker]:
         yield broker
     finally:
         broker.close()
+
+
+@pytest.fixture(scope="session")
+def prometheus_program() -> str:
+    """The path of Prometheus, for tests.prometheus.server.RealPrometheus."""
+    return _installed("prometheus")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of promtool."""
+    return _installed("promtool")
+
+
+def _installed(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        missing("Prometheus", "apt-get install prometheus")
+    return path
 
 
 _prefix_numbers: Final = itertools.count(1)

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
-import pytest
-
-from tests.left_out import missing
-
-pytestmark = pytest.mark.prometheus
-
 ROOT: Final = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    """The path of promtool; the tests are left out where Debian's prometheus is missing."""
-    path = shutil.which("promtool")
-    if path is None:
-        missing("Prometheus", "apt-get install prometheus")
-    return path
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,106 @@
+"""A real Prometheus for the tests, started from the very configuration that compose starts.
+
+Rule.  Only what a test must change is changed: the targets are given addresses instead of names in
+a container network, and scraping and evaluation run every second.  The rules are as committed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import yaml
+
+from tests.owned_process import OwnedProcess, end_of_log, free_ports
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+COMMITTED: Final = Path(__file__).resolve().parents[2] / "prometheus"
+START_SECONDS: Final = 30.0
+INTERVAL: Final = "1s"
+
+
+class RealPrometheus:
+    """Prometheus scraping ``targets`` (host:port each); use it as a context manager.
+
+    ``program`` is the path of the executable.  Entering raises RuntimeError with Prometheus' own
+    words when it does not come up.
+    """
+
+    def __init__(self, program: str, targets: list[str]) -> None:
+        self._program = program
+        self._targets = targets
+        (self._port,) = free_ports(1)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """(labels, value) of each series that an instant query gives."""
+        parameters = urllib.parse.urlencode({"query": expression})
+        answer = self._get(f"/api/v1/query?{parameters}")
+        return [(each["metric"], float(each["value"][1])) for each in answer["data"]["result"]]
+
+    def firing(self) -> list[dict[str, str]]:
+        """The labels of each alert that fires now."""
+        alerts = self._get("/api/v1/alerts")["data"]["alerts"]
+        return [alert["labels"] for alert in alerts if alert["state"] == "firing"]
+
+    def __enter__(self) -> Self:
+        self._directory = Path(tempfile.mkdtemp(prefix="longshore-prometheus-"))
+        log = self._directory / "prometheus.log"
+        config = yaml.safe_load((COMMITTED / "prometheus.yml").read_text())
+        config["global"] = {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL}
+        for job in config["scrape_configs"]:
+            job.pop("dns_sd_configs", None)
+            job["static_configs"] = [{"targets": self._targets}]
+        (self._directory / "prometheus.yml").write_text(yaml.safe_dump(config))
+        shutil.copytree(COMMITTED / "rules", self._directory / "rules")
+        command = [
+            self._program,
+            f"--config.file={self._directory / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self._directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self._port}",
+        ]
+        self._process = OwnedProcess(command, self._directory, log)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._ready():
+            if not self._process.alive() or time.monotonic() > deadline:
+                said = end_of_log(log)
+                self._close()
+                raise RuntimeError(f"Prometheus did not come up:\n{said}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._process.stop(hard=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1.0) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _get(self, path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url + path, timeout=5.0) as answer:
+            read: dict[str, Any] = json.load(answer)
+        return read
