@@ -30,11 +30,13 @@ demo: $(STAMP) ## real data through a broker, drift and a retraining trigger, in
 test: $(STAMP) ## all tests; the last lines say what was left out and how to get it
 	$(PY) -m pytest $(TEST_ARGS)
 
-check: $(STAMP) ## ruff, mypy strict, house rules
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy detectors engine streams
-	$(PY) -m pytest -q tests/test_house_rules.py
+check: $(STAMP) ## ruff, mypy strict, house rules; all of them, even when the first fails
+	@failed=; \
+	for command in "ruff check ." "ruff format --check ." "mypy detectors engine streams" \
+	    "pytest -q tests/test_house_rules.py"; do \
+	  echo "$$command"; $(VENV)/bin/$$command || failed="$$failed, $$command"; \
+	done; \
+	test -z "$$failed" || { echo "failed: $${failed#, }" >&2; exit 1; }
 
 kafka-up: $(STAMP) ## start a real Apache Kafka broker on this machine and print its address
 	@$(PY) -m tests.kafka up
