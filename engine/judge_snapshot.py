@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from engine.decide.decisions import DecisionState
+from engine.layout import COUNTERS
 from engine.open_panes import Held, OpenBasePane, RolledUp
 from engine.panes import Counts, Mark, Stamp, pack, unpack
 from engine.snapshot import seal, unseal
@@ -106,6 +107,8 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
                     _unpacked(amended, size),
                     None if amended_slices is None else np.array(amended_slices, dtype=np.int64),
                 )
+                pane = ring.panes[start]
+                pane.has_events = bool(pane.on_time[:COUNTERS].any())
 
 
 def _ring(ring: WindowRing) -> RingSnapshot:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors.discovery import estimators
 from detectors.kernels import murmur2_partitions
@@ -134,11 +135,9 @@ class Tally:
         if late:
             out.late_by_model[key] = out.late_by_model.get(key, 0) + int(late)
 
-    def _count_misrouted(self, ids: list[str]) -> None:
+    def _count_misrouted(self, ids: Sequence[str]) -> None:
         """Records whose event_id belongs to another partition: their labels would not find them."""
-        encoded = [identity.encode() for identity in ids]
-        ends = np.cumsum([len(e) for e in encoded], dtype=np.int64)
-        data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        data, ends = joined(ids)
         home = murmur2_partitions(data, ends, self._partitions)
         self.outcomes.misrouted += int((home != self.partition).sum())
 
@@ -252,6 +251,16 @@ def _new_state(model: MonitoredModel) -> ModelState:
 def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
     known = estimators()
     return {name: known[name] for name in sorted(model.spec.estimators)}
+
+
+def joined(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """UTF-8 of all texts end to end, and where each ends, shape (texts,)."""
+    data = "".join(texts).encode()
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    ends = np.cumsum(lengths)
+    if len(ends) and ends[-1] != len(data):
+        ends = np.cumsum([len(text.encode()) for text in texts], dtype=np.int64)
+    return np.frombuffer(data, dtype=np.uint8), ends
 
 
 def _part(batch: RecordBatch, part: slice) -> RecordBatch:

@@ -31,11 +31,8 @@ class RingPane:
     slices: Counts
     amended: Counts | None = None
     amended_slices: Counts | None = None
-
-    @property
-    def has_events(self) -> bool:
-        """Whether anything on time was counted."""
-        return bool(self.on_time[:COUNTERS].any())
+    has_events: bool = False
+    """Whether anything on time was counted."""
 
 
 class WindowRing:
@@ -68,6 +65,7 @@ class WindowRing:
             pane.amended += counts
         else:
             pane.on_time += counts
+            pane.has_events = pane.has_events or bool(counts[:COUNTERS].any())
         if self._season is not None:
             slices = pane.amended_slices if amended else pane.slices
             assert slices is not None
