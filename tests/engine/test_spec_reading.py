@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.spec import AlarmBudget, LabelRules, PsiFeaturesRule, Spec, VolumeRule
-from engine.spec_faults import SpecError
+from engine.spec_faults import MAX_FAULTS, SpecError
 from engine.spec_reading import read_spec, spec_hash
 from engine.spec_sections import MAX_FEATURES
 from engine.spec_yaml import MAX_SPEC_BYTES
@@ -256,3 +256,18 @@ def test_no_text_breaks_the_reader(inserted: str, at: int, cut: int) -> None:
     """Whatever a file holds, it is a spec or a list of faults."""
     outcome = spec_or_error(FULL[:at] + inserted + FULL[at + cut :])
     assert isinstance(outcome, Spec) or (outcome.faults and "in the spec" in str(outcome))
+
+
+def test_the_error_prints_every_fault_with_its_place() -> None:
+    """One line a fault, in the order of the file; beyond MAX_FAULTS the rest is counted."""
+    text = LEAST.replace("numeric", "numbers") + "psy: {}\n"
+    assert str(spec_or_error(text)).splitlines() == [
+        "2 faults in the spec:",
+        (
+            "  line 6, features.x.type: must be one of numeric, categorical, not 'numbers'"
+            " (did you mean 'numeric'?)"
+        ),
+        "  line 7, psy: is not a key of a spec here (did you mean 'psi'?)",
+    ]
+    many = LEAST + "".join(f"unknown{i}: 1\n" for i in range(MAX_FAULTS + 5))
+    assert str(spec_or_error(many)).endswith("\n  and 5 more")
