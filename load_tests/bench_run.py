@@ -24,6 +24,7 @@ from load_tests.contender_runs import (
     run_contender,
 )
 from load_tests.contenders.protocol import Assignment
+from load_tests.event import MODELS
 from load_tests.generator import histogram_edges, reference_columns, stream
 from load_tests.latency import SPEC_OVERRIDES, WARM_UP_S, SteadyRate, measure_latency
 from load_tests.outcomes import Latency, Outcome, Round, check_alarms
@@ -41,7 +42,7 @@ from load_tests.worker_runs import (
 WORKER: Final = "worker"
 LATENCY: Final = "latency"
 PARTS: Final = (*(peer.name for peer in PEERS), WORKER, LATENCY)
-LATENCY_OVERHEAD_S: Final = 30.0
+LATENCY_OVERHEAD_S: Final = 40.0
 """Start-up, making the events and the grace at the end, beside the stream itself."""
 
 BUSY_SHARE: Final = 0.4
@@ -206,7 +207,10 @@ class Bench:
             self.latency = measure_latency(
                 self.bootstrap,
                 f"{self.prefix}latency.",
-                make_model(self.directory / "latency", plan.seed, SPEC_OVERRIDES),
+                [
+                    make_model(self.directory / name, plan.seed, name, SPEC_OVERRIDES)
+                    for name in MODELS
+                ],
                 self.directory,
                 SteadyRate(plan.latency_rate, plan.latency_seconds, plan.seed),
                 progress=lambda seconds: self.progress.update(task, completed=seconds),

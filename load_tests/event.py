@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 MODEL: Final = "bench"
+MODELS: Final = (MODEL, "bench-b", "bench-c")
+"""What the steady stream cycles through, so that a worker's memory is that of several models."""
 VERSION: Final = "2026.11"
 PARTITIONS: Final = 4
 

@@ -109,7 +109,7 @@ def _zipf_shares(size: int) -> FloatArray:
 def draw_block(seed: int, block: int, *, shifted: bool = True) -> Columns:
     """Block ``block`` of the stream ``seed``: BLOCK_ROWS rows.
 
-    ``shifted`` False leaves the scripted steps out (the reference, and streams without drift).
+    ``shifted`` False leaves the scripted steps out (the reference).
     """
     random = np.random.Generator(np.random.PCG64([seed, block]))
     numeric = {name: _draw(name, random, BLOCK_ROWS) for name in NUMERIC}
@@ -130,7 +130,9 @@ def draw_block(seed: int, block: int, *, shifted: bool = True) -> Columns:
     )
 
 
-def _encode_block(columns: Columns, seed: int, first: int, ts_ms: list[int]) -> list[bytes]:
+def _encode_block(
+    columns: Columns, models: tuple[str, ...], seed: int, first: int, ts_ms: list[int]
+) -> list[bytes]:
     values = [columns.numeric[name].tolist() for name in NUMERIC]
     values += [columns.categorical[name] for name in CATEGORICAL]
     names = NUMERIC + CATEGORICAL
@@ -145,7 +147,7 @@ def _encode_block(columns: Columns, seed: int, first: int, ts_ms: list[int]) -> 
         orjson.dumps(
             {
                 "event_id": event_id(seed, first + i),
-                "model": MODEL,
+                "model": models[(first + i) % len(models)],
                 "version": VERSION,
                 "ts": ts,
                 "features": dict(zip(names, row, strict=True)),
@@ -171,18 +173,19 @@ def stream(
     events_per_second: float,
     *,
     start_ms: int = START_MS,
-    shifted: bool = True,
+    models: tuple[str, ...] = (MODEL,),
 ) -> Iterator[tuple[int, list[bytes]]]:
     """The first ``events`` events as (position of the first, encoded events) block by block.
 
-    ``events_per_second`` is a rate of event time: event i has ts start_ms + i / rate.
+    ``events_per_second`` is a rate of event time: event i has ts start_ms + i / rate, and is of
+    ``models[i % len(models)]``.
     """
     for block in range(-(-events // BLOCK_ROWS)):
         first = block * BLOCK_ROWS
         rows = min(BLOCK_ROWS, events - first)
         positions = np.arange(first, first + rows)
         ts_ms = (start_ms + positions * 1000 / events_per_second).astype(np.int64).tolist()
-        yield first, _encode_block(draw_block(seed, block, shifted=shifted), seed, first, ts_ms)
+        yield first, _encode_block(draw_block(seed, block), models, seed, first, ts_ms)
 
 
 def reference_columns(seed: int, rows: int) -> Columns:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,8 @@ from typing import Final
 from confluent_kafka import Message
 
 from load_tests.contender_runs import ContenderFailedError
-from load_tests.event import MODEL, PARTITIONS
+from load_tests.contenders.protocol import peak_rss_bytes
+from load_tests.event import MODEL, MODELS, PARTITIONS
 from load_tests.generator import event_id, stream
 from load_tests.outcomes import Latency
 from load_tests.topics import Sender, create_topics
@@ -34,6 +35,8 @@ WARM_UP_S: Final = 12.0
 GRACE_S: Final = 6.0
 """How long after the last record a window may still appear before it counts as missed."""
 TICK_S: Final = 0.005
+WATCHED: Final = f'model="{MODEL}"'
+"""Windows of one of the models are timed; the others keep the worker as busy as it would be."""
 SPEC_OVERRIDES: Final[dict[str, object]] = {
     "time": {"pane": "1s", "lateness": "1s", "amend": "10s", "idle": "30s"},
     "windows": [{"length": "10s", "judge_every": "1s"}],
@@ -99,7 +102,7 @@ class GaugeWatch(threading.Thread):
                 self.failure = error
                 return
             now = time.time()
-            ends = scrape.values("drift_window_end_timestamp_seconds", MODEL) if scrape else []
+            ends = scrape.values("drift_window_end_timestamp_seconds", WATCHED) if scrape else []
             if not ends:
                 continue
             end = int(max(ends) * 1000)
@@ -118,7 +121,7 @@ class GaugeWatch(threading.Thread):
 def measure_latency(
     bootstrap: str,
     prefix: str,
-    model: ModelUnderTest,
+    models: Sequence[ModelUnderTest],
     directory: Path,
     steady: SteadyRate,
     progress: Callable[[float], None],
@@ -129,13 +132,14 @@ def measure_latency(
     """
     topic = f"{prefix}predictions"
     create_topics(bootstrap, [topic], append_time=True)
-    with RunningWorker(bootstrap, prefix, model, directory) as worker:
+    with RunningWorker(bootstrap, prefix, models, directory) as worker:
         worker.await_metrics()
         watch = GaugeWatch(worker)
         watch.start()
         try:
             start_ms, closing = _drive(bootstrap, topic, steady, progress, watch)
             _await_last(watch, closing)
+            peak = peak_rss_bytes(worker.pid)
         finally:
             watch.stop()
     counted = {end: at for end, at in closing.closed_at_ms.items() if end >= start_ms}
@@ -147,7 +151,9 @@ def measure_latency(
     if not delays:
         raise ContenderFailedError("no window showed on /metrics while the stream ran")
     missed = len(counted) - len(delays)
-    return Latency(steady.rate, steady.seconds, WINDOW_MS / 1000, POLL_S, delays, missed)
+    return Latency(
+        steady.rate, steady.seconds, WINDOW_MS / 1000, POLL_S, delays, missed, len(models), peak
+    )
 
 
 def _await_last(watch: GaugeWatch, closing: ClosingTimes) -> None:
@@ -172,12 +178,14 @@ def _drive(
     # Events carry their own time, so all are made before the first is due.
     making_s = 2.0 + total * 25e-6
     start_ms = int((time.time() + making_s) * 1000)
-    blocks = stream(steady.seed, total, rate, start_ms=start_ms)
+    blocks = stream(steady.seed, total, rate, start_ms=start_ms, models=MODELS)
     events = [event for _, block in blocks for event in block]
     keys = [event_id(steady.seed, i).encode() for i in range(total)]
 
     def appended(message: Message) -> None:
         position = int(message.key()[4:], 16)
+        if position % len(MODELS) != MODELS.index(MODEL):
+            return
         ts_ms = start_ms + offsets_ms[position]
         closing.appended(message.partition(), ts_ms, message.timestamp()[1])
 

@@ -97,6 +97,10 @@ class Latency:
     """One per window that closed, each up to one poll too long."""
     missed: int
     """Windows whose closing record was appended but that never appeared."""
+    models: int
+    """How many the worker monitored meanwhile."""
+    peak_rss_bytes: int
+    """Of that worker."""
 
     def quantile(self, share: float) -> float:
         """Smallest delay that at least ``share`` of the windows do not exceed, s."""

@@ -85,7 +85,9 @@ def latency_line(latency: Latency) -> str:
         f"event to metric at {latency.rate:,.0f} events/s: p50 {latency.quantile(0.5):.2f} s, "
         f"p99 {latency.quantile(0.99):.2f} s, worst {max(latency.delays_seconds):.2f} s over "
         f"{len(latency.delays_seconds)} closings of a {latency.window_seconds:g} s window in "
-        f"{latency.seconds:g} s (scraped every {latency.poll_seconds:g} s), {latency.missed} missed"
+        f"{latency.seconds:g} s (scraped every {latency.poll_seconds:g} s), "
+        f"{latency.missed} missed; "
+        f"{latency.models} models, peak RSS {latency.peak_rss_bytes / MEBIBYTE:.0f} MiB"
     )
 
 
@@ -100,14 +102,15 @@ def report(
         lines.append(Text(latency_line(latency)))
     lines += [Text(note) for note in notes]
     rounds = max((len(o.rounds) for o in outcomes), default=0)
-    lines.append(
-        Text(
-            f"Medians over rounds ({rounds}); a ratio is the median of the ratios within a round. "
-            "CPU is user + system of the contender's process; the broker runs beside it.",
-            style="dim",
+    if rounds:
+        lines.append(
+            Text(
+                f"Medians over rounds ({rounds}); a ratio is the median of those within a round. "
+                "CPU is user + system of the contender's process; the broker runs beside it.",
+                style="dim",
+            )
         )
-    )
-    return Group(results_table(outcomes, event_bytes), *lines)
+    return Group(results_table(outcomes, event_bytes), *lines) if outcomes else Group(*lines)
 
 
 def as_json(
@@ -159,6 +162,8 @@ def as_json(
             "p99_seconds": latency.quantile(0.99),
             "worst_seconds": max(latency.delays_seconds),
             "closings": len(latency.delays_seconds),
+            "models": latency.models,
+            "peak_rss_bytes": latency.peak_rss_bytes,
             "missed": latency.missed,
         },
         "notes": list(notes),

@@ -33,7 +33,7 @@ def create_topics(bootstrap: str, names: Iterable[str], *, append_time: bool = F
     if append_time:
         config["message.timestamp.type"] = "LogAppendTime"
     topics = [NewTopic(name, PARTITIONS, 1, config=config) for name in names]
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
     for name, future in admin.create_topics(topics).items():
         try:
             future.result(timeout=ADMIN_TIMEOUT_S)
@@ -43,7 +43,7 @@ def create_topics(bootstrap: str, names: Iterable[str], *, append_time: bool = F
 
 def delete_topics(bootstrap: str, prefix: str) -> None:
     """Remove every topic whose name starts with ``prefix``."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
     names = [n for n in admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics if n.startswith(prefix)]
     if names:
         for future in admin.delete_topics(names).values():

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -64,14 +64,16 @@ def longshore() -> str:
 
 
 def make_model(
-    directory: Path, seed: int, overrides: Mapping[str, object] | None = None
+    directory: Path, seed: int, name: str = MODEL, overrides: Mapping[str, object] | None = None
 ) -> ModelUnderTest:
     """Write the reference table and build the profile with ``longshore profile``.
 
     Raises ContenderFailedError with the command's own words when it refuses.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    tree = yaml.safe_load(SPEC.read_text(encoding="utf-8")) | dict(overrides or {})
+    tree = (
+        yaml.safe_load(SPEC.read_text(encoding="utf-8")) | {"model": name} | dict(overrides or {})
+    )
     spec = directory / "spec.yaml"
     spec.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
     columns = reference_columns(seed, REFERENCE_ROWS)
@@ -148,7 +150,9 @@ class RunningWorker:
     Raises ContenderFailedError when the topics cannot be made.
     """
 
-    def __init__(self, bootstrap: str, prefix: str, model: ModelUnderTest, directory: Path) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str, models: Sequence[ModelUnderTest], directory: Path
+    ) -> None:
         port = _free_port()
         environment = {
             "LONGSHORE_BROKERS": bootstrap,
@@ -156,7 +160,7 @@ class RunningWorker:
             "LONGSHORE_GROUP": f"{prefix}worker",
             "LONGSHORE_PARTITIONS": str(PARTITIONS),
             "LONGSHORE_HTTP_PORT": str(port),
-            "LONGSHORE_MODELS": f"{model.spec}:{model.profile}",
+            "LONGSHORE_MODELS": ",".join(f"{each.spec}:{each.profile}" for each in models),
         }
         _command("topics", "create", environment=environment)
         self._port = port
@@ -209,7 +213,7 @@ def run_worker(
     /metrics, so that no judging is left out.  Raises ContenderFailedError when the worker fails,
     stalls, or does not count each record once and well.
     """
-    with RunningWorker(bootstrap, prefix, model, directory) as worker:
+    with RunningWorker(bootstrap, prefix, (model,), directory) as worker:
         deadline = time.monotonic() + RUN_TIMEOUT_S
         first_count, first_at, first_cpu, first_wall = 0, 0.0, 0.0, 0.0
         while True:

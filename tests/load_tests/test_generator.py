@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from engine.spec_reading import read_spec
-from load_tests.event import CATEGORICAL, HISTOGRAM_BINS, NUMERIC
+from load_tests.event import CATEGORICAL, HISTOGRAM_BINS, MODEL, NUMERIC
 from load_tests.generator import (
     BLOCK_ROWS,
     SHIFT_EVERY,
@@ -53,6 +53,13 @@ def test_an_event_is_what_the_benchmark_says() -> None:
     assert {tuple(event["features"]) for event in decoded} == {NUMERIC + CATEGORICAL}
     assert len({event["event_id"] for event in decoded}) == EVENTS
     assert [event["ts"] for event in decoded] == [START_MS + i // 5 for i in range(EVENTS)]
+
+
+def test_models_take_turns() -> None:
+    """Event i is of model i modulo their number, and nothing else about it changes."""
+    ((_, mixed),) = stream(7, 6, 5_000, models=("a", "b", "c"))
+    assert [msgspec.json.decode(event)["model"] for event in mixed] == ["a", "b", "c"] * 2
+    assert msgspec.json.decode(mixed[1]) | {"model": MODEL} == msgspec.json.decode(events(7, 2)[1])
 
 
 def test_only_the_scripted_features_step() -> None:

@@ -75,7 +75,7 @@ def test_the_table_shows_ratios_and_failures() -> None:
 def test_latency_reads_as_quantiles() -> None:
     """p50 and p99 are delays that were seen."""
     delays = tuple(i / 100 for i in range(1, 101))
-    latency = Latency(5_000, 30, 10, 0.1, delays, 0)
+    latency = Latency(5_000, 30, 10, 0.1, delays, 0, 3, 300 << 20)
     assert (latency.quantile(0.5), latency.quantile(0.99)) == (0.50, 0.99)
     assert "p50 0.50 s, p99 0.99 s" in rendered(outcome("floor", 1.0), latency=latency)
     found = as_json([outcome("floor", 1.0)], latency, 605.0, [])
