@@ -7,8 +7,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.longshore-installed
-PEERS := .venv-peers
-PEERS_STAMP := $(PEERS)/.peers-installed
 TEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -44,16 +42,10 @@ kafka-up: $(STAMP) ## start a real Apache Kafka broker on this machine and print
 kafka-down: $(STAMP) ## stop it and remove its data
 	@$(PY) -m tests.kafka down
 
-bench: $(STAMP) $(PEERS_STAMP) ## Longshore and its peers side by side
+bench: $(STAMP) ## Longshore and its peers side by side (makes .venv-peers and a broker by itself)
 	$(PY) -m load_tests.bench $(BENCH_ARGS)
-
-# The peers want other versions of the shared dependencies, so they live apart.
-$(PEERS_STAMP): constraints-peers.txt
-	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-peers.txt
-	@touch $@
 
 clean: ## remove everything that the other targets made
 	@test ! -x $(PY) || $(PY) -m tests.kafka down
-	rm -rf $(VENV) $(PEERS) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-peers .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find detectors engine streams tests load_tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
