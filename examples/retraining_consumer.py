@@ -1,6 +1,6 @@
 """A retraining job's side of the trigger topic: read triggers, drop repeats, say what it would do.
 
-    python examples/retraining_consumer.py --bootstrap localhost:9092 --seen seen-triggers.txt
+    python examples/retraining_consumer.py --brokers 127.0.0.1:9092 --seen seen-triggers.txt
 
 Rules.
 
@@ -161,15 +161,29 @@ def _properties(_context: object, _option: object, given: tuple[str, ...]) -> di
         if not name or not equals:
             raise click.BadParameter(f"{one!r} is not NAME=VALUE")
         try:
-            read[name] = orjson.loads(value)
+            parsed = orjson.loads(value)
+            # KafkaConsumer compares versions as tuples.
+            read[name] = tuple(parsed) if isinstance(parsed, list) else parsed
         except orjson.JSONDecodeError:
             read[name] = value
     return read
 
 
 @click.command()
-@click.option("--bootstrap", default="localhost:9092", show_default=True, help="HOST:PORT,...")
-@click.option("--prefix", default="drift.", show_default=True, help="Prefix of the topics.")
+@click.option(
+    "--brokers",
+    default="127.0.0.1:9092",
+    show_default=True,
+    envvar="LONGSHORE_BROKERS",
+    help="HOST:PORT, several with commas.",
+)
+@click.option(
+    "--prefix",
+    default="drift.",
+    show_default=True,
+    envvar="LONGSHORE_PREFIX",
+    help="Prefix of the topics.",
+)
 @click.option("--group", default="retraining-example", show_default=True, help="Consumer group.")
 @click.option(
     "--seen",
@@ -188,7 +202,7 @@ def _properties(_context: object, _option: object, given: tuple[str, ...]) -> di
     "security_protocol=SASL_SSL; values are read as JSON where they are.",
 )
 def main(
-    bootstrap: str,
+    brokers: str,
     prefix: str,
     group: str,
     seen_path: Path | None,
@@ -200,7 +214,7 @@ def main(
 
     seen, stop = SeenTriggers(seen_path), Stop()
     settings = {
-        "bootstrap_servers": bootstrap.split(","),
+        "bootstrap_servers": brokers.split(","),
         "group_id": group,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",

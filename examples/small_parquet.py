@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-import pyarrow.parquet as pq
 
 PAGE_BYTES: Final = 1 << 26
 """One page a column: zstd and the encodings see all of it."""
@@ -22,6 +21,8 @@ ROW_GROUP_ROWS: Final = 1 << 20
 
 def write_small(table: pl.DataFrame, path: Path, plain: Collection[str] = ()) -> None:
     """Write ``table``, whose times end in ``ts`` and whose ids are texts called ``event_id``."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only who changes an example needs it
+
     encodings = {name: "DELTA_BINARY_PACKED" for name in table.columns if name.endswith("ts")}
     counting = table["event_id"].is_sorted()
     encodings["event_id"] = "DELTA_BYTE_ARRAY" if counting else "DELTA_LENGTH_BYTE_ARRAY"
