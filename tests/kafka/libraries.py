@@ -19,7 +19,7 @@ HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".cache"
 POM: Final = HERE / "pom.xml"
 JAVA_AT_LEAST: Final = 17
-FETCH_SECONDS: Final = 300
+FETCH_SECONDS: Final = 150
 PROGRAMS: Final = f"Java {JAVA_AT_LEAST} or newer and Maven"
 HOW_TO_GET: Final = "apt-get install default-jre-headless maven"
 
