@@ -62,25 +62,10 @@ def restart(totals: FloatArray, variances: FloatArray, filled: IntArray, rows: i
 
 
 @kernel
-def drop_first(
-    totals: FloatArray, variances: FloatArray, filled: IntArray, row: int, buckets: int
-) -> None:
-    """Take the oldest ``buckets`` (1 or 2) out of a row; what they leave free is zero."""
-    kept = filled[row] - buckets
-    for bucket in range(kept):
-        totals[row, bucket] = totals[row, bucket + buckets]
-        variances[row, bucket] = variances[row, bucket + buckets]
-    for bucket in range(kept, filled[row]):
-        totals[row, bucket] = 0.0
-        variances[row, bucket] = 0.0
-    filled[row] = kept
-
-
-@kernel
 def forget_oldest(
     totals: FloatArray, variances: FloatArray, filled: IntArray, sums: FloatArray, rows: int
 ) -> int:
-    """Drop the oldest bucket of the window; returns how many rows are then in use."""
+    """Drop the oldest bucket of the window, leaving zeros behind; returns the rows in use."""
     last = rows - 1
     size = float(1 << last)
     total, variance = totals[last, 0], variances[last, 0]
@@ -91,8 +76,13 @@ def forget_oldest(
     sums[VARIANCE] -= variance + size * sums[WIDTH] * (mean - rest) * (mean - rest) / (
         size + sums[WIDTH]
     )
-    drop_first(totals, variances, filled, last, 1)
-    return rows - 1 if filled[last] == 0 else rows
+    kept = filled[last] - 1
+    for bucket in range(kept):
+        totals[last, bucket] = totals[last, bucket + 1]
+        variances[last, bucket] = variances[last, bucket + 1]
+    totals[last, kept] = variances[last, kept] = 0.0
+    filled[last] = kept
+    return rows - 1 if kept == 0 else rows
 
 
 @kernel
@@ -112,7 +102,13 @@ def merge_full_rows(
         totals[row + 1, free] = first + second
         variances[row + 1, free] = variances[row, 0] + variances[row, 1] + size * 0.5 * gap * gap
         filled[row + 1] += 1
-        drop_first(totals, variances, filled, row, 2)
+        for bucket in range(2, full):
+            totals[row, bucket - 2] = totals[row, bucket]
+            variances[row, bucket - 2] = variances[row, bucket]
+        for bucket in range(full - 2, full):
+            totals[row, bucket] = 0.0
+            variances[row, bucket] = 0.0
+        filled[row] = full - 2
         row += 1
         rows = max(rows, row + 1)
     return rows
@@ -161,9 +157,7 @@ def has_cut(
                 if most * most * (a * b) < screen * (a + b) * both * both:
                     continue
             weight = 1.0 / a + 1.0 / b
-            epsilon = (
-                math.sqrt(2.0 * weight * spread * confidence) + 2.0 / 3.0 * confidence * weight
-            )
+            epsilon = np.sqrt(2.0 * weight * spread * confidence) + 2.0 / 3.0 * confidence * weight
             if abs(old_total / old - new_total / new) > epsilon:
                 return True
     return False
@@ -188,47 +182,60 @@ def advance_stream(
     """Feed one column to one stream; returns the number of alarms, whose rows, positions and means
     (before, after) are written from the start of the three last arguments."""
     alarms = 0
-    rows = marks[ROWS_USED]
-    until_check = clock - marks[TICK] % clock
+    rows, tick, seen = marks[ROWS_USED], marks[TICK], marks[SEEN]
+    alarmed = marks[ALARMED] > 0
+    total, variance, width = sums[TOTAL], sums[VARIANCE], sums[WIDTH]
+    newest = filled[0]
+    until_check = clock - tick % clock
     full = totals.shape[1]
     for at in range(column.shape[0]):
         value = column[at]
         if not np.isfinite(value):
             continue
-        if marks[ALARMED]:
+        if alarmed:
             restart(totals, variances, filled, rows)
-            sums[:] = 0.0
-            marks[TICK] = marks[ALARMED] = 0
+            total = variance = width = 0.0
+            newest = tick = 0
+            alarmed = False
             until_check, rows = clock, 1
-        totals[0, filled[0]] = value
-        filled[0] += 1
-        width = sums[WIDTH] + 1.0
-        sums[WIDTH] = width
+        totals[0, newest] = value
+        newest += 1
+        width += 1.0
         if width > 1.0:
-            gap = value - sums[TOTAL] / (width - 1.0)
-            sums[VARIANCE] += (width - 1.0) * gap * gap / width
-        sums[TOTAL] += value
-        if filled[0] == full:
-            rows = merge_full_rows(totals, variances, filled, sums, rows)
-        marks[TICK] += 1
-        marks[SEEN] += 1
+            gap = value - total / (width - 1.0)
+            variance += (width - 1.0) * gap * gap / width
+        total += value
+        tick += 1
+        seen += 1
         until_check -= 1
+        if newest < full and until_check:
+            continue
+        # What the calls below read and write is kept in registers between them.
+        filled[0] = newest
+        sums[TOTAL], sums[VARIANCE], sums[WIDTH] = total, variance, width
+        if newest == full:
+            rows = merge_full_rows(totals, variances, filled, sums, rows)
+            newest = filled[0]
+            total, variance, width = sums[TOTAL], sums[VARIANCE], sums[WIDTH]
         if until_check:
             continue
         until_check = clock
-        if not sums[WIDTH] > grace:
+        if not width > grace:
             continue
-        before = sums[TOTAL] / sums[WIDTH]
         while has_cut(totals, filled, sums, rows, delta, least):
             rows = forget_oldest(totals, variances, filled, sums, rows)
-            marks[ALARMED] = 1
-        if marks[ALARMED]:
+            alarmed = True
+        if alarmed:
             alarm_rows[alarms] = at
-            alarm_positions[alarms] = marks[SEEN]
-            alarm_means[alarms, 0] = before
-            alarm_means[alarms, 1] = sums[TOTAL] / sums[WIDTH]
+            alarm_positions[alarms] = seen
+            alarm_means[alarms, 0] = total / width
+            newest = filled[0]
+            total, variance, width = sums[TOTAL], sums[VARIANCE], sums[WIDTH]
+            alarm_means[alarms, 1] = total / width
             alarms += 1
-    marks[ROWS_USED] = rows
+    filled[0] = newest
+    sums[TOTAL], sums[VARIANCE], sums[WIDTH] = total, variance, width
+    marks[ROWS_USED], marks[TICK], marks[ALARMED], marks[SEEN] = rows, tick, alarmed, seen
     return alarms
 
 
