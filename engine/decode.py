@@ -76,7 +76,9 @@ class Decoder:
         self._topic = topic
         self._models = by_name([m for m in models if topic in m.spec.inputs])
         self._known = frozenset(self._models)
-        self._needed = ("event_id", "ts") if topic == "labels" else ("event_id", "version", "ts")
+        self._needed = ("event_id", "version", "ts")
+        if topic == "labels":
+            self._needed = ("event_id", "ts", "label")
         strict = {n: event_struct(m, topic, strict=True) for n, m in self._models.items()}
         lenient = {n: event_struct(m, topic, strict=False) for n, m in self._models.items()}
         self._strict = union_decoder(list(strict.values())).decode
@@ -133,7 +135,9 @@ class Decoder:
                 return self._lenient(value)
             except _REFUSED:
                 pass
-        found = diagnose(value if value is not None else batch.values[row], self._known, self._needed)
+        found = diagnose(
+            value if value is not None else batch.values[row], self._known, self._needed
+        )
         if isinstance(found, Rejected):
             out.rejected.append((row, found.reason))
         elif isinstance(found, Shadow):

@@ -19,7 +19,13 @@ from engine.model import MonitoredModel
 from engine.profile import CategoricalProfile
 from engine.records import RecordBatch
 from engine.spec import PredictionSpec
-from engine.timestamps import AHEAD_OF_RECORD_MS, OLDEST_MS, TimestampError, rfc3339_to_ms
+from engine.timestamps import (
+    AHEAD_OF_RECORD_MS,
+    NEWEST_MS,
+    OLDEST_MS,
+    TimestampError,
+    rfc3339_to_ms,
+)
 
 _FAR_MS: Final = 1 << 62
 _ROW: Final = msgspec.structs.astuple
@@ -151,7 +157,8 @@ def timestamps(
             except TimestampError as error:
                 reasons[i] = str(error)
     record_ms = np.array(batch.timestamps_ms, dtype=np.int64)[at]
-    limit = np.where(record_ms >= 0, record_ms + AHEAD_OF_RECORD_MS, _FAR_MS - 1)
+    limit = np.where(record_ms >= 0, record_ms + AHEAD_OF_RECORD_MS, NEWEST_MS)
+    limit = np.minimum(limit, NEWEST_MS)
     for i in np.flatnonzero((ts < OLDEST_MS) | (ts > limit)).tolist():
         usual = "timestamp_too_old" if ts[i] < OLDEST_MS else "timestamp_in_future"
         rejected.append((int(at[i]), reasons.get(i, usual)))
@@ -163,5 +170,5 @@ def refuse_absurd(ts_ms: int, record_ms: int) -> None:
     """Raise TimestampError for a heartbeat's time that no event could have."""
     if ts_ms < OLDEST_MS:
         raise TimestampError("timestamp_too_old")
-    if ts_ms > (record_ms + AHEAD_OF_RECORD_MS if record_ms >= 0 else _FAR_MS - 1):
+    if ts_ms > min(record_ms + AHEAD_OF_RECORD_MS if record_ms >= 0 else NEWEST_MS, NEWEST_MS):
         raise TimestampError("timestamp_in_future")

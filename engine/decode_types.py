@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -84,10 +84,11 @@ def event_struct(model: NamedModel, topic: Topic, *, strict: bool) -> type[msgsp
 def union_decoder(structs: Sequence[type[msgspec.Struct]]) -> msgspec.json.Decoder[Any]:
     """One decoder for all structs, telling them apart by ``model``.
 
-    A struct that no record can name stands beside them: with a single type the tag would be
+    A struct that no record can be stands beside them: with a single type the tag would be
     optional, and a record without ``model`` would pass for one of it.
     """
-    nobody = msgspec.defstruct("Nobody", [], tag_field="model", tag="\x00")
+    impossible = Annotated[int, msgspec.Meta(gt=0, lt=0)]
+    nobody = msgspec.defstruct("Nobody", [("nothing", impossible)], tag_field="model", tag="\x00")
     union: Any = nobody
     for struct in structs:
         union = union | struct

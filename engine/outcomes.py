@@ -17,6 +17,8 @@ Outcome = Literal["tallied", "duplicate", "shadow", "offline", "heartbeat", "lat
 
 MAX_SHADOW_NAMES: Final = 100
 """Unknown models counted by name; the rest are counted as ``(others)``."""
+MAX_SHADOW_CHARS: Final = 128
+"""A longer name is cut: it stands in snapshots and in a metric's label."""
 OTHER_SHADOWS: Final = "(others)"
 
 
@@ -56,7 +58,7 @@ class Outcomes(msgspec.Struct):
     def shadow(self, topic: Topic, names: list[str]) -> None:
         """Count records of models that nobody monitors."""
         self.end(topic, "shadow", len(names))
-        for name, count in Counter(names).items():
+        for name, count in Counter(name[:MAX_SHADOW_CHARS] for name in names).items():
             known = name in self.shadows or len(self.shadows) < MAX_SHADOW_NAMES
             kept = name if known else OTHER_SHADOWS
             self.shadows[kept] = self.shadows.get(kept, 0) + count

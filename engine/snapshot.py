@@ -26,8 +26,11 @@ class SnapshotError(ValueError):
 
 
 def seal(kind: str, state: msgspec.Struct) -> bytes:
-    """Magic, format, SHA-256 of the rest, then the packed state."""
-    body = zlib.compress(msgspec.msgpack.encode((kind, state)), 1)
+    """Magic, format, SHA-256 of the rest, then the packed state.
+
+    Dictionaries are written in the order of their keys, so that equal states give equal bytes.
+    """
+    body = zlib.compress(msgspec.msgpack.encode((kind, state), order="deterministic"), 1)
     return _MAGIC + bytes([FORMAT]) + hashlib.sha256(body).digest() + body
 
 

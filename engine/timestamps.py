@@ -12,6 +12,9 @@ from typing import Final
 
 OLDEST_MS: Final = 946_684_800_000
 """2000-01-01T00:00:00Z: anything before is a mistake (0, or seconds taken for milliseconds)."""
+NEWEST_MS: Final = 32_503_680_000_000
+"""3000-01-01T00:00:00Z: anything after is a mistake (microseconds, or nanoseconds), and the ends of
+the windows that it would open could not be written as a date."""
 AHEAD_OF_RECORD_MS: Final = 3_600_000
 """How far an event may be ahead of its Kafka record's time."""
 
