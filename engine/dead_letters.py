@@ -26,7 +26,10 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
         ("__connect.errors.topic", batch.topic.encode()),
         ("__connect.errors.partition", str(batch.partition).encode()),
         ("__connect.errors.offset", str(batch.offsets[row]).encode()),
-        ("__connect.errors.stage", b"VALUE_CONVERTER" if to == "dead-letters" else b"TRANSFORMATION"),
+        (
+            "__connect.errors.stage",
+            b"VALUE_CONVERTER" if to == "dead-letters" else b"TRANSFORMATION",
+        ),
         ("longshore.reason", reason.encode()),
     ]
     if cut:

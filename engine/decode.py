@@ -129,7 +129,7 @@ class Decoder:
 
     def _second_reading(
         self, value: bytes | None, batch: RecordBatch, row: int, out: Decoded
-    ) -> Any:
+    ) -> Any:  # noqa: ANN401 - a struct whose type is made from the specs
         if value is not None:
             try:
                 return self._lenient(value)

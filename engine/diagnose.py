@@ -43,7 +43,9 @@ class Heartbeat:
 Diagnosis = Rejected | Shadow | Heartbeat
 
 
-def diagnose(value: bytes | None, known: frozenset[str], needed: tuple[str, ...]) -> Diagnosis:
+def diagnose(  # noqa: PLR0911 - one return a reason reads as the table it is
+    value: bytes | None, known: frozenset[str], needed: tuple[str, ...]
+) -> Diagnosis:
     """Why ``value`` is not an event of one of the ``known`` models.
 
     ``needed`` are the envelope's fields in the order in which their absence is told.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 
 class DuplicateFilter:
-    """Identities of one (topic, model, version) with their last offset; at most ``last`` of them."""
+    """Identities of one (topic, model, version) with their last offset, at most ``last``."""
 
     def __init__(self, last: int) -> None:
         self._last = last

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-OutputTopic = Literal["judgements", "alerts", "retraining-triggers", "dead-letters", "late", "panes"]
+OutputTopic = Literal[
+    "judgements", "alerts", "retraining-triggers", "dead-letters", "late", "panes"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from engine.model import MonitoredModel
 from engine.open_panes import Held, OpenBasePane, RolledUp
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, decode, unpack
 from engine.spec import WindowRule
-from engine.windows import WindowRing
 from engine.window_judging import WindowJudging
+from engine.windows import WindowRing
 
 Due = tuple[int, int, int, int]
 """(due time, step, window length, pane start or window end); the smallest comes first."""
@@ -195,7 +195,9 @@ class Judge:
         """
         pane = self._open[start_ms]
         size = self.model.layout.size
-        passed = self.clock_ms is not None and start_ms + self.model.spec.time.pane_ms <= self.clock_ms
+        passed = (
+            self.clock_ms is not None and start_ms + self.model.spec.time.pane_ms <= self.clock_ms
+        )
         pane.rolled = np.zeros(size, np.int64) if passed else pane.on_time(size)
         if self._first_event_ms is None and pane.rolled[:COUNTERS].any():
             self._first_event_ms = start_ms
@@ -231,9 +233,7 @@ class Judge:
                 since = ring.first_with(cell, end_ms, amended=amended) if count else None
                 alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
         first_event = self._first_event_ms if self._first_event_ms is not None else end_ms
-        return self._judging.judge(
-            ring.rule, end_ms, revision, counts, slices, alarms, first_event
-        )
+        return self._judging.judge(ring.rule, end_ms, revision, counts, slices, alarms, first_event)
 
     def _publish(self, judged: Judged) -> list[Publish]:
         known = self.latest.get(judged.window.name)

@@ -50,7 +50,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     totals: bytes
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - the fields of the state, by name
         cls,
         *,
         layout: str,
@@ -72,7 +72,10 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
             clock_ms,
             first_event_ms,
             dict(sorted(marks.items())),
-            [(start, _packed(pane.rolled), _held(pane)) for start, pane in sorted(open_panes.items())],
+            [
+                (start, _packed(pane.rolled), _held(pane))
+                for start, pane in sorted(open_panes.items())
+            ],
             [(start, partition, n) for (start, partition), n in rolled_up.sums.items()],
             {name: _ring(ring) for name, ring in sorted(rings.items())},
             late_counts,

@@ -243,5 +243,3 @@ def _put(tree: dict[str, Any], name: str, number: float) -> None:
     """A number that does not exist is absent."""
     if np.isfinite(number):
         tree[name] = float(number)
-
-

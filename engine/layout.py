@@ -5,9 +5,9 @@ panes up into windows and comparing two runs are additions and comparisons of wh
 layout hash names everything that decides what a cell means; counts of another layout are never
 reinterpreted.
 
-Order: counters, score, latency, numeric features, categorical features, estimators' alarms.  A numeric column has its
-value cells and then NUMERIC_EXTRA fixed cells, a categorical one CATEGORICAL_EXTRA
-(:mod:`detectors.cells`).
+Order: counters, score, latency, numeric features, categorical features, estimators'
+alarms.  A numeric column has its value cells and then NUMERIC_EXTRA fixed cells, a categorical one
+CATEGORICAL_EXTRA (:mod:`detectors.cells`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,21 @@ ERRORS: Final = 4
 COUNTERS: Final = 5
 """How many counters stand before the first column."""
 
-LATENCY_EDGES_MS: Final = (0.0, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3)
+LATENCY_EDGES_MS: Final = (
+    0.0,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1e3,
+    2.5e3,
+    5e3,
+)
 FIXED_POINT_STEPS_PER_STDDEV: Final = 1024
 """Sums of reals are kept as integers of this fraction of the reference's standard deviation."""
 LATENCY_STEP_MS: Final = 0.1

@@ -6,7 +6,8 @@ window's length show (their 99 % quantile), because a feature that varies so muc
 training period has not drifted.  Significance is the p-value at the effective sample size against
 the share of the model's false-alarm budget that falls to one comparison.
 
-A window is UNKNOWN when it is too small to tell the lower band from noise and not significant either.
+A window is UNKNOWN when it is too small to tell the lower band from noise and not significant
+either.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detectors.discovery import estimators
 from engine.canonical import content_hash
 from engine.layout import Layout, build_layout
-from engine.profile import Profile
+from engine.profile import Profile, ProfileError
 from engine.spec import Spec
 
 
@@ -27,5 +28,20 @@ class MonitoredModel:
 
 
 def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
-    """Put a spec and its profile together; ProfileError lists every mismatch."""
+    """Put a spec and its profile together; ProfileError lists every mismatch.
+
+    Parameters of estimators are the estimator's own to judge, so they are tried here.
+    """
+    faults = []
+    for name, parameters in sorted(spec.estimators.items()):
+        module = estimators().get(name)
+        if module is None:
+            faults.append(f"estimators.{name}: there is no such estimator")
+            continue
+        try:
+            module.Params(**parameters)
+        except (TypeError, ValueError) as error:
+            faults.append(f"estimators.{name}: {error}")
+    if faults:
+        raise ProfileError("; ".join(faults))
     return MonitoredModel(spec, profile, build_layout(spec, profile), content_hash(spec))

@@ -182,7 +182,7 @@ class ModelTally:
             pane.amended += counts
 
     def _alarms(self, events: Events, slots: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
-        """Feed the estimators in offset order; (slot, cell) of each alarm, by the row it came at."""
+        """Feed the estimators in offset order; (slot, cell) of each alarm, by its row."""
         if events.numeric is None or not len(events.numeric):
             return []
         fed = np.flatnonzero(slots >= 0)

@@ -64,6 +64,6 @@ class Outcomes(msgspec.Struct):
             self.shadows[kept] = self.shadows.get(kept, 0) + count
 
     def ended(self, topic: Topic) -> int:
-        """Records of a topic that ended somewhere; equal to ``records[topic]`` after every batch."""
+        """Records of a topic that ended somewhere: ``records[topic]``, after every batch."""
         prefix = f"{topic}/"
         return sum(n for key, n in self.by_outcome.items() if key.startswith(prefix))

@@ -20,7 +20,7 @@ class RecordBatch:
     partition: int
     offsets: list[int]
     timestamps_ms: list[int]
-    """The record's Kafka time (CreateTime or LogAppendTime); a file's is the event's own ts (-1)."""
+    """The record's Kafka time (CreateTime or LogAppendTime); -1 in a file, which has none."""
     keys: list[bytes | None]
     values: list[bytes | None]
     headers: list[Headers | None] | None = None

@@ -163,7 +163,7 @@ class Tally:
         }
 
     def flush(self) -> list[Publish]:
-        """Dirty panes, then one mark, per model that has news; cumulative, so repeats are harmless."""
+        """Dirty panes, then one mark, per model that has news; cumulative: repeats are harmless."""
         out: list[Publish] = []
         for tally in self._models.values():
             key = tally.model.spec.model.encode()

@@ -18,6 +18,8 @@ the windows that it would open could not be written as a date."""
 AHEAD_OF_RECORD_MS: Final = 3_600_000
 """How far an event may be ahead of its Kafka record's time."""
 
+_HOURS_OF_DAY: Final = 24
+_MINUTES_OF_HOUR: Final = 60
 _RFC3339: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
@@ -45,7 +47,7 @@ def rfc3339_to_ms(text: str) -> int:
     ms = int(whole.timestamp()) * 1000 + int((fraction or "0").ljust(3, "0")[:3])
     if zone not in "Zz":
         sign, hours, minutes = zone[0], int(zone[1:3]), int(zone[4:6])
-        if hours > 23 or minutes > 59:
+        if hours >= _HOURS_OF_DAY or minutes >= _MINUTES_OF_HOUR:
             raise TimestampError("bad_timestamp")
         shift_ms = (hours * 60 + minutes) * 60_000
         ms += shift_ms if sign == "-" else -shift_ms

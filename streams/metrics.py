@@ -12,7 +12,6 @@ other statistics of columns that are not STABLE, then the rest; what is left out
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client.core import (
@@ -23,54 +22,15 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from detectors.cells import OUT_OF_RANGE, SUM
+from detectors.cells import SUM
 from engine.judge import Judge
-from engine.judgement import SCORE_QUANTILES, Judged
-from engine.layout import (
-    DECIDED,
-    ERRORS,
-    LATENCY_STEP_MS,
-    POSITIVE,
-    PREDICTIONS,
-    NumericColumn,
-)
-from engine.levels import ORDER
-from engine.measuring import Verdict, mean_and_stddev, quantiles
+from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.tally import Tally
+from streams.drift_gauges import families, samples
 from streams.live import LiveState
 
 MAX_SERIES: Final = 50_000
-
-Labels = tuple[str, ...]
 _MODEL: Final = ("model", "version")
-_WINDOW: Final = (*_MODEL, "window")
-_FEATURE: Final = (*_MODEL, "feature", "window")
-
-_HELP: Final = {
-    "drift_psi": "Population stability index against the reference profile.",
-    "drift_psi_corrected": "Population stability index less its bias at this sample size.",
-    "drift_level": "Level of a feature: 0 unknown, 1 stable, 2 watch, 3 drift.",
-    "drift_window_level": "Level of the newest judged window: 0 unknown, 1 stable, 2 watch, 3 drift.",
-    "drift_window_events": "Events of the newest judged window.",
-    "drift_window_end_timestamp_seconds": "End of the newest judged window, event time.",
-    "feature_missing_ratio": "Share of a feature's values that are null.",
-    "feature_invalid_ratio": "Share of a feature's values of a wrong type.",
-    "feature_out_of_range_ratio": "Share of a feature's valid values outside the spec's range.",
-    "prediction_mean": "Mean of the score.",
-    "prediction_stddev": "Standard deviation of the score.",
-    "prediction_quantile": "Quantile of the score.",
-    "prediction_positive_ratio": "Share of positive decisions.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """One gauge sample on its way into a family."""
-
-    metric: str
-    names: Labels
-    labels: Labels
-    value: float
 
 
 class WorkerCollector(Collector):
@@ -88,112 +48,22 @@ class WorkerCollector(Collector):
         """Every family, from the state as it is now."""
         judges = [j for j in self._live.judges.values() if isinstance(j, Judge)]
         tallies = {p: t for p, t in self._live.tallies.items() if isinstance(t, Tally)}
-        samples = sorted(
-            ((priority, sample) for judge in judges for priority, sample in _samples(judge)),
+        found = sorted(
+            ((priority, sample) for judge in judges for priority, sample in samples(judge)),
             key=lambda entry: entry[0],
         )
-        kept = [sample for _, sample in samples[: self._max_series]]
-        yield from _families(kept)
+        kept = [sample for _, sample in found[: self._max_series]]
+        yield from families(kept)
         left_out = GaugeMetricFamily(
             "longshore_series_left_out", "Series left out because of the bound on series."
         )
-        left_out.add_metric([], len(samples) - len(kept))
+        left_out.add_metric([], len(found) - len(kept))
         yield left_out
         yield from _serving(judges)
         yield from _decisions(judges)
         yield from _records(tallies)
         yield from _clocks(judges, tallies)
         yield from _worker(self._live)
-
-
-def _families(samples: Iterable[_Sample]) -> Iterator[Metric]:
-    families: dict[str, GaugeMetricFamily] = {}
-    for sample in samples:
-        family = families.get(sample.metric)
-        if family is None:
-            text = _HELP.get(sample.metric, f"{sample.metric} of the newest judged window.")
-            family = families[sample.metric] = GaugeMetricFamily(
-                sample.metric, text, labels=sample.names
-            )
-        family.add_metric(sample.labels, sample.value)
-    yield from families.values()
-
-
-def _samples(judge: Judge) -> Iterator[tuple[int, _Sample]]:
-    """Gauges of one model with their priority; the lowest comes first."""
-    model = (judge.model.spec.model, judge.model.spec.version)
-    for window, judged in judge.latest.items():
-        of_window = (*model, window)
-        end_s = judged.end_ms / 1000
-        yield 0, _Sample("drift_window_level", _WINDOW, of_window, ORDER[judged.level()])
-        yield 0, _Sample("drift_window_events", _WINDOW, of_window, judged.events)
-        yield 0, _Sample("drift_window_end_timestamp_seconds", _WINDOW, of_window, end_s)
-        for verdict in judged.verdicts:
-            yield from _verdict(judged, verdict, (*model, verdict.name, window))
-        yield from _prediction(judged, model, window)
-
-
-def _verdict(judged: Judged, verdict: Verdict, labels: Labels) -> Iterator[tuple[int, _Sample]]:
-    """A feature: level and PSI first, the rest by whether it moved."""
-    later = _later(verdict)
-
-    def gauge(metric: str, value: float) -> _Sample:
-        return _Sample(metric, _FEATURE, labels, value)
-
-    yield from _measures(verdict, "drift", _FEATURE, labels)
-    total = verdict.events + verdict.missing + verdict.invalid
-    if total:
-        yield later, gauge("feature_missing_ratio", verdict.missing / total)
-        yield later, gauge("feature_invalid_ratio", verdict.invalid / total)
-        column = judged.model.layout.column(verdict.name)
-        if isinstance(column, NumericColumn):
-            outside = int(judged.counts[column.extra(OUT_OF_RANGE)])
-            if verdict.events:
-                ratio = outside / verdict.events
-                yield later, gauge("feature_out_of_range_ratio", ratio)
-            for name, alarms in judged.alarms.get(verdict.name, {}).items():
-                yield later, gauge(f"drift_{name}_alarms", alarms.count)
-
-
-def _later(verdict: Verdict) -> int:
-    return 2 if verdict.level in ("WATCH", "DRIFT") else 3
-
-
-def _measures(
-    verdict: Verdict, prefix: str, names: Labels, labels: Labels
-) -> Iterator[tuple[int, _Sample]]:
-    """Level and statistics of one column, under ``drift_`` or ``prediction_``."""
-    later = _later(verdict)
-
-    def gauge(metric: str, value: float) -> _Sample:
-        return _Sample(f"{prefix}_{metric}", names, labels, value)
-
-    yield 0, gauge("level", ORDER[verdict.level])
-    for name, measure in verdict.measures.items():
-        yield 1 if name == "psi" else later, gauge(name, measure.value)
-        if measure.p_value is not None:
-            yield later, gauge(f"{name}_p_value", measure.p_value)
-        if name == "psi":
-            yield later, gauge("psi_threshold", verdict.threshold)
-            if "corrected" in measure.more:
-                yield later, gauge("psi_corrected", measure.more["corrected"])
-
-
-def _prediction(judged: Judged, model: Labels, window: str) -> Iterator[tuple[int, _Sample]]:
-    labels = (*model, window)
-    column = judged.model.layout.score
-    if judged.score is not None and column is not None and judged.score.events:
-        yield from _measures(judged.score, "prediction", _WINDOW, labels)
-        mean, stddev = mean_and_stddev(column, judged.counts)
-        yield 1, _Sample("prediction_mean", _WINDOW, labels, mean)
-        yield 1, _Sample("prediction_stddev", _WINDOW, labels, stddev)
-        found = quantiles(column, judged.counts, SCORE_QUANTILES)
-        for share, value in zip(SCORE_QUANTILES, found.tolist(), strict=True):
-            names = (*_WINDOW, "quantile")
-            yield 2, _Sample("prediction_quantile", names, (*labels, f"{share:g}"), value)
-    if judged.counts[DECIDED]:
-        ratio = int(judged.counts[POSITIVE]) / int(judged.counts[DECIDED])
-        yield 1, _Sample("prediction_positive_ratio", _WINDOW, labels, ratio)
 
 
 def _serving(judges: Iterable[Judge]) -> Iterator[Metric]:
@@ -255,7 +125,9 @@ def _records(tallies: dict[int, Tally]) -> Iterator[Metric]:
         "longshore_records_rejected", "Records rejected.", labels=("reason", "partition")
     )
     late = CounterMetricFamily(
-        "longshore_records_late", "Records beyond lateness and amend.", labels=(*_MODEL, "partition")
+        "longshore_records_late",
+        "Records beyond lateness and amend.",
+        labels=(*_MODEL, "partition"),
     )
     shadows = CounterMetricFamily(
         "longshore_shadow_records", "Records of unmonitored models.", labels=("name", "partition")

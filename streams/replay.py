@@ -109,11 +109,11 @@ def _events(number: int, source: Source, newest: dict[int, int]) -> Iterator[Eve
     """A file's events; ``newest[number]`` becomes its highest event time."""
     order_ms = highest_ms = 0
     for event_id, ts_ms, value in read_events(source.path, source.spec, source.topic):
-        if ts_ms is not None and ts_ms > 0:
+        if ts_ms > 0:
             order_ms = ts_ms
             if ts_ms > highest_ms:
                 newest[number] = highest_ms = ts_ms
-        yield (order_ms, source.topic, (event_id or "").encode(), value)
+        yield (order_ms, source.topic, event_id.encode(), value)
 
 
 class _Run:

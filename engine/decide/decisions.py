@@ -105,10 +105,9 @@ def _trigger(rule: str, judged: Judged, finding: Finding, state: DecisionState) 
 
 
 def _alerts(rule: str, judged: Judged, finding: Finding, state: DecisionState) -> list[Publish]:
-    out = []
     current = f"{rule}/{finding.cause}" if finding.verdict != "quiet" else None
-    for key in [k for k in state.episodes if k.startswith(f"{rule}/") and k != current]:
-        out.append(_alert(key, judged, state.episodes.pop(key), "resolved", finding))
+    over = [k for k in state.episodes if k.startswith(f"{rule}/") and k != current]
+    out = [_alert(k, judged, state.episodes.pop(k), "resolved", finding) for k in over]
     if current is not None and current not in state.episodes:
         identity = [judged.model.key, current, judged.window.name, ms_to_rfc3339(judged.end_ms)]
         severity = SEVERITY[finding.verdict]

@@ -1,0 +1,141 @@
+"""The gauges of the newest judged windows: what drifts, by how much and how sure.
+
+Each sample carries a priority, the lowest first, for the bound on series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from detectors.cells import OUT_OF_RANGE
+from engine.judge import Judge
+from engine.judgement import SCORE_QUANTILES, Judged
+from engine.layout import DECIDED, POSITIVE, NumericColumn
+from engine.levels import ORDER
+from engine.measuring import Verdict, mean_and_stddev, quantiles
+
+Labels = tuple[str, ...]
+_MODEL: Final = ("model", "version")
+_WINDOW: Final = (*_MODEL, "window")
+_FEATURE: Final = (*_MODEL, "feature", "window")
+
+_HELP: Final = {
+    "drift_psi": "Population stability index against the reference profile.",
+    "drift_psi_corrected": "Population stability index less its bias at this sample size.",
+    "drift_level": "Level of a feature: 0 unknown, 1 stable, 2 watch, 3 drift.",
+    "drift_window_level": "Level of the newest window: 0 unknown, 1 stable, 2 watch, 3 drift.",
+    "drift_window_events": "Events of the newest judged window.",
+    "drift_window_end_timestamp_seconds": "End of the newest judged window, event time.",
+    "feature_missing_ratio": "Share of a feature's values that are null.",
+    "feature_invalid_ratio": "Share of a feature's values of a wrong type.",
+    "feature_out_of_range_ratio": "Share of a feature's valid values outside the spec's range.",
+    "prediction_mean": "Mean of the score.",
+    "prediction_stddev": "Standard deviation of the score.",
+    "prediction_quantile": "Quantile of the score.",
+    "prediction_positive_ratio": "Share of positive decisions.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSample:
+    """One gauge sample on its way into a family."""
+
+    metric: str
+    names: Labels
+    labels: Labels
+    value: float
+
+
+def families(found: Iterable[GaugeSample]) -> Iterator[Metric]:
+    """Samples by metric, in the order in which the metrics first appear."""
+    by_name: dict[str, GaugeMetricFamily] = {}
+    for sample in found:
+        family = by_name.get(sample.metric)
+        if family is None:
+            text = _HELP.get(sample.metric, f"{sample.metric} of the newest judged window.")
+            family = by_name[sample.metric] = GaugeMetricFamily(
+                sample.metric, text, labels=sample.names
+            )
+        family.add_metric(sample.labels, sample.value)
+    yield from by_name.values()
+
+
+def samples(judge: Judge) -> Iterator[tuple[int, GaugeSample]]:
+    """Gauges of one model with their priority; the lowest comes first."""
+    model = (judge.model.spec.model, judge.model.spec.version)
+    for window, judged in judge.latest.items():
+        of_window = (*model, window)
+        end_s = judged.end_ms / 1000
+        yield 0, GaugeSample("drift_window_level", _WINDOW, of_window, ORDER[judged.level()])
+        yield 0, GaugeSample("drift_window_events", _WINDOW, of_window, judged.events)
+        yield 0, GaugeSample("drift_window_end_timestamp_seconds", _WINDOW, of_window, end_s)
+        for verdict in judged.verdicts:
+            yield from _verdict(judged, verdict, (*model, verdict.name, window))
+        yield from _prediction(judged, model, window)
+
+
+def _verdict(judged: Judged, verdict: Verdict, labels: Labels) -> Iterator[tuple[int, GaugeSample]]:
+    """A feature: level and PSI first, the rest by whether it moved."""
+    later = _later(verdict)
+
+    def gauge(metric: str, value: float) -> GaugeSample:
+        return GaugeSample(metric, _FEATURE, labels, value)
+
+    yield from _measures(verdict, "drift", _FEATURE, labels)
+    total = verdict.events + verdict.missing + verdict.invalid
+    if total:
+        yield later, gauge("feature_missing_ratio", verdict.missing / total)
+        yield later, gauge("feature_invalid_ratio", verdict.invalid / total)
+        column = judged.model.layout.column(verdict.name)
+        if isinstance(column, NumericColumn):
+            outside = int(judged.counts[column.extra(OUT_OF_RANGE)])
+            if verdict.events:
+                ratio = outside / verdict.events
+                yield later, gauge("feature_out_of_range_ratio", ratio)
+            for name, alarms in judged.alarms.get(verdict.name, {}).items():
+                yield later, gauge(f"drift_{name}_alarms", alarms.count)
+
+
+def _later(verdict: Verdict) -> int:
+    return 2 if verdict.level in ("WATCH", "DRIFT") else 3
+
+
+def _measures(
+    verdict: Verdict, prefix: str, names: Labels, labels: Labels
+) -> Iterator[tuple[int, GaugeSample]]:
+    """Level and statistics of one column, under ``drift_`` or ``prediction_``."""
+    later = _later(verdict)
+
+    def gauge(metric: str, value: float) -> GaugeSample:
+        return GaugeSample(f"{prefix}_{metric}", names, labels, value)
+
+    yield 0, gauge("level", ORDER[verdict.level])
+    for name, measure in verdict.measures.items():
+        yield 1 if name == "psi" else later, gauge(name, measure.value)
+        if measure.p_value is not None:
+            yield later, gauge(f"{name}_p_value", measure.p_value)
+        if name == "psi":
+            yield later, gauge("psi_threshold", verdict.threshold)
+            if "corrected" in measure.more:
+                yield later, gauge("psi_corrected", measure.more["corrected"])
+
+
+def _prediction(judged: Judged, model: Labels, window: str) -> Iterator[tuple[int, GaugeSample]]:
+    labels = (*model, window)
+    column = judged.model.layout.score
+    if judged.score is not None and column is not None and judged.score.events:
+        yield from _measures(judged.score, "prediction", _WINDOW, labels)
+        mean, stddev = mean_and_stddev(column, judged.counts)
+        yield 1, GaugeSample("prediction_mean", _WINDOW, labels, mean)
+        yield 1, GaugeSample("prediction_stddev", _WINDOW, labels, stddev)
+        found = quantiles(column, judged.counts, SCORE_QUANTILES)
+        for share, value in zip(SCORE_QUANTILES, found.tolist(), strict=True):
+            names = (*_WINDOW, "quantile")
+            yield 2, GaugeSample("prediction_quantile", names, (*labels, f"{share:g}"), value)
+    if judged.counts[DECIDED]:
+        ratio = int(judged.counts[POSITIVE]) / int(judged.counts[DECIDED])
+        yield 1, GaugeSample("prediction_positive_ratio", _WINDOW, labels, ratio)
