@@ -5,7 +5,6 @@ Rule.  A view only reads the state; it is asked to look again and again and may 
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from engine.timestamps import ms_to_rfc3339
@@ -108,18 +107,13 @@ class LiveView:
         self._live = Live(
             self.render(), console=self._console, refresh_per_second=REFRESH_PER_S, transient=False
         )
-        self._live.__enter__()
+        self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.update(self.render())
-            self._live.__exit__(kind, error, trace)
+            self._live.stop()
             self._live = None
 
     def look(self) -> None:

@@ -91,6 +91,8 @@ class Publisher:
         labels, one with ``score``, ``scores`` or ``decision`` to the predictions, any other to the
         features.
         """
+        if not isinstance(event, Mapping):
+            return self._drop("invalid")
         if event.get("heartbeat") is True:
             return self._put("predictions", event, every_partition=True)
         if "label" in event:
