@@ -19,7 +19,7 @@ from engine.records import RecordBatch
 from engine.spec import Topic
 from engine.tally import Tally
 from tests.engine.bad_records import REJECTED, YEAR
-from tests.engine.models import START, batch, beat, model_of, pieces, raw, spec_text
+from tests.engine.models import START, batch, beat, event, model_of, pieces, raw, spec_text
 
 INPUTS: Final[dict[str, str]] = {"inputs": "[features, predictions, labels]"}
 
