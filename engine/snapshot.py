@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -30,8 +30,18 @@ def seal(kind: str, state: msgspec.Struct) -> bytes:
 
     Dictionaries are written in the order of their keys, so that equal states give equal bytes.
     """
-    body = zlib.compress(msgspec.msgpack.encode((kind, state), order="deterministic"), 1)
+    ordered = _ordered(msgspec.to_builtins((kind, state), builtin_types=(bytes,)))
+    body = zlib.compress(msgspec.msgpack.encode(ordered), 1)
     return _MAGIC + bytes([FORMAT]) + hashlib.sha256(body).digest() + body
+
+
+def _ordered(value: Any) -> Any:  # noqa: ANN401 - any builtin
+    """The same with every dictionary in the order of its keys, which need not be texts."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [_ordered(item) for item in value]
+    return value
 
 
 def unseal(kind: str, data: bytes, state_type: type[T]) -> T:
