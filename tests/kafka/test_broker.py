@@ -43,6 +43,7 @@ def confluent_first_value(bootstrap: str, topic: str) -> bytes | None:
             "bootstrap.servers": bootstrap,
             "group.id": f"{topic}-reader",
             "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
             "fetch.message.max.bytes": 8_000_000,
         }
     )
