@@ -165,29 +165,18 @@ def has_cut(
 
 @kernel
 def advance_stream(
-    column: FloatArray,
-    totals: FloatArray,
-    variances: FloatArray,
-    filled: IntArray,
-    sums: FloatArray,
-    marks: IntArray,
-    delta: float,
-    clock: int,
-    least: float,
-    grace: float,
-    alarm_rows: IntArray,
-    alarm_positions: IntArray,
-    alarm_means: FloatArray,
-) -> int:
+    column: FloatArray, totals: FloatArray, variances: FloatArray, filled: IntArray,
+    sums: FloatArray, marks: IntArray, delta: float, clock: int, least: float, grace: float,
+    alarm_rows: IntArray, alarm_positions: IntArray, alarm_means: FloatArray,
+) -> int:  # fmt: skip
     """Feed one column to one stream; returns the number of alarms, whose rows, positions and means
     (before, after) are written from the start of the three last arguments."""
     alarms = 0
     rows, tick, seen = marks[ROWS_USED], marks[TICK], marks[SEEN]
     alarmed = marks[ALARMED] > 0
     total, variance, width = sums[TOTAL], sums[VARIANCE], sums[WIDTH]
-    newest = filled[0]
+    newest, full = filled[0], totals.shape[1]
     until_check = clock - tick % clock
-    full = totals.shape[1]
     for at in range(column.shape[0]):
         value = column[at]
         if not np.isfinite(value):
@@ -196,8 +185,7 @@ def advance_stream(
             restart(totals, variances, filled, rows)
             total = variance = width = 0.0
             newest = tick = 0
-            alarmed = False
-            until_check, rows = clock, 1
+            alarmed, until_check, rows = False, clock, 1
         totals[0, newest] = value
         newest += 1
         width += 1.0
@@ -220,9 +208,8 @@ def advance_stream(
         if until_check:
             continue
         until_check = clock
-        if not width > grace:
-            continue
-        while has_cut(totals, filled, sums, rows, delta, least):
+        # The grace is measured once, before the first cut, as River does.
+        while width > grace and has_cut(totals, filled, sums, rows, delta, least):
             rows = forget_oldest(totals, variances, filled, sums, rows)
             alarmed = True
         if alarmed:
