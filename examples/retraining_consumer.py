@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,7 +91,9 @@ def read_trigger(value: bytes | None) -> dict[str, Any] | str:
     return trigger
 
 
-def new_triggers(values: Iterable[bytes | None], seen: SeenTriggers) -> Iterator[dict[str, Any]]:
+def new_triggers(
+    values: Iterable[bytes | None], seen: SeenTriggers
+) -> Generator[dict[str, Any], None, None]:
     """Triggers that were not handled before.  Each is remembered when the next one is asked for,
     that is after the caller handled it."""
     for value in values:
