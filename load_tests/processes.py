@@ -18,7 +18,7 @@ from typing import Final, Self
 ROOT: Final = Path(__file__).resolve().parent.parent
 STOP_SECONDS: Final = 10.0
 LOG_TAIL: Final = 1_200
-_WATCHDOG: Final = 'cat >/dev/null; kill -KILL -- "-$1" 2>/dev/null'
+_WATCHDOG: Final = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null'
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from load_tests.contender_runs import (
 from load_tests.contenders.protocol import Assignment
 from load_tests.event import PARTITIONS
 from load_tests.generator import histogram_edges, reference_columns, stream
-from load_tests.processes import Child
+from load_tests.processes import ROOT, Child
 from load_tests.topics import create_topics, delete_topics, load
 
 EVENTS = 5_000
@@ -76,3 +78,24 @@ def test_a_child_ends_with_its_block(tmp_path: Path) -> None:
         time.sleep(0.02)
     assert not _runs(grandchild)
     assert not _runs(child.process.pid)
+
+
+def test_a_child_ends_with_a_killed_owner(tmp_path: Path) -> None:
+    """kill -9 of the benchmark leaves nothing running."""
+    owner_code = (
+        "import sys, time, pathlib\n"
+        "from load_tests.processes import ROOT, Child\n"
+        "child = Child(['sleep', '60'], pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1], 'l'))\n"
+        "print(child.process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", owner_code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        child = int(owner.stdout.readline())
+        assert _runs(child)
+        owner.kill()
+    deadline = time.monotonic() + 5
+    while _runs(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _runs(child)
