@@ -1,0 +1,184 @@
+"""Runs the real commands against a real broker and reads what they wrote.
+
+Rule.  What is compared is bytes: every record of an output topic must be one that the replay wrote,
+and none may be missing.  Delivery is at least once, so a record may come twice, but equal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from confluent_kafka import Consumer, TopicPartition
+
+ROOT: Final = Path(__file__).parents[2]
+PARTITIONS: Final = 4
+DECIDED: Final = ("judgements", "alerts", "retraining-triggers")
+"""Output topics that must be equal to the last bit."""
+QUICK: Final = {
+    "LONGSHORE_HTTP_PORT": "0",
+    "LONGSHORE_SESSION_TIMEOUT_S": "6",
+    "LONGSHORE_HEARTBEAT_INTERVAL_S": "1",
+}
+
+
+class LongshoreRun:
+    """One prefix and one group on a broker; ends every process with the block."""
+
+    def __init__(self, bootstrap: str, prefix: str, directory: Path) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+        self.directory = directory
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            **os.environ,
+            **QUICK,
+            "LONGSHORE_BROKERS": bootstrap,
+            "LONGSHORE_PREFIX": prefix,
+            "LONGSHORE_GROUP": prefix.strip("."),
+        }
+
+    def __enter__(self) -> Self:
+        self.command("topics", "create")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def command(self, *arguments: str, limit_s: float = 240.0) -> str:
+        """Run ``longshore`` with these arguments to its end; its output."""
+        done = subprocess.run(
+            self._longshore(*arguments),
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, *arguments: str, log: str) -> subprocess.Popen[bytes]:
+        """Start ``longshore`` in the background; its output goes to ``log`` in the directory."""
+        with (self.directory / log).open("ab") as output:
+            process = subprocess.Popen(
+                self._longshore(*arguments),
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+            )
+        self._processes.append(process)
+        return process
+
+    def worker(self, *models: str, log: str = "worker.log") -> subprocess.Popen[bytes]:
+        """Start a worker over ``SPEC:PROFILE`` pairs."""
+        pairs = [part for model in models for part in ("--model", model)]
+        return self.start("worker", *pairs, log=log)
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """SIGTERM; the worker saves, leaves and exits 0."""
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, self.log()
+
+    def log(self, name: str = "worker.log") -> str:
+        """The end of a log."""
+        path = self.directory / name
+        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+
+    def wait_for(
+        self, expected: dict[str, Counter[bytes]], *, limit_s: float
+    ) -> dict[str, Counter[bytes]]:
+        """Read the output topics until every expected record came; all that came by then.
+
+        AssertionError names what is missing after ``limit_s``.
+        """
+        reader = self._reader()
+        found: dict[str, Counter[bytes]] = {name: Counter() for name in expected}
+        end = time.monotonic() + limit_s
+        try:
+            while True:
+                missing = {name: expected[name].keys() - found[name].keys() for name in expected}
+                if not any(missing.values()):
+                    return found
+                assert time.monotonic() < end, self._missing(missing, found)
+                for message in reader.consume(1000, 0.5):
+                    assert message.error() is None, message.error()
+                    name = (message.topic() or "").removeprefix(self.prefix)
+                    found[name][message.value() or b""] += 1
+        finally:
+            reader.close()
+
+    def count(self, topic: str) -> int:
+        """Records in an output topic."""
+        reader = self._reader()
+        try:
+            name = self.prefix + topic
+            ends = [
+                reader.get_watermark_offsets(TopicPartition(name, p), timeout=10)
+                for p in range(PARTITIONS)
+            ]
+            return sum(high for low, high in ends)
+        finally:
+            reader.close()
+
+    def _reader(self) -> Consumer:
+        reader = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": f"{self.prefix}reader",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        reader.assign(
+            [
+                TopicPartition(self.prefix + name, partition, 0)
+                for name in DECIDED
+                for partition in range(PARTITIONS)
+            ]
+        )
+        return reader
+
+    def _missing(self, missing: dict[str, set[bytes]], found: dict[str, Counter[bytes]]) -> str:
+        counts = {
+            name: f"{len(found[name])} came, {len(rest)} missing" for name, rest in missing.items()
+        }
+        first = next((sorted(rest)[0] for rest in missing.values() if rest), b"")[:400]
+        return f"{counts}; first missing: {first!r}; {self.log()}"
+
+    @staticmethod
+    def _longshore(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "streams.cli", *arguments]
+
+
+def replayed(directory: Path) -> dict[str, Counter[bytes]]:
+    """What a replay wrote, per output topic."""
+    return {
+        name: Counter((directory / f"{name}.ndjson").read_bytes().splitlines()) for name in DECIDED
+    }
+
+
+def assert_equal(found: dict[str, Counter[bytes]], expected: dict[str, Counter[bytes]]) -> None:
+    """Nothing came that the replay did not write, to the last bit; repeats are equal ones."""
+    for name, records in expected.items():
+        strange = found[name].keys() - records.keys()
+        assert not strange, (
+            f"{name}: {len(strange)} unlike the replay's: {sorted(strange)[0][:600]!r}"
+        )
