@@ -81,11 +81,12 @@ def test_a_child_ends_with_its_block(tmp_path: Path) -> None:
 
 
 def test_a_child_ends_with_a_killed_owner(tmp_path: Path) -> None:
-    """kill -9 of the benchmark leaves nothing running."""
+    """A benchmark ended by kill -9 leaves nothing running."""
     owner_code = (
         "import sys, time, pathlib\n"
-        "from load_tests.processes import ROOT, Child\n"
-        "child = Child(['sleep', '60'], pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1], 'l'))\n"
+        "from load_tests.processes import Child\n"
+        "here = pathlib.Path(sys.argv[1])\n"
+        "child = Child(['sleep', '60'], here, here / 'log')\n"
         "print(child.process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
