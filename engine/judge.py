@@ -23,7 +23,7 @@ from engine.judge_snapshot import JudgeSnapshot, decode_snapshot, encode_snapsho
 from engine.judgement import AlarmCount, Judged
 from engine.layout import COUNTERS
 from engine.model import MonitoredModel
-from engine.open_panes import Held, OpenBasePane, RolledUp
+from engine.open_panes import Held, OpenPanes, RolledUp
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, decode, unpack
 from engine.spec import WindowRule
 from engine.window_judging import WindowJudging
@@ -62,7 +62,7 @@ class Judge:
         self._judging = WindowJudging(model)
         self._partitions = partitions
         self._marks: dict[int, Mark] = {}
-        self._open: dict[int, OpenBasePane] = {}
+        self._open = OpenPanes({})
         self._rolled_up = RolledUp()
         self._first_event_ms: int | None = None
         size, season = model.layout.size, model.spec.season
@@ -101,13 +101,17 @@ class Judge:
         late = None if record.amended is None else unpack(record.amended, size)
         held = Held(stamp, unpack(record.on_time, size), late)
         start = record.start_ms
+        if start % time.pane_ms:
+            raise PaneError(f"a pane that starts at {start}, no multiple of {time.pane_ms} ms")
         if self.clock_ms is not None and start + time.pane_ms + time.amend_ms <= self.clock_ms:
             return self._too_late(record, held)
-        pane = self._open.setdefault(start, OpenBasePane())
-        known = pane.held.get(record.partition)
-        if known is None or known.stamp < stamp:
-            pane.held[record.partition] = held
+        self._open.hold(start, record.partition, held, passed=self._passed(start))
         return []
+
+    def _passed(self, start_ms: int) -> bool:
+        """Whether event time was past the end of a pane before the step under way."""
+        pane_ms = self.model.spec.time.pane_ms
+        return self.clock_ms is not None and start_ms + pane_ms <= self.clock_ms
 
     def _too_late(self, record: PaneRecord, held: Held) -> list[Publish]:
         surplus = self._rolled_up.surplus(record.start_ms, record.partition, held)
@@ -153,17 +157,14 @@ class Judge:
     def _candidates(self) -> Iterator[Due]:
         """The next thing of each kind."""
         time = self.model.spec.time
-        waiting = [s for s, pane in self._open.items() if pane.rolled is None]
-        if waiting:
-            first = min(waiting)
-            yield (first + time.pane_ms, _ROLL, 0, first)
-        rolled = [s for s, pane in self._open.items() if pane.rolled is not None]
-        if rolled:
-            first = min(rolled)
-            yield (first + time.pane_ms + time.amend_ms, _FINISH, 0, first)
+        waiting, rolled = self._open.next_waiting(), self._open.next_rolled()
+        if waiting is not None:
+            yield (waiting + time.pane_ms, _ROLL, 0, waiting)
+        if rolled is not None:
+            yield (rolled + time.pane_ms + time.amend_ms, _FINISH, 0, rolled)
         for ring in self._rings.values():
             length = ring.rule.length_ms
-            end = ring.next_end_ms(waiting)
+            end = ring.next_end_ms(self._open.next_counted())
             if end is not None:
                 yield (end, _JUDGE, length, end)
             if ring.awaiting_revision:
@@ -173,10 +174,10 @@ class Judge:
     def _perform(self, due: Due) -> list[Publish]:
         at_ms, step, length, which = due
         if step == _ROLL:
-            self._roll(which)
+            self._roll()
             return []
         if step == _FINISH:
-            self._finish(which)
+            self._finish()
             return []
         ring = next(r for r in self._rings.values() if r.rule.length_ms == length)
         if step == _JUDGE:
@@ -187,27 +188,24 @@ class Judge:
         ring.forget(at_ms, self.model.spec.time.amend_ms)
         return out
 
-    def _roll(self, start_ms: int) -> None:
-        """Give a pane's on-time counts to the rings.
+    def _roll(self) -> None:
+        """Give the next pane's on-time counts to the rings.
 
         A pane that turns up only after event time passed its end has come late for revision 0,
         whatever its own source thought (it may have been declared idle): all of it is amendment.
         """
-        pane = self._open[start_ms]
+        start_ms, pane = self._open.roll()
         size = self.model.layout.size
-        passed = (
-            self.clock_ms is not None and start_ms + self.model.spec.time.pane_ms <= self.clock_ms
-        )
-        pane.rolled = np.zeros(size, np.int64) if passed else pane.on_time(size)
+        pane.rolled = np.zeros(size, np.int64) if self._passed(start_ms) else pane.on_time(size)
         if self._first_event_ms is None and pane.rolled[:COUNTERS].any():
             self._first_event_ms = start_ms
         self.totals += pane.rolled[: len(self.totals)]
         for ring in self._rings.values():
             ring.add(start_ms, pane.rolled, amended=False)
 
-    def _finish(self, start_ms: int) -> None:
+    def _finish(self) -> None:
         """Give what was amended to the rings and let the pane go."""
-        pane = self._open.pop(start_ms)
+        start_ms, pane = self._open.finish()
         remainder = pane.remainder(self.model.layout.size)
         self.totals += remainder[: len(self.totals)]
         for ring in self._rings.values():
@@ -216,7 +214,7 @@ class Judge:
 
     def _judge(self, ring: WindowRing, end_ms: int) -> list[Publish]:
         judged = self._window(ring, end_ms, revision=0)
-        ring.judged(end_ms, had_events=judged.events > 0)
+        ring.judged(end_ms, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
         if judged.is_disjoint:
             out += decide(judged, self.decisions)
@@ -256,7 +254,7 @@ class Judge:
                 clock_ms=self.clock_ms,
                 first_event_ms=self._first_event_ms,
                 marks=self._marks,
-                open_panes=self._open,
+                open_panes=self._open.panes,
                 rolled_up=self._rolled_up,
                 rings=self._rings,
                 late_counts=self.late_counts,
@@ -276,7 +274,8 @@ class Judge:
         self.totals = unpack(snapshot.totals, len(self.totals))
         self._first_event_ms = snapshot.first_event_ms
         self._marks = dict(snapshot.marks)
-        self._open, self._rolled_up = snapshot.restore_panes(self.model.layout.size)
+        panes, self._rolled_up = snapshot.restore_panes(self.model.layout.size)
+        self._open = OpenPanes(panes)
         snapshot.restore_rings(self._rings, self.model.layout.size)
         for ring in self._rings.values():
             if ring.last_end_ms is not None:

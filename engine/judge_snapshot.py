@@ -22,6 +22,7 @@ from engine.windows import RingPane, WindowRing
 KIND: Final = "judge"
 
 _HeldRow = tuple[int, Stamp, bytes, bytes | None]
+_PaneRow = tuple[int, bytes | None, bool, list[_HeldRow]]
 _RingRow = tuple[int, bytes, list[int], bytes | None, list[int] | None]
 
 
@@ -30,7 +31,7 @@ class RingSnapshot(msgspec.Struct, frozen=True, array_like=True):
 
     panes: list[_RingRow]
     last_end_ms: int | None
-    last_had_events: bool
+    silent: bool
     awaiting_revision: list[int]
 
 
@@ -42,7 +43,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     clock_ms: int | None
     first_event_ms: int | None
     marks: dict[int, Mark]
-    open_panes: list[tuple[int, bytes | None, list[_HeldRow]]]
+    open_panes: list[_PaneRow]
     rolled_up: list[tuple[int, int, int]]
     rings: dict[str, RingSnapshot]
     late_counts: int
@@ -72,10 +73,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
             clock_ms,
             first_event_ms,
             dict(sorted(marks.items())),
-            [
-                (start, _packed(pane.rolled), _held(pane))
-                for start, pane in sorted(open_panes.items())
-            ],
+            [_open(start, pane) for start, pane in sorted(open_panes.items())],
             [(start, partition, n) for (start, partition), n in rolled_up.sums.items()],
             {name: _ring(ring) for name, ring in sorted(rings.items())},
             late_counts,
@@ -86,12 +84,12 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     def restore_panes(self, size: int) -> tuple[dict[int, OpenBasePane], RolledUp]:
         """The open panes and the memory of those rolled up."""
         panes = {}
-        for start, rolled, rows in self.open_panes:
+        for start, rolled, counted, rows in self.open_panes:
             held = {
                 partition: Held(stamp, unpack(on_time, size), _unpacked(amended, size))
                 for partition, stamp, on_time, amended in rows
             }
-            panes[start] = OpenBasePane(held, _unpacked(rolled, size))
+            panes[start] = OpenBasePane(held, _unpacked(rolled, size), counted)
         rolled_up = RolledUp()
         rolled_up.sums.update({(start, partition): n for start, partition, n in self.rolled_up})
         return panes, rolled_up
@@ -101,7 +99,7 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
         for name, held in self.rings.items():
             ring = rings[name]
             ring.last_end_ms = held.last_end_ms
-            ring.last_had_events = held.last_had_events
+            ring.silent = held.silent
             ring.awaiting_revision = list(held.awaiting_revision)
             for start, on_time, slices, amended, amended_slices in held.panes:
                 ring.panes[start] = RingPane(
@@ -125,7 +123,11 @@ def _ring(ring: WindowRing) -> RingSnapshot:
         )
         for start, pane in sorted(ring.panes.items())
     ]
-    return RingSnapshot(rows, ring.last_end_ms, ring.last_had_events, list(ring.awaiting_revision))
+    return RingSnapshot(rows, ring.last_end_ms, ring.silent, list(ring.awaiting_revision))
+
+
+def _open(start_ms: int, pane: OpenBasePane) -> _PaneRow:
+    return (start_ms, _packed(pane.rolled), pane.counted, _held(pane))
 
 
 def _held(pane: OpenBasePane) -> list[_HeldRow]:

@@ -7,12 +7,14 @@ arrival.  The sum over partitions is a sum of integers, so any number of workers
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 import numpy as np
 
-from engine.layout import EVENTS, PREDICTIONS
+from engine.layout import COUNTERS, EVENTS, PREDICTIONS
 from engine.panes import Counts, Stamp
 
 ROLLED_UP_REMEMBERED: Final = 10_000
@@ -34,6 +36,8 @@ class OpenBasePane:
 
     held: dict[int, Held] = field(default_factory=dict)
     rolled: Counts | None = None
+    counted: bool = False
+    """Whether it gives a window something: on-time events told before event time passed it."""
 
     def on_time(self, size: int) -> Counts:
         """On-time counts over all partitions."""
@@ -49,6 +53,61 @@ class OpenBasePane:
             if held.amended is not None:
                 total += held.amended
         return total if self.rolled is None else total - self.rolled
+
+
+class OpenPanes:
+    """The open base panes by start, and which of them is next; any number of them may wait while
+    one source lags, so nothing here looks through all of them."""
+
+    def __init__(self, panes: Mapping[int, OpenBasePane]) -> None:
+        self.panes = dict(panes)
+        self._waiting = [s for s, pane in self.panes.items() if pane.rolled is None]
+        self._rolled = [s for s, pane in self.panes.items() if pane.rolled is not None]
+        self._counted = [s for s in self._waiting if self.panes[s].counted]
+        for heap in (self._waiting, self._rolled, self._counted):
+            heapify(heap)
+
+    def hold(self, start_ms: int, partition: int, held: Held, *, passed: bool) -> None:
+        """Keep what a partition says of a pane if its stamp is higher than what is known.
+
+        ``passed`` says that event time is past the end of the pane already.
+        """
+        pane = self.panes.get(start_ms)
+        if pane is None:
+            pane = self.panes[start_ms] = OpenBasePane()
+            heappush(self._waiting, start_ms)
+        known = pane.held.get(partition)
+        if known is not None and known.stamp >= held.stamp:
+            return
+        pane.held[partition] = held
+        if not (passed or pane.counted) and held.on_time[:COUNTERS].any():
+            pane.counted = True
+            heappush(self._counted, start_ms)
+
+    def next_waiting(self) -> int | None:
+        """Start of the first pane that the rings do not have yet."""
+        return self._waiting[0] if self._waiting else None
+
+    def next_counted(self) -> int | None:
+        """Start of the first such pane that gives a window something."""
+        return self._counted[0] if self._counted else None
+
+    def next_rolled(self) -> int | None:
+        """Start of the first pane that the rings have and amendments may still reach."""
+        return self._rolled[0] if self._rolled else None
+
+    def roll(self) -> tuple[int, OpenBasePane]:
+        """Take the first waiting pane; its on-time counts go to the rings now."""
+        start_ms = heappop(self._waiting)
+        if self.next_counted() == start_ms:
+            heappop(self._counted)
+        heappush(self._rolled, start_ms)
+        return start_ms, self.panes[start_ms]
+
+    def finish(self) -> tuple[int, OpenBasePane]:
+        """Let the first rolled pane go."""
+        start_ms = heappop(self._rolled)
+        return start_ms, self.panes.pop(start_ms)
 
 
 class RolledUp:

@@ -6,13 +6,13 @@ their end, the amended ones when it passes end + amend.  On-time and amended cou
 that revision 0 is a sum over the first and revision 1 over both, and neither depends on when the
 other arrived.
 
-A window without on-time events is judged once (the silence is news) and then not again until there
-are events, so that a jump in event time costs nothing.
+When events stop, windows are judged on until an empty one that tiles time was judged (the silence
+is news, and the decisions read those windows only) and then not again until there are events, so
+that a jump in event time costs little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,8 @@ class WindowRing:
         self.rule = rule
         self.panes: dict[int, RingPane] = {}
         self.last_end_ms: int | None = None
-        self.last_had_events = False
+        self.silent = True
+        """Whether the silence was told and nothing is due until there are events."""
         self.awaiting_revision: list[int] = []
         """Ends judged once, in order, whose revision 1 is still open."""
         self._size = size
@@ -99,26 +100,29 @@ class WindowRing:
         start = end_ms - self.rule.length_ms
         return [(s, p) for s, p in sorted(self.panes.items()) if start <= s < end_ms]
 
-    def next_end_ms(self, open_starts: Iterable[int]) -> int | None:
-        """End of the next window to judge, given the base panes not yet in the ring.
+    def next_end_ms(self, coming_ms: int | None) -> int | None:
+        """End of the next window to judge, given the start of the first base pane with on-time
+        events that is not in the ring yet (no window judged so far can contain it).
 
         None while there is nothing to judge.
         """
         step, length = self.rule.judge_every_ms, self.rule.length_ms
         starts = [s for s, pane in self.panes.items() if pane.has_events]
-        starts += open_starts
+        if coming_ms is not None:
+            starts.append(coming_ms)
         if self.last_end_ms is None:
             return (min(starts) // step + 1) * step if starts else None
         following = self.last_end_ms + step
-        if self.last_had_events:
+        if not self.silent:
             return following
         ahead = [s for s in starts if s >= following - length]
         return max((min(ahead) // step + 1) * step, following) if ahead else None
 
-    def judged(self, end_ms: int, *, had_events: bool) -> None:
-        """Note that revision 0 of the window that ends at ``end_ms`` was judged."""
+    def judged(self, end_ms: int, *, silent: bool) -> None:
+        """Note that revision 0 of the window that ends at ``end_ms`` was judged; ``silent`` when it
+        was an empty one of those that tile time."""
         self.last_end_ms = end_ms
-        self.last_had_events = had_events
+        self.silent = silent
         self.awaiting_revision.append(end_ms)
 
     def forget(self, due_ms: int, amend_ms: int) -> None:
