@@ -207,4 +207,5 @@ def bar(psi: float | None, threshold: float | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    """Two decimals; a corrected PSI below nothing is nothing."""
+    return "-" if value is None else f"{max(0.0, value):.2f}"

@@ -133,8 +133,6 @@ def warnings(spec: Spec, profile: Profile | None) -> list[str]:
                 f"windows of {window.name} slide; the rule confirms over disjoint ones only, "
                 "so it sees one in every full length"
             )
-        if psi.features > len(spec.features):
-            notes.append(f"the rule wants {psi.features} features; the spec has fewer")
     elif spec.retraining.volume is None:
         notes.append("drift will be shown, and nothing will ask for retraining")
     if profile is not None and not profile.volume and spec.retraining.volume is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import orjson
@@ -77,7 +78,7 @@ def test_every_event_arrives_where_murmur2_says(
         assert (publisher.failed, publisher.dropped, publisher.pending) == (0, {}, 0)
     for role in ("predictions", "labels"):
         records = read_all(kafka, prefix + role)
-        assert sorted(key.decode() for _, key, _ in records if key) == sorted(sum(ids, []))
+        assert sorted(key.decode() for _, key, _ in records if key) == sorted(chain(*ids))
         for partition, key, value in records:
             assert key is not None
             assert orjson.loads(value)["event_id"].encode() == key

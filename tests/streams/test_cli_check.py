@@ -1,0 +1,112 @@
+"""`longshore check`: every fault with its place, or what will be watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import main
+from tests.streams.cli_example import SPEC, ExampleFiles, example_files
+
+
+def check(*arguments: object) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(main, ["check", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ExampleFiles:
+    """The example with its profile."""
+    files = example_files(tmp_path)
+    arguments = ["profile", files.spec, "--data", files.training, "--out", files.profile]
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    return files
+
+
+def test_a_sound_spec_is_summed_up(files: ExampleFiles) -> None:
+    """Windows with their panes, memory and significance; the rule in words; what to do next."""
+    result = check(files.spec)
+    assert result.exit_code == 0
+    assert "loans@1 is sound" in result.output
+    assert "at most" in result.output
+    assert "60 x 1m" in result.output
+    assert "MB" in result.output
+    assert "p < " in result.output
+    assert "PSI over 0.2 on 1 features, in 2 of the last 2 windows of 1h" in result.output
+    assert f"longshore profile {files.spec}" in result.output
+
+
+def test_with_its_profile_the_cells_are_known(files: ExampleFiles) -> None:
+    """The profile says how many cells a pane really has, which is no more than was foretold."""
+    foretold, known = (
+        int(check(*given).output.split(" cells a pane")[0].split()[-1])
+        for given in ([files.spec], [files.spec, "--profile", files.profile])
+    )
+    assert 0 < known <= foretold
+
+
+def test_every_fault_is_told_with_its_place(tmp_path: Path) -> None:
+    """Three faults in one file are three lines, each with its line number, and exit code 2."""
+    spec = tmp_path / "spec.yaml"
+    broken = SPEC.replace("pane: 1m", "pane: 1x").replace("type: binary", "type: bianry")
+    spec.write_text(broken + "surprise: 1\n")
+    result = check(spec)
+    assert result.exit_code == 2
+    assert f"{spec}: 3 faults" in result.stderr
+    for place in ("line 4, time.pane", "line 9, prediction.type", "line 15, surprise"):
+        assert place in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_foreign_profile_is_refused(files: ExampleFiles, tmp_path: Path) -> None:
+    """A profile of another version, and a file that is none, are faults of the configuration."""
+    other = tmp_path / "other.yaml"
+    other.write_text(SPEC.replace('version: "1"', 'version: "2"'))
+    result = check(other, "--profile", files.profile)
+    assert result.exit_code == 2
+    assert "is of loans@1, the spec of loans@2" in result.stderr
+    result = check(files.spec, "--profile", files.spec)
+    assert result.exit_code == 2
+    assert "not a profile" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        (("inputs: [", "segments: [channel]\ninputs: ["), "segments (channel) are accepted"),
+        (("{length: 1h, judge_every: 1h}", "1h"), "windows of 1h slide"),
+        (
+            (
+                "  rules:\n    psi_features: {above: 0.20, features: 1, window: 1h, at_least: 2, of_last: 2}",
+                "  rules: {}",
+            ),
+            "nothing will ask for retraining",
+        ),
+    ],
+)
+def test_what_is_probably_not_meant_is_warned_of(
+    tmp_path: Path, change: tuple[str, str], warning: str
+) -> None:
+    """A warning does not change the exit code."""
+    spec = tmp_path / "spec.yaml"
+    assert change[0] in SPEC
+    spec.write_text(SPEC.replace(*change))
+    result = check(spec)
+    assert result.exit_code == 0
+    (told,) = [line for line in result.output.splitlines() if warning in line]
+    assert told.startswith("warning: ")
+
+
+def test_a_profile_without_times_is_warned_of(files: ExampleFiles, tmp_path: Path) -> None:
+    """Without times nobody knows how much a feature varies by itself."""
+    import polars as pl  # noqa: PLC0415
+
+    timeless = tmp_path / "timeless.parquet"
+    pl.read_parquet(files.training).drop("ts").write_parquet(timeless)
+    arguments = ["profile", files.spec, "--data", timeless, "--out", files.profile]
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    result = check(files.spec, "--profile", files.profile)
+    assert "the profile has no times" in result.output
+    assert "no times" not in check(files.spec).output

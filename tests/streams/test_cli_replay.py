@@ -1,0 +1,113 @@
+"""`longshore replay`: the files that it writes and the summary that it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import main
+from tests.streams.cli_example import ExampleFiles, example_files
+
+OUTPUTS = ("alerts", "dead-letters", "judgements", "late", "retraining-triggers")
+
+
+def run(*arguments: object) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(main, list(map(str, arguments)), env={"COLUMNS": "120"})
+
+
+def profiled(directory: Path, drifted_by: float) -> ExampleFiles:
+    """The example with its profile."""
+    files = example_files(directory, drifted_by=drifted_by)
+    assert (
+        run("profile", files.spec, "--data", files.training, "--out", files.profile).exit_code == 0
+    )
+    return files
+
+
+def replay(files: ExampleFiles, out: Path, *more: object) -> Result:
+    """Replay the example."""
+    return run(
+        *("replay", files.spec, "--profile", files.profile, "--predictions", files.predictions),
+        *("--labels", files.labels, "--out", out, *more),
+    )
+
+
+def records(path: Path) -> list[dict[str, object]]:
+    """The records of a file."""
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_drift_is_found_and_told(tmp_path: Path) -> None:
+    """Six drifted hours, of which the events complete five: five times DRIFT, a trigger, and a
+    summary that says both."""
+    files = profiled(tmp_path, drifted_by=2.0)
+    result = replay(files, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == list(OUTPUTS)
+    judged = records(tmp_path / "out" / "judgements.ndjson")
+    assert [record["level"] for record in judged if record["revision"] == 0] == ["DRIFT"] * 5
+    triggers = records(tmp_path / "out" / "retraining-triggers.ndjson")
+    assert len(triggers) >= 1
+    assert triggers[0]["evidence"][0]["feature"] == "amount"  # type: ignore[index]
+    assert "4,800 records" in result.stderr
+    assert f"{len(triggers)} retraining trigger" in result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if "│ amount " in line]
+    assert [cell.strip() for cell in line.split("│")[2:6]] == ["·", "·", "·", "5"]
+
+
+def test_no_drift_gives_no_trigger(tmp_path: Path) -> None:
+    """The same distribution as in training: every window STABLE."""
+    files = profiled(tmp_path, drifted_by=0.0)
+    result = replay(files, tmp_path / "out")
+    assert result.exit_code == 0
+    judged = records(tmp_path / "out" / "judgements.ndjson")
+    assert {record["level"] for record in judged} == {"STABLE"}
+    assert records(tmp_path / "out" / "retraining-triggers.ndjson") == []
+    assert "0 retraining triggers" in result.stderr
+
+
+def test_the_partition_count_changes_nothing_but_estimators(tmp_path: Path) -> None:
+    """One partition and eight give the same levels and PSI."""
+    files = profiled(tmp_path, drifted_by=0.5)
+    told = []
+    for partitions in (1, 8):
+        out = tmp_path / f"out-{partitions}"
+        assert replay(files, out, "--partitions", partitions).exit_code == 0
+        judged = records(out / "judgements.ndjson")
+        told.append([(j["end"], j["level"], j["features"]["amount"]["psi"]) for j in judged])  # type: ignore[index]
+    assert told[0] == told[1]
+
+
+def test_without_a_file_of_events_it_is_wrong_usage(tmp_path: Path) -> None:
+    """There is nothing to replay."""
+    files = profiled(tmp_path, drifted_by=0.0)
+    result = run("replay", files.spec, "--profile", files.profile, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "--predictions" in result.stderr
+
+
+def test_a_file_that_the_spec_does_not_take_in_is_refused(tmp_path: Path) -> None:
+    """Features are no input of this spec: silently reading them would change nothing."""
+    files = profiled(tmp_path, drifted_by=0.0)
+    result = replay(files, tmp_path / "out", "--features", files.predictions)
+    assert result.exit_code == 2
+    assert "inputs" in result.stderr
+
+
+@pytest.mark.parametrize("damage", ["missing column", "not parquet"])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, damage: str) -> None:
+    """The message names the file and what it lacks."""
+    import polars as pl  # noqa: PLC0415
+
+    files = profiled(tmp_path, drifted_by=0.0)
+    if damage == "not parquet":
+        files.predictions.write_bytes(b"PAR1 and nothing else")
+    else:
+        pl.read_parquet(files.predictions).drop("ts").write_parquet(files.predictions)
+    result = replay(files, tmp_path / "out")
+    assert result.exit_code == 2
+    assert str(files.predictions) in result.stderr
