@@ -79,7 +79,7 @@ class Agents:
         """From where the sources are read."""
         for (role, partition), start in starts.items():
             if role != PANES:
-                self._tallying.positioned(cast(Topic, role), partition, start)
+                self._tallying.positioned(cast("Topic", role), partition, start)
 
     async def give_up(self) -> None:
         """Save what can be saved in time, then forget everything.
@@ -104,7 +104,7 @@ class Agents:
         role, partition = source
         if role == PANES:
             return self._judging.covered(partition)
-        return self._tallying.covered(cast(Topic, role), partition)
+        return self._tallying.covered(cast("Topic", role), partition)
 
     def fail(self, error: BaseException) -> None:
         """End the worker for this reason; the first one counts."""

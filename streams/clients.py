@@ -17,6 +17,7 @@ QUEUED_KBYTES: Final = 32_768
 """Bound of what librdkafka prefetches, over all partitions."""
 QUEUED_MESSAGES: Final = 40_000
 """What librdkafka tries to hold ready: ten batches."""
+PARTITION_FETCH_BYTES: Final = 4_000_000
 FETCH_BACKOFF_MS: Final = 10
 """librdkafka's default of 1,000 stalls a reader of a backlog each time its queue is full."""
 
@@ -71,7 +72,8 @@ def librdkafka_reader_options(settings: Settings) -> dict[str, Any]:
         "fetch.wait.max.ms": 100,
         "queued.max.messages.kbytes": max(QUEUED_KBYTES, largest // 1_000),
         "queued.min.messages": QUEUED_MESSAGES,
-        "max.partition.fetch.bytes": largest,
+        # Per partition and fetch; a larger record still comes, alone (KIP-74).
+        "max.partition.fetch.bytes": PARTITION_FETCH_BYTES,
         "fetch.max.bytes": max(largest, 16_777_216),
         "receive.message.max.bytes": max(largest, 16_777_216) + FETCH_HEADROOM_BYTES,
         "socket.keepalive.enable": True,

@@ -21,7 +21,9 @@ DEFAULT_IDLE_MS: Final = 30_000
 class TallyLike(Protocol):
     """Turns the records of one source partition into panes."""
 
-    covered: dict[Topic, int]
+    @property
+    def covered(self) -> dict[Topic, int]:
+        """Next offset per topic that the state covers; no entry for a topic never read."""
 
     @property
     def reread_records(self) -> int:
@@ -31,7 +33,7 @@ class TallyLike(Protocol):
         """Take a batch in; records below ``covered`` are dropped."""
 
     def declare_idle(self, topic: Topic) -> None:
-        """This source has nothing to say."""
+        """Take it that this source has nothing to say."""
 
     def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
         """Watermark per ``model@version`` and topic."""
@@ -86,6 +88,7 @@ class EngineCore:
         self._partitions = partitions
 
     def models(self) -> Mapping[str, str]:
+        """Key -> model name."""
         return {key: model.spec.model for key, model in self._models.items()}
 
     def idle_ms(self) -> int:
@@ -93,6 +96,7 @@ class EngineCore:
         return max((m.spec.time.idle_ms for m in self._models.values()), default=DEFAULT_IDLE_MS)
 
     def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
+        """A tally; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.tally import Tally  # noqa: PLC0415 - compiles kernels
 
         return Tally(
@@ -104,13 +108,16 @@ class EngineCore:
         )
 
     def judge(self, key: str, resume: bytes | None) -> JudgeLike:
+        """A judge; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.judge import Judge  # noqa: PLC0415
 
         judge: JudgeLike = Judge(self._models[key], self._partitions, resume=resume)
         return judge
 
     def target(self, value: bytes) -> str:
+        """``model@version``; PaneError when no tally of this version wrote it."""
         return panes_target(value)
 
     def is_mark(self, value: bytes) -> bool:
+        """Whether it moves event time."""
         return isinstance(decode(value), Mark)

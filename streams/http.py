@@ -11,8 +11,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client import exposition
+from prometheus_client import CollectorRegistry, exposition
 
 OK = 200
 UNAVAILABLE = 503

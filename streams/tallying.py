@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from engine.idleness import Silence
+from engine.idleness import Silence, Step
 from engine.records import RecordBatch
 from engine.spec import Topic
 from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
@@ -38,7 +38,7 @@ class Held:
     """Also after a restore: the new epoch tells its open panes again."""
     unsaved: bool = False
     sent: list[Awaitable[Any]] = field(default_factory=list)
-    durable: dict[Topic, int] = field(default_factory=dict)
+    durable: dict[str, int] = field(default_factory=dict)
 
 
 class Tallying:
@@ -91,7 +91,7 @@ class Tallying:
             tally=tally,
             name=Name(name, partition, mine),
             silences={topic: Silence(self._core.idle_ms()) for topic in INPUT_ROLES},
-            durable=dict(tally.covered),
+            durable=dict(tally.covered.items()),
         )
 
     def drop(self) -> None:
@@ -156,10 +156,10 @@ class Tallying:
             for held in due:
                 held.sent, sent = [], held.sent
                 await settle(sent)
-            saved = []
+            saved: list[tuple[Held, dict[str, int], bytes]] = []
             for held in due:
                 held.unsaved = False
-                saved.append((held, dict(held.tally.covered), held.tally.snapshot()))
+                saved.append((held, dict(held.tally.covered.items()), held.tally.snapshot()))
         await asyncio.gather(
             *(self._snapshots.write(held.name, covered, state) for held, covered, state in saved)
         )
@@ -168,17 +168,21 @@ class Tallying:
 
     async def declare_idle(self, now_ms: int) -> None:
         """Declare the sources idle that are (see :mod:`engine.idleness`)."""
-        for partition, held in list(self._held.items()):
+        steps: dict[Source, tuple[Held, int, Step]] = {}
+        for partition, held in self._held.items():
             for topic, silence in held.silences.items():
                 position = held.positions.get(topic)
-                step = "wait" if position is None else silence.step(position, now_ms)
-                if step == "wait" or position is None:
-                    continue
-                end = await self._feed.end_offset((topic, partition))
-                if self._held.get(partition) is not held:
-                    return
-                if held.positions.get(topic) != position:
-                    continue
+                if position is not None:
+                    step = silence.step(position, now_ms)
+                    if step != "wait":
+                        steps[topic, partition] = (held, position, step)
+        if not steps:
+            return
+        ends = await self._feed.ends(steps)
+        for source, (held, position, step) in steps.items():
+            topic, partition = cast("Topic", source[0]), source[1]
+            if self._held.get(partition) is held and held.positions.get(topic) == position:
+                silence, end = held.silences[topic], ends.get(source)
                 if step == "note-end":
                     silence.note_end(end, now_ms)
                 elif silence.confirm_end(end, position):

@@ -7,7 +7,9 @@ worker refuses to start otherwise, naming every fault at once.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from time import monotonic, sleep
+from typing import Final
 
 from streams.clients import kafka_python_options, librdkafka_options
 from streams.settings import Settings
@@ -33,6 +35,8 @@ HEADERS_ROOM_BYTES: Final = 65_536
 SNAPSHOT_SEGMENT_MS: Final = 3_600_000
 """Compaction never touches the active segment, so a slow topic needs it rolled."""
 METADATA_TIMEOUT_S: Final = 10.0
+VISIBLE_WITHIN_S: Final = 15.0
+VISIBLE_LOOK_S: Final = 0.1
 
 
 class TopicsError(RuntimeError):
@@ -69,7 +73,8 @@ def topic_config(settings: Settings, role: str) -> dict[str, str]:
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; give their names.  Existing ones are left as they are.
 
-    Raises kafka.errors.KafkaError when the broker refuses.
+    Raises kafka.errors.KafkaError when the broker refuses, TopicsError when a topic that it made
+    does not show within VISIBLE_WITHIN_S.
     """
     from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415 - slow to import
     from kafka.errors import TopicAlreadyExistsError  # noqa: PLC0415
@@ -95,7 +100,19 @@ def create_topics(settings: Settings) -> list[str]:
             created.append(name)
     finally:
         admin.close()
+    _wait_until_visible(settings, created)
     return created
+
+
+def _wait_until_visible(settings: Settings, names: list[str]) -> None:
+    """A broker acknowledges a topic before its own metadata shows it."""
+    end = monotonic() + VISIBLE_WITHIN_S
+    while missing := set(names) - set(partition_counts(settings)):
+        if monotonic() > end:
+            raise TopicsError(
+                [f"topic {name} was created but does not show" for name in sorted(missing)]
+            )
+        sleep(VISIBLE_LOOK_S)
 
 
 def partition_counts(settings: Settings) -> dict[str, int]:
@@ -132,7 +149,7 @@ def check_topics(settings: Settings) -> int:
     return judge_topics(settings, partition_counts(settings))
 
 
-def judge_topics(settings: Settings, counts: dict[str, Any]) -> int:
+def judge_topics(settings: Settings, counts: Mapping[str, int]) -> int:
     """As :func:`check_topics`, of counts already read."""
     faults = []
     needed = [topic_name(settings, role) for role in ROLES]

@@ -8,9 +8,10 @@ says a durable snapshot covers.
 Overridden, with the reason each time the installed version of Faust is changed:
 ``perform_seek`` (called at the end of every recovery: the moment to take the partitions up),
 ``on_partitions_assigned`` / ``on_partitions_revoked`` (keep aiokafka off the batched topics, give
-partitions up in order), ``getmany`` (batches), ``_new_offset`` and ``_filter_tps_with_pending_acks``
-(commit what is covered), ``ack`` and ``_add_gap`` (no walk over the offsets inside a batch),
-``verify_event_path`` (its livelock detector watches a fetcher that is paused on purpose).
+partitions up in order), ``getmany`` (batches), ``_new_offset`` and
+``_filter_tps_with_pending_acks`` (commit what is covered), ``ack`` and ``_add_gap`` (no walk over
+the offsets inside a batch), ``verify_event_path`` (its livelock detector watches a fetcher that is
+paused on purpose).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from streams.feed import Feed, Source
 IDLE_SLEEP_S: Final = 0.05
 CHANGELOG_WAIT_S: Final = 0.1
 KEEP_MEMBER_S: Final = 1.0
-"""aiokafka leaves the group when nobody fetches through it for long; the batched topics never do."""
+"""aiokafka leaves the group when nobody fetches through it for long, as with batched topics."""
 TIMESTAMP_CREATE: Final = 0
 
 
@@ -64,7 +65,7 @@ class BatchingConsumer(AioConsumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's signature
         super().__init__(*args, **kwargs)
-        transport = cast(BatchingTransport, self.transport)
+        transport = cast("BatchingTransport", self.transport)
         self._feed = transport.feed
         self._keeper = transport.keeper
         self._roles = transport.roles
@@ -80,16 +81,19 @@ class BatchingConsumer(AioConsumer):
     # -- assignment ---------------------------------------------------------------------------
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Keep aiokafka from fetching what librdkafka will."""
         self._pause_in_aiokafka(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop reading, save, let go; only then does the group go on."""
         self.stop_flow()
         await self._feed.unassign()
         await self._keeper.give_up()
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
+        """Take the partitions up: restore their state, and read on where it ends."""
         await super().perform_seek()
         generation = self.app.consumer_generation_id
         sources = {self._source(tp): tp for tp in self.assignment() if self._batched(tp)}
@@ -121,11 +125,11 @@ class BatchingConsumer(AioConsumer):
         """
         if not sources:
             return {}
-        first = await self.earliest_offsets(*sources.values())
-        end = await self.highwaters(*sources.values())
+        # Not through aiokafka: there the question waits behind a long poll of the changelog.
+        bounds = await self._feed.bounds(sources)
         starts, faults = {}, []
         for source, tp in sources.items():
-            need, low, high = needed.get(source, 0), first[tp], end[tp]
+            need, (low, high) = needed.get(source, 0), bounds[source]
             if need and not low <= need <= high:
                 faults.append(
                     f"{tp.topic}/{tp.partition}: offset {need} is needed next, "
@@ -138,40 +142,44 @@ class BatchingConsumer(AioConsumer):
 
     # -- fetching -----------------------------------------------------------------------------
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ARG002,ASYNC109 - Faust's signature
+        """Yield batches of the sources taken up, and single records of the changelog."""
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)  # type: ignore[arg-type] # mode's own Event type
+            await self.wait(self.can_resume_flow)
         if self.should_stop:
             return
         await self._keep_member()
         generation = self.app.consumer_generation_id
-        if self._feed.generation == generation:
-            try:
-                batches = await self._feed.fetch()
-            except Exception as error:
-                self._keeper.fail(error)
-                raise
-            for source, last, batch in batches:
-                if not self._current(generation):
-                    return
-                tp = TP(self._names[source[0]], source[1])
-                yield tp, cast(Message, _batch_message(tp, last, batch, generation))
-            if not batches:
-                await asyncio.sleep(0)
+        reading = self._feed.generation == generation
+        for tp, message in await self._fetch_batches(generation) if reading else ():
+            if not self._current(generation):
+                return
+            yield tp, message
         others = {tp for tp in self._get_active_partitions() if not self._batched(tp)}
         if others:
-            wait = 0.0 if self._feed.generation == generation else CHANGELOG_WAIT_S
-            records = await self._getmany(active_partitions=others, timeout=wait)
+            wait_s = 0.0 if reading else CHANGELOG_WAIT_S
+            records = await self._getmany(active_partitions=others, timeout=wait_s)
             for tp, record in self.scheduler.iterate(records or {}):
                 if not self._current(generation):
                     return
-                if tp in others:
-                    yield tp, cast(Message, self._to_message(tp, record))
-        elif self._feed.generation != generation:
+                yield tp, self._to_message(tp, record)
+        elif not reading:
             await asyncio.sleep(IDLE_SLEEP_S)
 
+    async def _fetch_batches(self, generation: int) -> list[tuple[TP, Message]]:
+        try:
+            batches = await self._feed.fetch()
+        except Exception as error:
+            self._keeper.fail(error)
+            raise
+        tps = [TP(self._names[role], partition) for (role, partition), _, _ in batches]
+        return [
+            (tp, _batch_message(tp, last, batch, generation))
+            for tp, (_, last, batch) in zip(tps, batches, strict=True)
+        ]
+
     def _current(self, generation: int) -> bool:
-        return self.flow_active and self.app.consumer_generation_id == generation
+        return bool(self.flow_active) and self.app.consumer_generation_id == generation
 
     async def _keep_member(self) -> None:
         now = monotonic()
@@ -197,11 +205,12 @@ class BatchingConsumer(AioConsumer):
     def _new_offset(self, tp: TP) -> int | None:
         if self._batched(tp):
             return self._keeper.covered(self._source(tp))
-        return super()._new_offset(tp)
+        return cast("int | None", super()._new_offset(tp))
 
     def ack(self, message: Message) -> bool:
+        """Mark only; a batch is covered by a snapshot or not at all."""
         if not self._batched(message.tp):
-            return super().ack(message)
+            return bool(super().ack(message))
         message.acked = True
         self._unacked_messages.discard(message)
         return False
@@ -227,7 +236,7 @@ def _batch_message(tp: TP, last: int, batch: object, generation: int) -> Consume
         TIMESTAMP_CREATE,
         None,
         None,
-        cast(bytes, batch),
+        cast("bytes", batch),
         None,
         0,
         0,

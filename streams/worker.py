@@ -53,7 +53,7 @@ def run_worker(
         partitions = check_topics(settings)
     except TopicsError as error:
         for fault in error.faults:
-            log.error("%s", fault)
+            log.error("%s", fault)  # noqa: TRY400 - one line each
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - whatever the client raises, brokers are out of reach
         log.error("brokers %s: %s", ",".join(settings.brokers), error)  # noqa: TRY400 - one line

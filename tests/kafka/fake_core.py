@@ -45,12 +45,22 @@ def chained(chain: int, value: bytes | None) -> int:
     return crc32(value or b"", chain)
 
 
+class BrokenFakeError(RuntimeError):
+    """What a broken invariant raises."""
+
+
 class FakeTally:
     """Counts and chains."""
 
-    reread_records = 0
-
-    def __init__(self, partition: int, resume: bytes | None, generation: int, padding: int) -> None:
+    def __init__(
+        self,
+        partition: int,
+        resume: bytes | None,
+        generation: int,
+        padding: int,
+        breaks_at: bytes | None = None,
+    ) -> None:
+        self.breaks_at = breaks_at
         self.partition = partition
         self.generation = generation
         self.seq = 0
@@ -62,13 +72,21 @@ class FakeTally:
             self.state.epoch += 1
 
     @property
+    def reread_records(self) -> int:
+        """No filters."""
+        return 0
+
+    @property
     def covered(self) -> dict[Topic, int]:
+        """Next offset per topic."""
         return self.state.covered
 
     def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
+        """No event time here."""
         return {KEY: dict.fromkeys(self.state.covered, 0)}
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
+        """Count and chain; values that begin with ``bad`` become dead letters."""
         state, topic = self.state, batch.topic
         start = state.covered.get(topic, -1)
         chain, count = state.chains.get(topic, 0), state.counts.get(topic, 0)
@@ -76,8 +94,12 @@ class FakeTally:
         for offset, value in zip(batch.offsets, batch.values, strict=True):
             if offset < start:
                 continue
-            assert start < 0 or offset == start, f"{topic}/{batch.partition}: {offset} after {start}"
+            assert start < 0 or offset == start, (
+                f"{topic}/{batch.partition}: {offset} after {start}"
+            )
             start = offset + 1
+            if value is not None and value == self.breaks_at:
+                raise BrokenFakeError(f"this record breaks it, at {offset}")
             chain = chained(chain, value)
             count += 1
             if value is not None and value.startswith(b"bad"):
@@ -89,10 +111,12 @@ class FakeTally:
         return letters
 
     def declare_idle(self, topic: Topic) -> None:
+        """Remember it."""
         if topic not in self.state.idle:
             self.state.idle.append(topic)
 
     def flush(self) -> list[Publish]:
+        """One pane, one mark."""
         return [self._told(mark=False), self._told(mark=True)]
 
     def _told(self, *, mark: bool) -> Publish:
@@ -109,6 +133,7 @@ class FakeTally:
         return Publish("panes", NAME.encode(), msgspec.msgpack.encode(told))
 
     def snapshot(self) -> bytes:
+        """The state."""
         return b"." * self.padding + msgspec.msgpack.encode(self.state)
 
 
@@ -121,6 +146,7 @@ class FakeJudge:
             self.held = msgspec.msgpack.decode(resume, type=dict[int, tuple[int, int, int]])
 
     def accept(self, value: bytes) -> list[Publish]:
+        """Repeat what a mark says, once."""
         told = msgspec.msgpack.decode(value, type=Told)
         if not told.mark or told.stamp <= self.held.get(told.partition, (0, 0, 0)):
             return []
@@ -128,32 +154,42 @@ class FakeJudge:
         return [Publish("judgements", NAME.encode(), msgspec.json.encode(told))]
 
     def snapshot(self) -> bytes:
+        """The state."""
         return msgspec.msgpack.encode(self.held)
 
 
 class FakeCore:
     """One model over fakes; ``padding`` makes snapshots larger than one record."""
 
-    def __init__(self, idle_ms: int = 2_000, padding: int = 0) -> None:
+    def __init__(
+        self, idle_ms: int = 2_000, padding: int = 0, breaks_at: bytes | None = None
+    ) -> None:
+        self._breaks_at = breaks_at
         self._idle_ms = idle_ms
         self._padding = padding
 
     def models(self) -> Mapping[str, str]:
+        """The one model."""
         return {KEY: NAME}
 
     def idle_ms(self) -> int:
+        """As given."""
         return self._idle_ms
 
     def tally(self, partition: int, resume: bytes | None, generation: int) -> FakeTally:
-        return FakeTally(partition, resume, generation, self._padding)
+        """A tally of this partition."""
+        return FakeTally(partition, resume, generation, self._padding, self._breaks_at)
 
     def judge(self, key: str, resume: bytes | None) -> FakeJudge:
+        """The one judge."""
         assert key == KEY
         return FakeJudge(resume)
 
     def target(self, value: bytes) -> str:
+        """The one model."""
         del value
         return KEY
 
     def is_mark(self, value: bytes) -> bool:
+        """As the record says."""
         return msgspec.msgpack.decode(value, type=Told).mark

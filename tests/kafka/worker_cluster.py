@@ -6,6 +6,7 @@ here, and every judgement must state exactly it.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -22,6 +23,13 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from tests.kafka.fake_core import Told, chained
 
 PARTITIONS: Final = 4
+QUICK: Final = {
+    "http_port": 0,
+    "snapshot_interval_s": 1.0,
+    "session_timeout_s": 3.0,
+    "heartbeat_interval_s": 0.5,
+}
+"""Settings of every worker here; the session time-out decides how long a killed one is missed."""
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -37,32 +45,38 @@ class EmbeddedBroker:
 class Log:
     """Writes records and remembers the chain after each, per (topic, partition)."""
 
-    def __init__(self, bootstrap: str, compression: str = "lz4") -> None:
+    def __init__(self, bootstrap: str, prefix: str = "drift.", compression: str = "lz4") -> None:
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "linger.ms": 5, "compression.type": compression}
+            {
+                "bootstrap.servers": bootstrap,
+                "linger.ms": 5,
+                "compression.type": compression,
+                "message.max.bytes": 20_000_000,
+                "log_level": 0,
+            }
         )
+        self.prefix = prefix
         self.chains: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0])
         self._written = 0
 
     def write(self, topic: str, count: int, partitions: int = PARTITIONS) -> None:
-        """Append ``count`` distinct records, partition by partition in turn."""
+        """Append ``count`` distinct records, one partition after the other."""
         for _ in range(count):
-            partition = self._written % partitions
-            value = f"{topic} {self._written}".encode()
-            self._produce(topic, partition, value)
-            self._written += 1
-        self._producer.flush(30)
+            self.put(topic, self._written % partitions, f"{topic} {self._written}".encode())
+        assert self._producer.flush(30) == 0, "the broker did not take the records"
 
-    def _produce(self, topic: str, partition: int, value: bytes) -> None:
+    def put(self, topic: str, partition: int, value: bytes) -> None:
+        """Append one record; it is there after the next :meth:`write`."""
         while True:
             try:
-                self._producer.produce(f"drift.{topic}", value, partition=partition)
+                self._producer.produce(f"{self.prefix}{topic}", value, partition=partition)
             except BufferError:
                 self._producer.poll(0.1)
             else:
                 break
         chains = self.chains[topic, partition]
         chains.append(chained(chains[-1], value))
+        self._written += 1
 
     def totals(self) -> dict[tuple[str, int], int]:
         """Records written per (topic, partition)."""
@@ -70,42 +84,58 @@ class Log:
 
 
 class Workers:
-    """Worker processes on one broker; all are ended with the block."""
+    """Worker processes of one group; all are ended with the block."""
 
-    def __init__(self, bootstrap: str, *, embedded: bool, padding: int = 0) -> None:
-        self._bootstrap = bootstrap
-        self._embedded = embedded
-        self._padding = padding
+    def __init__(self, bootstrap: str, **settings: object) -> None:
+        given = {"brokers": bootstrap, **QUICK, **settings}
+        self._environment = {f"LONGSHORE_{name.upper()}": str(at) for name, at in given.items()}
         self.running: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
-        for worker in self.running:
-            worker.kill()
-            worker.wait()
+        for worker in list(self.running):
+            self.kill(worker)
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, *, padding: int = 0, breaks_at: str = "") -> subprocess.Popen[str]:
         """One more worker."""
-        command = [sys.executable, "-m", "tests.kafka.worker_process", self._bootstrap]
-        command += ["1" if self._embedded else "0", str(self._padding)]
-        worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "tests.kafka.worker_process", str(padding), breaks_at]
+        worker = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | self._environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.running.append(worker)
         return worker
 
+    def url(self, worker: subprocess.Popen[str]) -> str:
+        """Where it serves; waits for it to say so.  Once per worker."""
+        assert worker.stdout is not None
+        return worker.stdout.readline().strip()
+
     def kill(self, worker: subprocess.Popen[str]) -> None:
-        """kill -9."""
+        """End it by SIGKILL."""
         worker.kill()
-        worker.wait()
-        self.running.remove(worker)
+        self.ended(worker)
 
     def stop(self, worker: subprocess.Popen[str], limit_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
         worker.send_signal(signal.SIGTERM)
+        return self.ended(worker, limit_s)
+
+    def ended(self, worker: subprocess.Popen[str], limit_s: float = 60.0) -> int:
+        """Wait for its end; the exit code."""
         code = worker.wait(limit_s)
+        assert worker.stdout is not None
+        worker.stdout.close()
         self.running.remove(worker)
         return code
 
@@ -120,9 +150,11 @@ class Verdicts:
                 "bootstrap.servers": bootstrap,
                 "group.id": f"verdicts-{random.getrandbits(64)}",
                 "allow.auto.create.topics": True,
+                "log_level": 0,
             }
         )
-        self._reader.assign([TopicPartition("drift.judgements", p, 0) for p in range(PARTITIONS)])
+        name = f"{log.prefix}judgements"
+        self._reader.assign([TopicPartition(name, p, 0) for p in range(PARTITIONS)])
         self.counts: dict[tuple[str, int], int] = defaultdict(int)
         self.idle: dict[int, list[str]] = {}
         self.epochs: set[int] = set()
@@ -132,6 +164,13 @@ class Verdicts:
         """Read for this long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            self._take(0.2)
+
+    def wait_for_records(self, count: int, limit_s: float) -> None:
+        """Read until there were ``count`` judgements; AssertionError after ``limit_s``."""
+        end = time.monotonic() + limit_s
+        while self.records < count:
+            assert time.monotonic() < end, f"{self.records} of {count} judgements"
             self._take(0.2)
 
     def wait_for_all(self, limit_s: float) -> None:

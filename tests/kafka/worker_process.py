@@ -1,14 +1,16 @@
 """A worker over the fake core as a process of its own, so that it can be killed.
 
-``python -m tests.kafka.worker_process BROKER EMBEDDED [PADDING]``
+Settings come from ``LONGSHORE_*``; the arguments are the padding of the fake's snapshots in bytes
+and the value of the record at which its tally breaks (empty for none).
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
-from streams.settings import HttpSettings, Settings
+from streams.settings import read_settings
 from streams.worker import exit_hard, run_worker
 from tests.kafka.fake_core import FakeCore
 
@@ -16,21 +18,13 @@ from tests.kafka.fake_core import FakeCore
 def main() -> None:
     """Run until a signal."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    broker, embedded, padding = sys.argv[1], sys.argv[2] == "1", int(sys.argv[3])
-    settings = Settings(
-        brokers=(broker,),
-        embedded=embedded,
-        http=HttpSettings(port=0),
-        session_timeout_s=6.0,
-        snapshot_interval_s=1.0,
-    )
-    core = FakeCore(padding=padding)
+    core = FakeCore(padding=int(sys.argv[1]), breaks_at=sys.argv[2].encode() or None)
 
     def listening(host: str, port: int, _: object) -> None:
-        sys.stdout.write(f"listening {host}:{port}\n")
+        sys.stdout.write(f"http://{host}:{port}\n")
         sys.stdout.flush()
 
-    exit_hard(run_worker(settings, (), core=core, listening=listening))
+    exit_hard(run_worker(read_settings(None, os.environ), (), core=core, listening=listening))
 
 
 if __name__ == "__main__":
