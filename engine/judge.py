@@ -105,13 +105,8 @@ class Judge:
             raise PaneError(f"a pane that starts at {start}, no multiple of {time.pane_ms} ms")
         if self.clock_ms is not None and start + time.pane_ms + time.amend_ms <= self.clock_ms:
             return self._too_late(record, held)
-        self._open.hold(start, record.partition, held, passed=self._passed(start))
+        self._open.hold(start, record.partition, held)
         return []
-
-    def _passed(self, start_ms: int) -> bool:
-        """Whether event time was past the end of a pane before the step under way."""
-        pane_ms = self.model.spec.time.pane_ms
-        return self.clock_ms is not None and start_ms + pane_ms <= self.clock_ms
 
     def _too_late(self, record: PaneRecord, held: Held) -> list[Publish]:
         surplus = self._rolled_up.surplus(record.start_ms, record.partition, held)
@@ -164,7 +159,7 @@ class Judge:
             yield (rolled + time.pane_ms + time.amend_ms, _FINISH, 0, rolled)
         for ring in self._rings.values():
             length = ring.rule.length_ms
-            end = ring.next_end_ms(self._open.next_counted())
+            end = ring.next_end_ms(waiting)
             if end is not None:
                 yield (end, _JUDGE, length, end)
             if ring.awaiting_revision:
@@ -195,8 +190,9 @@ class Judge:
         whatever its own source thought (it may have been declared idle): all of it is amendment.
         """
         start_ms, pane = self._open.roll()
-        size = self.model.layout.size
-        pane.rolled = np.zeros(size, np.int64) if self._passed(start_ms) else pane.on_time(size)
+        size, end_ms = self.model.layout.size, start_ms + self.model.spec.time.pane_ms
+        passed = self.clock_ms is not None and end_ms <= self.clock_ms
+        pane.rolled = np.zeros(size, np.int64) if passed else pane.on_time(size)
         if self._first_event_ms is None and pane.rolled[:COUNTERS].any():
             self._first_event_ms = start_ms
         self.totals += pane.rolled[: len(self.totals)]

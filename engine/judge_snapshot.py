@@ -22,7 +22,7 @@ from engine.windows import RingPane, WindowRing
 KIND: Final = "judge"
 
 _HeldRow = tuple[int, Stamp, bytes, bytes | None]
-_PaneRow = tuple[int, bytes | None, bool, list[_HeldRow]]
+_PaneRow = tuple[int, bytes | None, list[_HeldRow]]
 _RingRow = tuple[int, bytes, list[int], bytes | None, list[int] | None]
 
 
@@ -84,12 +84,12 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     def restore_panes(self, size: int) -> tuple[dict[int, OpenBasePane], RolledUp]:
         """The open panes and the memory of those rolled up."""
         panes = {}
-        for start, rolled, counted, rows in self.open_panes:
+        for start, rolled, rows in self.open_panes:
             held = {
                 partition: Held(stamp, unpack(on_time, size), _unpacked(amended, size))
                 for partition, stamp, on_time, amended in rows
             }
-            panes[start] = OpenBasePane(held, _unpacked(rolled, size), counted)
+            panes[start] = OpenBasePane(held, _unpacked(rolled, size))
         rolled_up = RolledUp()
         rolled_up.sums.update({(start, partition): n for start, partition, n in self.rolled_up})
         return panes, rolled_up
@@ -127,7 +127,7 @@ def _ring(ring: WindowRing) -> RingSnapshot:
 
 
 def _open(start_ms: int, pane: OpenBasePane) -> _PaneRow:
-    return (start_ms, _packed(pane.rolled), pane.counted, _held(pane))
+    return (start_ms, _packed(pane.rolled), _held(pane))
 
 
 def _held(pane: OpenBasePane) -> list[_HeldRow]:

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.layout import COUNTERS, EVENTS, PREDICTIONS
+from engine.layout import EVENTS, PREDICTIONS
 from engine.panes import Counts, Stamp
 
 ROLLED_UP_REMEMBERED: Final = 10_000
@@ -36,8 +36,6 @@ class OpenBasePane:
 
     held: dict[int, Held] = field(default_factory=dict)
     rolled: Counts | None = None
-    counted: bool = False
-    """Whether it gives a window something: on-time events told before event time passed it."""
 
     def on_time(self, size: int) -> Counts:
         """On-time counts over all partitions."""
@@ -63,34 +61,22 @@ class OpenPanes:
         self.panes = dict(panes)
         self._waiting = [s for s, pane in self.panes.items() if pane.rolled is None]
         self._rolled = [s for s, pane in self.panes.items() if pane.rolled is not None]
-        self._counted = [s for s in self._waiting if self.panes[s].counted]
-        for heap in (self._waiting, self._rolled, self._counted):
-            heapify(heap)
+        heapify(self._waiting)
+        heapify(self._rolled)
 
-    def hold(self, start_ms: int, partition: int, held: Held, *, passed: bool) -> None:
-        """Keep what a partition says of a pane if its stamp is higher than what is known.
-
-        ``passed`` says that event time is past the end of the pane already.
-        """
+    def hold(self, start_ms: int, partition: int, held: Held) -> None:
+        """Keep what a partition says of a pane if its stamp is higher than what is known."""
         pane = self.panes.get(start_ms)
         if pane is None:
             pane = self.panes[start_ms] = OpenBasePane()
             heappush(self._waiting, start_ms)
         known = pane.held.get(partition)
-        if known is not None and known.stamp >= held.stamp:
-            return
-        pane.held[partition] = held
-        if not (passed or pane.counted) and held.on_time[:COUNTERS].any():
-            pane.counted = True
-            heappush(self._counted, start_ms)
+        if known is None or known.stamp < held.stamp:
+            pane.held[partition] = held
 
     def next_waiting(self) -> int | None:
         """Start of the first pane that the rings do not have yet."""
         return self._waiting[0] if self._waiting else None
-
-    def next_counted(self) -> int | None:
-        """Start of the first such pane that gives a window something."""
-        return self._counted[0] if self._counted else None
 
     def next_rolled(self) -> int | None:
         """Start of the first pane that the rings have and amendments may still reach."""
@@ -99,8 +85,6 @@ class OpenPanes:
     def roll(self) -> tuple[int, OpenBasePane]:
         """Take the first waiting pane; its on-time counts go to the rings now."""
         start_ms = heappop(self._waiting)
-        if self.next_counted() == start_ms:
-            heappop(self._counted)
         heappush(self._rolled, start_ms)
         return start_ms, self.panes[start_ms]
 

@@ -101,8 +101,8 @@ class WindowRing:
         return [(s, p) for s, p in sorted(self.panes.items()) if start <= s < end_ms]
 
     def next_end_ms(self, coming_ms: int | None) -> int | None:
-        """End of the next window to judge, given the start of the first base pane with on-time
-        events that is not in the ring yet (no window judged so far can contain it).
+        """End of the next window to judge, given the start of the first base pane that is not in
+        the ring yet; it will be there before a window that contains it falls due.
 
         None while there is nothing to judge.
         """
