@@ -20,6 +20,7 @@ from streams.demo_stream import DemoState, Results, Sender
 from streams.demo_view import View
 from streams.demo_worker import DemoWorker
 from streams.embedded import EmbeddedBroker
+from streams.reach import knock
 from streams.replay import Source
 from streams.settings import Settings
 
@@ -140,6 +141,7 @@ class _Demo:
         from streams.topics import create_topics  # noqa: PLC0415 - slow to import
 
         try:
+            knock(settings.brokers)
             create_topics(settings)
         except Exception as error:  # whatever the client raises, it is the broker's answer
             raise DemoError(

@@ -9,11 +9,12 @@ again after a while; without it, each of its records would hold up all others fo
 from __future__ import annotations
 
 import logging
-import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
+
+from streams.reach import knock
 
 log = logging.getLogger("longshore.publisher")
 
@@ -84,7 +85,7 @@ class Delivery:
         while not self._stopping.is_set():
             try:
                 # A KafkaProducer that cannot connect leaves its sockets to the garbage collector.
-                _knock(self._options["bootstrap_servers"])
+                knock(self._options["bootstrap_servers"])
                 return KafkaProducer(**{**defaults, **self._options})
             except Exception as error:  # noqa: BLE001 - away, refused or misconfigured: told, retried
                 self._note(error)
@@ -150,18 +151,3 @@ class Delivery:
         if text != self.last_error:
             log.warning("%s", text)
         self.last_error = text
-
-
-def _knock(brokers: Sequence[str]) -> None:
-    """OSError unless one of the brokers takes a connection."""
-    trouble: OSError | None = None
-    for broker in brokers:
-        host, _, port = broker.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT_LIMIT_S).close()
-        except (OSError, ValueError) as error:
-            trouble = OSError(f"{broker}: {error}")
-        else:
-            return
-    if trouble is not None:
-        raise trouble

@@ -36,11 +36,13 @@ def create(
     """
     from kafka.errors import KafkaError
 
+    from streams.reach import knock
     from streams.topics import ROLES, TopicsError, check_topics, create_topics
 
     settings = settings_from(config, broker, prefix, partitions=partitions, replication=replication)
     where = ",".join(settings.brokers)
     try:
+        knock(settings.brokers)
         created = create_topics(settings)
     except (KafkaError, OSError) as error:
         raise Failed(

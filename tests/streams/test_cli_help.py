@@ -73,3 +73,11 @@ def test_the_module_runs_as_the_command() -> None:
         timeout=60,
     )
     assert told.stdout.startswith("longshore ")
+
+
+def test_topics_of_a_broker_that_is_away_exit_1() -> None:
+    """Told at once, with the address."""
+    result = CliRunner().invoke(main, ["topics", "create", "--broker", "127.0.0.1:1"])
+    assert result.exit_code == 1
+    assert "127.0.0.1:1" in result.stderr
+    assert "Next: " in result.stderr
