@@ -1,0 +1,152 @@
+"""Settings: one file, the environment over it, every fault at once, no secret shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streams.clients import kafka_python_options, librdkafka_reader_options
+from streams.settings import Settings, SettingsError, read_settings
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    """A settings file."""
+    path = tmp_path / "longshore.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults(path: Path | None, environment: dict[str, str]) -> list[str]:
+    """What is wrong with these settings."""
+    with pytest.raises(SettingsError) as caught:
+        read_settings(path, environment)
+    return caught.value.faults
+
+
+def test_nothing_given_is_the_default() -> None:
+    """No file and no environment give the defaults, on the loopback address only."""
+    settings = read_settings(None, {"PATH": "/bin"})
+    assert settings == Settings()
+    assert settings.http.host == "127.0.0.1"
+
+
+def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    """Each field has one place in the file and one name in the environment."""
+    path = write(
+        tmp_path,
+        "brokers: [a:1, b:2]\nprefix: x.\nhttp: {port: 1}\n"
+        "models: [{spec: s.yaml, profile: p.json}]\n",
+    )
+    environment = {
+        "LONGSHORE_HTTP_PORT": "0",
+        "LONGSHORE_PARTITIONS": "8",
+        "LONGSHORE_EMBEDDED": "true",
+        "LONGSHORE_CONFIG": "ignored here",
+    }
+    settings = read_settings(path, environment)
+    assert settings.brokers == ("a:1", "b:2")
+    assert (settings.prefix, settings.http.port, settings.partitions) == ("x.", 0, 8)
+    assert settings.embedded
+    assert settings.models[0].profile == "p.json"
+
+
+def test_lists_in_the_environment() -> None:
+    """Brokers are comma-separated, a model is SPEC:PROFILE."""
+    environment = {"LONGSHORE_BROKERS": "a:1, b:2", "LONGSHORE_MODELS": "s.yaml:p.json"}
+    settings = read_settings(None, environment)
+    assert settings.brokers == ("a:1", "b:2")
+    assert settings.models[0].spec == "s.yaml"
+
+
+def test_every_fault_is_listed_with_its_place(tmp_path: Path) -> None:
+    """Faults of the file and of the environment come together, each naming where it is."""
+    path = write(tmp_path, "partitions: four\nbrokers: [nowhere]\nhttp: {prot: 1}\ncolour: red\n")
+    found = faults(path, {"LONGSHORE_HTTP_PORT": "70000", "LONGSHORE_BROKER": "a:1"})
+    assert len(found) == 6, found
+    text = "\n".join(found)
+    assert f"{path}: partitions: " in text
+    assert "brokers: 'nowhere' is not host:port" in text
+    assert "http.prot: there is no such setting" in text
+    assert "colour: there is no such setting" in text
+    assert "http.port: 70000 is not a port" in text
+    assert "environment: LONGSHORE_BROKER: there is no such setting" in text
+
+
+@pytest.mark.parametrize("text", ["- a list\n", "a: [\n"])
+def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, text: str) -> None:
+    """What is no YAML mapping is refused."""
+    assert len(faults(write(tmp_path, text), {})) == 1
+
+
+def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
+    """A file that was named must be there."""
+    assert "cannot be read" in faults(tmp_path / "no.yaml", {})[0]
+
+
+def test_a_section_of_another_shape_is_a_fault(tmp_path: Path) -> None:
+    """A section is a mapping."""
+    assert faults(write(tmp_path, "http: 9646\n"), {})[0].endswith("http: a mapping is needed")
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """Neither the settings' repr nor a fault shows a password, wherever it came from."""
+    (tmp_path / "password").write_text("swordfish\n", encoding="utf-8")
+    environment = {
+        "LONGSHORE_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "LONGSHORE_SECURITY_SASL_MECHANISM": "SCRAM-SHA-512",
+        "LONGSHORE_SECURITY_SASL_USER": "ann",
+        "LONGSHORE_SECURITY_SASL_PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    settings = read_settings(None, environment)
+    password = settings.security.sasl_password
+    assert password is not None
+    assert password.reveal() == "swordfish"
+    assert "swordfish" not in f"{settings!r} {password} {password!r}"
+    both = environment | {"LONGSHORE_SECURITY_SASL_PASSWORD": "tunafish"}
+    assert "tunafish" not in "\n".join(faults(None, both))
+
+
+def test_the_login_reaches_every_client(tmp_path: Path) -> None:
+    """The same user, password and certificate authority reach librdkafka and kafka-python."""
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    environment = {
+        "LONGSHORE_SECURITY_PROTOCOL": "SASL_SSL",
+        "LONGSHORE_SECURITY_SASL_MECHANISM": "PLAIN",
+        "LONGSHORE_SECURITY_SASL_USER": "ann",
+        "LONGSHORE_SECURITY_SASL_PASSWORD": "swordfish",
+        "LONGSHORE_SECURITY_SSL_CA": str(authority),
+    }
+    options = librdkafka_reader_options(read_settings(None, environment))
+    assert options["security.protocol"] == "SASL_SSL"
+    assert options["sasl.password"] == "swordfish"
+    assert options["ssl.ca.location"] == str(authority)
+    environment["LONGSHORE_SECURITY_PROTOCOL"] = "SASL_PLAINTEXT"
+    del environment["LONGSHORE_SECURITY_SSL_CA"]
+    plain = kafka_python_options(read_settings(None, environment))
+    assert plain["sasl_plain_username"] == "ann"
+    assert plain["sasl_plain_password"] == "swordfish"
+
+
+@pytest.mark.parametrize(
+    ("environment", "fault"),
+    [
+        ({"SECURITY_PROTOCOL": "SASL_SSL"}, "security.sasl_password: needed with SASL_SSL"),
+        ({"SECURITY_SASL_USER": "ann"}, "but the protocol is PLAINTEXT"),
+        ({"SECURITY_SSL_CA": "ca.pem"}, "but the protocol is PLAINTEXT"),
+        ({"SECURITY_PROTOCOL": "SSL", "SECURITY_SSL_CA": "no.pem"}, "no.pem is no file"),
+        ({"SECURITY_PROTOCOL": "SSL", "SECURITY_SSL_KEY": "/"}, "go together"),
+        ({"SECURITY_PROTOCOL": "TLS"}, "Invalid enum value 'TLS'"),
+        ({"PREFIX": "drift/"}, "not legal in a topic name"),
+        ({"GROUP": ""}, "group: may not be empty"),
+        ({"HEARTBEAT_INTERVAL_S": "3"}, "at most a third of session_timeout_s"),
+        ({"SNAPSHOT_INTERVAL_S": "0.1"}, "at least flush_interval_s"),
+        ({"PARTITIONS": "0"}, "partitions: 0 is not above 0"),
+        ({"FLUSH_INTERVAL_S": "nan"}, "flush_interval_s: nan is not above 0"),
+    ],
+)
+def test_contradictions_refuse_to_start(environment: dict[str, str], fault: str) -> None:
+    """Settings that cannot work together are refused by name."""
+    found = faults(None, {f"LONGSHORE_{name}": text for name, text in environment.items()})
+    assert any(fault in line for line in found), found
