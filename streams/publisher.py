@@ -91,15 +91,11 @@ class Publisher:
         labels, one with ``score``, ``scores`` or ``decision`` to the predictions, any other to the
         features.
         """
-        if not isinstance(event, Mapping):
+        try:
+            role = _role(event)
+        except Exception:  # noqa: BLE001 - not a mapping: the caller's path goes on all the same
             return self._drop("invalid")
-        if event.get("heartbeat") is True:
-            return self._put("predictions", event, every_partition=True)
-        if "label" in event:
-            return self._put("labels", event)
-        if "score" in event or "decision" in event or "scores" in event:
-            return self._put("predictions", event)
-        return self._put("features", event)
+        return self._put(role, event, every_partition=event.get("heartbeat") is True)
 
     def prediction(
         self,
@@ -253,3 +249,13 @@ class Publisher:
 
 def _now(ts: int | str | None) -> int | str:
     return int(time() * 1_000) if ts is None else ts
+
+
+def _role(event: Mapping[str, Any]) -> str:
+    """The topic of an event by its fields."""
+    if event.get("heartbeat") is True:
+        return "predictions"
+    if "label" in event:
+        return "labels"
+    decided = "score" in event or "decision" in event or "scores" in event
+    return "predictions" if decided else "features"

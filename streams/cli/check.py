@@ -46,7 +46,7 @@ def check(spec: Path, profile: Path | None) -> None:
 
 def cells(spec: Spec) -> int:
     """Cells of a pane at most, before a profile says how many."""
-    from detectors.cells import categorical_cells, numeric_cells
+    from detectors.kernels import categorical_cells, numeric_cells
     from engine.layout import COUNTERS, LATENCY_EDGES_MS
 
     count = COUNTERS + numeric_cells(len(LATENCY_EDGES_MS))

@@ -114,7 +114,10 @@ def _run(settings: Settings, models: tuple[MonitoredModel, ...]) -> None:
 
     from streams.live import LiveState
     from streams.metrics import WorkerCollector
+    from streams.warm_up import warm_up
     from streams.worker import exit_hard, run_worker
+
+    warm_up(models)
 
     registry, live = CollectorRegistry(), LiveState()
     registry.register(WorkerCollector(live))

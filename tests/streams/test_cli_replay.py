@@ -22,9 +22,8 @@ def run(*arguments: object) -> Result:
 def profiled(directory: Path, drifted_by: float) -> ExampleFiles:
     """The example with its profile."""
     files = example_files(directory, drifted_by=drifted_by)
-    assert (
-        run("profile", files.spec, "--data", files.training, "--out", files.profile).exit_code == 0
-    )
+    made = run("profile", files.spec, "--data", files.training, "--out", files.profile)
+    assert made.exit_code == 0, made.output
     return files
 
 

@@ -29,9 +29,8 @@ def run(*arguments: object, env: dict[str, str] | None = None) -> Result:
 def files(tmp_path: Path) -> ExampleFiles:
     """The example with its profile."""
     files = example_files(tmp_path)
-    assert (
-        run("profile", files.spec, "--data", files.training, "--out", files.profile).exit_code == 0
-    )
+    made = run("profile", files.spec, "--data", files.training, "--out", files.profile)
+    assert made.exit_code == 0, made.output
     return files
 
 
