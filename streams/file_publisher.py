@@ -8,17 +8,15 @@ records' Kafka time is the time of sending: brokers remove records by it.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 
 from engine.spec import Topic
 from streams.clients import librdkafka_options
-from streams.replay import Source, end_of_stream
+from streams.replay import Source, end_of_stream, merged_events
 from streams.settings import Settings
-from streams.table_events import read_events
 from streams.topics import topic_name
 
 MAX_QUEUED: Final = 100_000
@@ -130,11 +128,7 @@ class _Sending:
         """All of it."""
         partitions = {source.topic: self._partitions(source.topic) for source in sources}
         newest: dict[int, int] = {}
-        merged = heapq.merge(
-            *(_events(number, source, newest) for number, source in enumerate(sources)),
-            key=lambda event: event[0],
-        )
-        for ts_ms, topic, key, value in merged:
+        for ts_ms, topic, key, value in merged_events(sources, newest):
             if not self._wait(ts_ms):
                 self.done.stopped = True
                 break
@@ -217,17 +211,3 @@ class _Sending:
         self._raise_refusal()
         if left:
             raise PublishError(f"{left} records were not taken within {FLUSH_LIMIT_S:g} s")
-
-
-def _events(
-    number: int, source: Source, newest: dict[int, int]
-) -> Iterator[tuple[int, Topic, bytes, bytes]]:
-    """A file's events; ``newest[number]`` becomes its highest event time.  One without a time stays
-    behind the one before it."""
-    order_ms = highest_ms = 0
-    for event_id, ts_ms, value in read_events(source.path, source.spec, source.topic):
-        if ts_ms > 0:
-            order_ms = ts_ms
-            if ts_ms > highest_ms:
-                newest[number] = highest_ms = ts_ms
-        yield order_ms, source.topic, event_id.encode(), value

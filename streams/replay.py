@@ -87,11 +87,7 @@ def replay(
             name: stack.enter_context((out / f"{name}.ndjson").open("wb")) for name in FILES
         }
         newest: dict[int, int] = {}
-        merged = heapq.merge(
-            *(_events(number, source, newest) for number, source in enumerate(sources)),
-            key=lambda event: event[0],
-        )
-        for event in merged:
+        for event in merged_events(sources, newest):
             run.add(event)
             if len(run.waiting) >= BATCH_RECORDS:
                 progress(len(run.waiting))
@@ -103,6 +99,15 @@ def replay(
                 run.write(run.end(source, newest[number]), files)
     run.summary.outcomes = [tally.outcomes for tally in run.pipeline.tallies]
     return run.summary
+
+
+def merged_events(sources: Sequence[Source], newest: dict[int, int]) -> Iterator[Event]:
+    """The events of all files by event time, each file in its own order; one without a time stays
+    behind the one before it.  ``newest[i]`` becomes the highest event time of file i."""
+    return heapq.merge(
+        *(_events(number, source, newest) for number, source in enumerate(sources)),
+        key=lambda event: event[0],
+    )
 
 
 def _events(number: int, source: Source, newest: dict[int, int]) -> Iterator[Event]:
