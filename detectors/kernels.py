@@ -7,26 +7,25 @@ Theory.  The cell of a value is the number of edges at or below it.  A block of 
 lockstep, one halving for all of them before the next; no step branches on data, so nothing is
 mispredicted and the compiler works on several rows at once.  For 61 edges that was measured at
 half the time of comparing with every edge and an eighth of a search value by value.
+
+Cells.  A feature is one run of int64 cells, so that a pane is one row of one array and merging is
+adding.  First the value cells, then, at fixed further positions, the standing ones.  Sums are fixed
+point, ``q = rint((value - center) / step)``, because integers add up to the same bits in any order.
+
+* numeric with E edges: E + 1 value cells (below, E - 1 inner, above), then ``NUMERIC_EXTRA``;
+* categorical with C categories: C + 2 value cells (categories, other, unseen), then
+  ``CATEGORICAL_EXTRA``, of which only the first two names below exist.
+
+These constants stand in this file and nowhere else: compiled kernels are cached by the file that
+they are in, and would not notice a constant that changed in another.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from detectors.cells import (
-    ABOVE_SUM,
-    BELOW_SUM,
-    INVALID,
-    MISSING,
-    MOMENT_CLIP,
-    NUMERIC_EXTRA,
-    OUT_OF_RANGE,
-    SUM,
-    SUM_SQUARES,
-    TAIL_CLIP,
-)
 from detectors.jit import kernel
 
 if TYPE_CHECKING:
@@ -38,6 +37,30 @@ if TYPE_CHECKING:
     UnsignedArray = npt.NDArray[np.uint64]
     ByteArray = npt.NDArray[np.uint8]
 
+MISSING: Final = 0
+"""Offset after the value cells: values that are null (NaN in a numeric column)."""
+INVALID: Final = 1
+"""Values of a wrong type, or infinite."""
+OUT_OF_RANGE: Final = 2
+"""Finite values outside the range that the spec states; they are in a value cell as well."""
+SUM: Final = 3
+"""Sum of q over the finite values, q clipped to +-MOMENT_CLIP."""
+SUM_SQUARES: Final = 4
+"""Sum of the squares of the same clipped q."""
+BELOW_SUM: Final = 5
+"""Sum of q over the lowest cell, q clipped to +-TAIL_CLIP."""
+ABOVE_SUM: Final = 6
+"""Sum of q over the highest cell, q clipped to +-TAIL_CLIP."""
+
+NUMERIC_EXTRA: Final = 7
+CATEGORICAL_EXTRA: Final = 2
+
+MOMENT_CLIP: Final = 2**15
+"""|q| at most, for SUM and SUM_SQUARES: 2**33 values of 2**30 each still fit an int64."""
+TAIL_CLIP: Final = 2**31
+"""|q| at most, for the tail sums: 2**32 values still fit an int64."""
+
+
 BLOCK_ROWS = 256
 """Rows whose cells are searched in lockstep; their positions stay in the first-level cache."""
 
@@ -47,6 +70,16 @@ TAIL_LIMIT = float(TAIL_CLIP)
 WORD = 0xFFFFFFFF
 MURMUR2_SEED = 0x9747B28C
 MURMUR2_MULTIPLIER = 0x5BD1E995
+
+
+def numeric_cells(edges: int) -> int:
+    """How many cells a numeric feature with ``edges`` edges takes."""
+    return edges + 1 + NUMERIC_EXTRA
+
+
+def categorical_cells(categories: int) -> int:
+    """How many cells a categorical feature with ``categories`` categories takes."""
+    return categories + 2 + CATEGORICAL_EXTRA
 
 
 @kernel
@@ -93,7 +126,7 @@ def tally_numeric(
         edge_starts: where each feature's edges start, and the end, shape (features + 1,); every
             feature has one edge at least.
         cell_starts: first cell of each feature in a row of ``counts``, shape (features,).
-        counts: shape (slots, cells); a feature's cells are laid out as in detectors.cells.
+        counts: shape (slots, cells); a feature's cells are laid out as in detectors.kernels.
         centers: fixed point, shape (features,).
         steps: fixed point, > 0, shape (features,).
         low: smallest value in range, -inf where there is none, shape (features,).

@@ -9,7 +9,9 @@ With no data on a side the value is NaN.
 
 Null law.  For two samples of n and m values of one distribution PSI is about
 (1/n + 1/m) chi2 with B - 1 degrees of freedom over the B bins kept; hence its bias
-(1/n + 1/m)(B - 1) and its p-value.  A calibrated effective size N stands in for n m / (n + m).
+(1/n + 1/m)(B - 1) and its p-value.  For the p-value a calibrated effective size N stands in for
+n m / (n + m); the bias stays that of the counts, because what a feature does within its own
+training period is the floor that the corrected value is compared with, and must not count twice.
 Bins where the smaller sample expects fewer than :data:`LEAST_EXPECTED` values do not follow it.
 They are resampled instead: given the T values that both samples have in a bin, each is a current
 one with probability n / (n + m).  The p-value then is the share of the draws that reach the value;
@@ -102,7 +104,7 @@ def measure(sample: Sample, params: Params) -> Measure:
     )
     value = float(parts.sum())
     worth = effective_size(sample, expected_size, actual_size)
-    bias = (bins - 1) / worth
+    bias = (bins - 1) / nominal_size(expected_size, actual_size)
     common = pooled * (min(expected_size, actual_size) / (expected_size + actual_size))
     rare = common < LEAST_EXPECTED
     resampled = bins > 1 and bool(rare.any())

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.cells import INVALID, MISSING
+from detectors.kernels import INVALID, MISSING
 from engine.category_text import category_text
 from engine.profile import CategoricalProfile
 

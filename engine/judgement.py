@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.cells import OUT_OF_RANGE, SUM
+from detectors.kernels import OUT_OF_RANGE, SUM
 from engine.layout import (
     DECIDED,
     ERRORS,

@@ -7,7 +7,7 @@ reinterpreted.
 
 Order: counters, score, latency, numeric features, categorical features, estimators'
 alarms.  A numeric column has its value cells and then NUMERIC_EXTRA fixed cells, a categorical one
-CATEGORICAL_EXTRA (:mod:`detectors.cells`).
+CATEGORICAL_EXTRA (:mod:`detectors.kernels`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.cells import CATEGORICAL_EXTRA, NUMERIC_EXTRA
+from detectors.kernels import CATEGORICAL_EXTRA, NUMERIC_EXTRA
 from engine.canonical import content_hash
 from engine.profile import CategoricalProfile, NumericProfile, Profile, ProfileError
 from engine.spec import FeatureSpec, Spec
@@ -72,7 +72,7 @@ class NumericColumn:
         return len(self.edges) + 1
 
     def extra(self, offset: int) -> int:
-        """Index of a fixed cell (``detectors.cells.MISSING`` and so on)."""
+        """Index of a fixed cell (``detectors.kernels.MISSING`` and so on)."""
         return self.start + self.values + offset
 
     @property

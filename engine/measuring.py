@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detectors.cells import ABOVE_SUM, BELOW_SUM, INVALID, MISSING, SUM, SUM_SQUARES
 from detectors.contract import Measure, Sample
+from detectors.kernels import ABOVE_SUM, BELOW_SUM, INVALID, MISSING, SUM, SUM_SQUARES
 from engine.layout import CategoricalColumn, NumericColumn
 from engine.levels import Level, feature_level, noise
 from engine.panes import Counts

@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from detectors.cells import OUT_OF_RANGE
+from detectors.kernels import OUT_OF_RANGE
 from engine.judge import Judge
 from engine.judgement import SCORE_QUANTILES, Judged
 from engine.layout import DECIDED, POSITIVE, NumericColumn

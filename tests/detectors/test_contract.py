@@ -30,7 +30,7 @@ from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
 ESTIMATORS = ["adwin"]
 NOT_DETECTORS = {
-    "__init__", "adwin_kernel", "bins", "cells", "coarse", "contract", "discovery", "jit",
+    "__init__", "adwin_kernel", "bins", "coarse", "contract", "discovery", "jit",
     "kernels", "sealing",
 }  # fmt: skip
 
@@ -94,11 +94,11 @@ def test_an_incomplete_detector_is_refused_with_what_it_lacks(
     monkeypatch: pytest.MonkeyPatch, kind: str, content: dict[str, object], lacking: str
 ) -> None:
     """A module that says KIND and not the rest stops the start, by name."""
-    module = importlib.import_module("detectors.cells")
+    module = importlib.import_module("detectors.kernels")
     monkeypatch.setattr(module, "KIND", kind, raising=False)
     for name, value in content.items():
         monkeypatch.setattr(module, name, value, raising=False)
-    with pytest.raises(ContractError, match=f"cells: .*{lacking}"):
+    with pytest.raises(ContractError, match=f"kernels: .*{lacking}"):
         discovery.statistics()
 
 

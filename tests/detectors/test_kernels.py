@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as client_murmur2
 
 from detectors import adwin_kernel, kernels
-from detectors.cells import (
+from detectors.kernels import (
     ABOVE_SUM,
     BELOW_SUM,
     CATEGORICAL_EXTRA,
@@ -148,9 +148,9 @@ def test_sums_are_clipped_at_their_named_bounds() -> None:
 
 
 def test_cell_layout_is_what_the_contract_says() -> None:
-    """Numeric: E + 1 value cells and 8; categorical: C + 2 value cells and 2."""
-    assert (NUMERIC_EXTRA, CATEGORICAL_EXTRA) == (8, 2)
-    assert (numeric_cells(61), categorical_cells(5)) == (70, 9)
+    """Numeric: E + 1 value cells and 7; categorical: C + 2 value cells and 2."""
+    assert (NUMERIC_EXTRA, CATEGORICAL_EXTRA) == (7, 2)
+    assert (numeric_cells(61), categorical_cells(5)) == (69, 9)
 
 
 @settings(max_examples=50, deadline=None)

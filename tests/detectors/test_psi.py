@@ -78,13 +78,16 @@ def test_empty_standing_bins_are_no_watch_at_small_sizes() -> None:
 
 
 def test_bias_is_taken_off() -> None:
-    """Bias = (1/n + 1/m)(B - 1), or (B - 1)/N with a calibrated size N."""
+    """Bias = (1/n + 1/m)(B - 1) of the counts, also with a calibrated size, which is the p-value's."""
     sample = of([(1000, 90), (1000, 110), (2000, 200)])
     found = measured(sample)
     assert math.isclose(found.more["bias"], (1 / 4000 + 1 / 400) * 2)
     assert found.more["corrected"] == found.value - found.more["bias"]
     calibrated = measured(dataclasses.replace(sample, effective_size=50.0))
-    assert calibrated.more["bias"] == 2 / 50
+    assert calibrated.more["bias"] == found.more["bias"]
+    assert calibrated.p_value is not None
+    assert found.p_value is not None
+    assert calibrated.p_value > found.p_value
     assert calibrated.value == found.value
 
 

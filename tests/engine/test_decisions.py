@@ -228,8 +228,10 @@ def test_low_volume_is_an_operations_alert_and_never_a_trigger() -> None:
 
 
 def test_an_outage_between_two_tiling_windows_is_noticed() -> None:
-    """Events stop late in an hour that is full enough; the empty hour after it is still judged."""
-    out = hours([60, 55, 0, 0, 0], hourly())
+    """Events stop ten minutes before the end of an hour that is full enough, so the first empty
+    window ends ten minutes before the next; the empty hour itself is still judged."""
+    values = [orjson.dumps(event(i, START + i * MINUTE)) for i in range(110)]
+    out = run([hourly()], 1, [batch([*values, beat(START + 12 * HOUR)])])[0]
     assert volume_story(out) == [("volume_low open", 2)]
 
 
