@@ -6,7 +6,6 @@ trigger or says which stage did not happen and why.  Whatever it started is gone
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from engine.spec import Spec
 from streams.demo_stream import DemoState, Results, Sender
@@ -67,29 +68,21 @@ class Outcome:
     seconds: float
 
 
-def fresh_settings(broker: str | None) -> Settings:
-    """Settings of one run: prefix and group of its own, so that nothing older is read."""
-    name = f"demo-{int(time.time())}-{os.getpid()}"
-    settings = Settings(prefix=f"{name}.", group=name)
-    return settings if broker is None else replace_brokers(settings, broker)
-
-
-def replace_brokers(settings: Settings, broker: str, *, embedded: bool = False) -> Settings:
-    """The same settings on other brokers."""
-    import msgspec  # noqa: PLC0415
-
-    brokers = tuple(part.strip() for part in broker.split(","))
-    return msgspec.structs.replace(settings, brokers=brokers, embedded=embedded)
-
-
 def run_demo(
-    example: Example, broker: str | None, seconds: float, state: DemoState, view: View
+    example: Example,
+    settings: Settings,
+    seconds: float,
+    state: DemoState,
+    view: View,
+    *,
+    embedded: bool,
 ) -> Outcome:
-    """All stages; the data are streamed in ``seconds``.
+    """All stages; the data are streamed in ``seconds``, on a broker of its own if ``embedded``,
+    else on that of the settings, whose prefix and group must be new.
 
     Raises DemoError when a stage did not happen.
     """
-    return _Demo(example, seconds, state, view).run(broker)
+    return _Demo(example, seconds, state, view).run(settings, embedded=embedded)
 
 
 class _Demo:
@@ -100,11 +93,11 @@ class _Demo:
         self._view = view
         self._worker: DemoWorker | None = None
 
-    def run(self, broker: str | None) -> Outcome:
+    def run(self, given: Settings, *, embedded: bool) -> Outcome:
         state, example = self._state, self._example
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longshore-")))
-            settings = self._broker(stack, broker)
+            settings = self._embedded(stack, given) if embedded else self._topics(stack, given)
             self._stage("starting a worker")
             worker = self._worker = stack.enter_context(
                 DemoWorker(settings, example.spec_path, example.profile_path, directory)
@@ -128,16 +121,18 @@ class _Demo:
             assert state.trigger is not None
             return Outcome(state.trigger, self._series(), state.sent, time.monotonic() - began)
 
-    def _broker(self, stack: ExitStack, broker: str | None) -> Settings:
-        settings = fresh_settings(broker)
-        if broker is None:
-            self._stage("starting a broker")
-            try:
-                embedded = stack.enter_context(EmbeddedBroker())
-            except (RuntimeError, OSError) as error:
-                raise DemoError("starting a broker", str(error)) from error
-            return replace_brokers(settings, embedded.address, embedded=True)
-        self._stage(f"creating topics {settings.prefix}* on {broker}")
+    def _embedded(self, stack: ExitStack, settings: Settings) -> Settings:
+        """Start a broker; the settings that lead to it."""
+        self._stage("starting a broker")
+        try:
+            broker = stack.enter_context(EmbeddedBroker())
+        except (RuntimeError, OSError) as error:
+            raise DemoError(self._state.stage, str(error)) from error
+        return msgspec.structs.replace(settings, brokers=(broker.address,), embedded=True)
+
+    def _topics(self, stack: ExitStack, settings: Settings) -> Settings:
+        """Create this run's topics on a real broker, to be deleted at the end."""
+        self._stage(f"creating topics {settings.prefix}* on {','.join(settings.brokers)}")
         from streams.topics import create_topics  # noqa: PLC0415 - slow to import
 
         try:

@@ -47,7 +47,11 @@ class DemoWorker:
             *("--group", settings.group, "--http", "127.0.0.1:0", "--model", self._files),
             *(("--embedded",) if settings.embedded else ()),
         ]
-        ours = {name: text for name, text in os.environ.items() if "LONGSHORE_" not in name}
+        ours = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith("LONGSHORE_") or name.startswith("LONGSHORE_SECURITY_")
+        }
         ours |= {
             "LONGSHORE_FLUSH_INTERVAL_S": str(FLUSH_INTERVAL_S),
             "LONGSHORE_SNAPSHOT_INTERVAL_S": str(SNAPSHOT_INTERVAL_S),

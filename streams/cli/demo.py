@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from streams.cli.faults import Failed, Refused
-from streams.cli.inputs import spec_from
+from streams.cli.inputs import settings_from, spec_from
 from streams.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from engine.spec import Spec
     from streams.demo import Example, Outcome
+    from streams.settings import Settings
 
 TITLE = "Longshore: is the lateness model of January still right?"
 DEFAULT_SECONDS = 60
@@ -103,8 +106,8 @@ def _example(spec: Spec, directory: Path, profile: Path) -> Example:
     from streams.demo import Example
 
     predictions = directory / "predictions.parquet"
-    time = pl.col(spec.columns.get("ts", "ts")).dt.epoch("ms")
-    found = pl.scan_parquet(predictions).select(first=time.min(), last=time.max()).collect()
+    ts_ms = pl.col(spec.columns.get("ts", "ts")).dt.epoch("ms")
+    found = pl.scan_parquet(predictions).select(first=ts_ms.min(), last=ts_ms.max()).collect()
     first, last = found.row(0)
     return Example(
         spec=spec,
@@ -116,6 +119,15 @@ def _example(spec: Spec, directory: Path, profile: Path) -> Example:
     )
 
 
+def _settings(broker: str | None) -> Settings:
+    """Topics and a group of this run's own, so that nothing older is read; the security of the
+    environment counts for a real broker."""
+    name = f"demo-{int(time.time())}-{os.getpid()}"
+    kept = ("LONGSHORE_SECURITY_", "LONGSHORE_REPLICATION")
+    environment = {k: v for k, v in os.environ.items() if broker and k.startswith(kept)}
+    return settings_from(None, broker, f"{name}.", environment=environment, group=name)
+
+
 def _run(example: Example, broker: str | None, seconds: int) -> None:
     from streams.demo import DemoError, run_demo
     from streams.demo_stream import DemoState
@@ -123,16 +135,19 @@ def _run(example: Example, broker: str | None, seconds: int) -> None:
 
     rule = example.spec.retraining.psi_features
     window = rule.window if rule is not None else example.spec.windows[-1].name
+    settings = _settings(broker)
     state = DemoState(window)
     view = view_for(err(), state, TITLE)
     try:
         with view:
-            outcome = run_demo(example, broker, seconds, state, view)
+            outcome = run_demo(example, settings, seconds, state, view, embedded=broker is None)
     except DemoError as error:
         raise Failed(
             f"the demo got as far as: {error}",
             error.details,
-            "the lines above are the end of the worker's log" if error.details else "",
+            "the lines above end the worker's log; when they are mended, longshore demo"
+            if error.details
+            else "",
         ) from error
     _tell(outcome)
 
@@ -144,10 +159,10 @@ def _tell(outcome: Outcome) -> None:
     rate = outcome.records / max(outcome.seconds, 0.001)
     console.print(
         f"\n{outcome.records:,} events in {outcome.seconds:.0f} s ({rate:,.0f}/s), "
-        f"{outcome.series} series of drift_psi at /metrics. "
-        "The first retraining trigger, as it came back on its topic:\n",
+        f"{outcome.series} series of drift_psi at /metrics.",
         soft_wrap=True,
     )
+    console.print("The first retraining trigger, as it came back on its topic:\n", soft_wrap=True)
     text = orjson.dumps(outcome.trigger, option=orjson.OPT_INDENT_2).decode()
     console = out()
     if console.is_terminal:

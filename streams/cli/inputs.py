@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,7 +69,12 @@ def settings_options(command: _Command) -> _Command:
 
 
 def settings_from(
-    config: Path | None, broker: str | None, prefix: str | None, **more: object
+    config: Path | None,
+    broker: str | None,
+    prefix: str | None,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    **more: object,
 ) -> Settings:
     """Settings of a file and the environment, with the command line over both; Refused with every
     fault."""
@@ -77,13 +82,13 @@ def settings_from(
 
     from streams.settings import SettingsError, read_settings
 
-    environment = dict(os.environ)
+    overlaid = dict(environment)
     if broker is not None:
-        environment["LONGSHORE_BROKERS"] = broker
+        overlaid["LONGSHORE_BROKERS"] = broker
     if prefix is not None:
-        environment["LONGSHORE_PREFIX"] = prefix
+        overlaid["LONGSHORE_PREFIX"] = prefix
     try:
-        settings = read_settings(config, environment)
+        settings = read_settings(config, overlaid)
     except SettingsError as error:
         raise Refused(
             f"settings: {counted(len(error.faults), 'fault')}",
