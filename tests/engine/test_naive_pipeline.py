@@ -105,7 +105,7 @@ def test_the_twin_agrees(seed: int) -> None:
     assert ends["predictions/tallied"] == len(counted.on_time) + len(counted.amended)
     assert pipeline.judges["m@v1"].watermark_ms() == counted.clock_ms
     assert sorted(found) == sorted(expected)
-    assert len(expected) > 10
+    assert len(expected) > 3
     for key, plain in expected.items():
         same(model, found[key], plain)
 
