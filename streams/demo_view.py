@@ -26,6 +26,9 @@ BARS: Final = "▁▂▃▄▅▆▇█"
 AT_THRESHOLD: Final = 4
 """The bar that stands for a PSI at its threshold."""
 MAX_BARS: Final = 44
+BESIDE_BARS: Final = 54
+"""Columns of the terminal that the rest of a row takes."""
+WIDE: Final = 96
 REFRESH_PER_S: Final = 5
 NAMED: Final = 4
 """Drifted features named in one plain line."""
@@ -130,7 +133,7 @@ class LiveView:
         from rich.console import Group  # noqa: PLC0415
         from rich.panel import Panel  # noqa: PLC0415
 
-        body = Group(self._numbers(), self._features(), self._foot())
+        body = Group(self._numbers(), "", self._features(), "", self._foot())
         return Panel(body, title=f"[bold]{self._title}", border_style="cyan", expand=False)
 
     def _numbers(self) -> Text:
@@ -138,14 +141,18 @@ class LiveView:
 
         state = self._state
         day = ms_to_rfc3339(state.event_ms)[:10] if state.event_ms else "-"
-        text = Text("event time ", "dim")
+        numbers = [
+            ("events/s", f"{state.rate:>6,.0f}"),
+            ("sent", f"{state.sent:>7,}"),
+            ("taken in", f"{state.taken:>7,}"),
+            ("windows", f"{len(state.judgements):>2}"),
+        ]
+        if self._console.width < WIDE:
+            del numbers[1]
+        text = Text()
+        text.append("event time ", "dim")
         text.append(f"{day:10}", "bold cyan")
-        for name, shown in (
-            ("events/s", f"{state.rate:>7,.0f}"),
-            ("sent", f"{state.sent:>8,}"),
-            ("taken in", f"{state.taken:>8,}"),
-            ("windows", f"{len(state.judgements):>3}"),
-        ):
+        for name, shown in numbers:
             text.append(f"   {name} ", "dim")
             text.append(shown, "bold")
         return text
@@ -159,7 +166,8 @@ class LiveView:
         table.add_column(f"PSI {self._state.window}", justify="right", min_width=7)
         table.add_column("drift over", justify="right", min_width=10)
         table.add_column("level", min_width=7)
-        table.add_column("window by window", min_width=MAX_BARS)
+        shown = max(1, min(MAX_BARS, self._console.width - BESIDE_BARS))
+        table.add_column("window by window", min_width=shown, no_wrap=True)
         for name, trail in list(self._state.trails.items()):
             level = trail.levels[-1]
             style = LEVEL_STYLES.get(level, "")
@@ -168,7 +176,7 @@ class LiveView:
                 Text(_number(trail.psi[-1]), style),
                 Text(_number(trail.threshold), "dim"),
                 Text(level, style),
-                bars(trail),
+                bars(trail, shown),
             )
         if not self._state.trails:
             table.add_row(Text("no window is judged yet", "dim"))
@@ -187,12 +195,13 @@ class LiveView:
         return text
 
 
-def bars(trail: Trail) -> Text:
-    """A bar per window: its height is PSI against the threshold, its colour the level."""
+def bars(trail: Trail, newest: int = MAX_BARS) -> Text:
+    """A bar for each of the ``newest`` windows: its height is PSI against the threshold, its colour
+    the level."""
     from rich.text import Text  # noqa: PLC0415
 
     text = Text()
-    pairs = list(zip(trail.psi, trail.levels, strict=False))[-MAX_BARS:]
+    pairs = list(zip(trail.psi, trail.levels, strict=False))[-newest:]
     for psi, level in pairs:
         text.append(bar(psi, trail.threshold), LEVEL_STYLES.get(level, ""))
     return text
