@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from engine.model import MonitoredModel
     from streams.settings import HttpSettings, ModelFiles, Settings
 
+MAX_PORT = 65_535
+
 
 @click.command()
 @settings_options
@@ -69,7 +71,7 @@ def worker(
 
 def http_address(text: str) -> HttpSettings:
     """``HOST:PORT``; Refused otherwise."""
-    from streams.settings import MAX_PORT, HttpSettings
+    from streams.settings import HttpSettings
 
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isdigit() and int(port) <= MAX_PORT):
