@@ -13,11 +13,11 @@ from streams.settings import SecuritySettings, Settings
 
 FETCH_HEADROOM_BYTES: Final = 1_000_000
 """A fetch response carries more than its largest record."""
-QUEUED_KBYTES: Final = 32_768
+QUEUED_KBYTES: Final = 16_384
 """Bound of what librdkafka prefetches, over all partitions."""
-QUEUED_MESSAGES: Final = 40_000
-"""What librdkafka tries to hold ready: ten batches."""
-PARTITION_FETCH_BYTES: Final = 4_000_000
+QUEUED_MESSAGES: Final = 20_000
+"""What librdkafka tries to hold ready: five batches."""
+PARTITION_FETCH_BYTES: Final = 2_000_000
 FETCH_BACKOFF_MS: Final = 10
 """librdkafka's default of 1,000 stalls a reader of a backlog each time its queue is full."""
 

@@ -7,6 +7,7 @@ breaks exits 1 with one line that says what, so that its partitions move to anot
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,9 @@ log = logging.getLogger("longshore.worker")
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
+COLLECT_AFTER: Final = 100_000
+"""New containers before the garbage collector looks: a batch makes tens of thousands that die by
+reference count alone, and a look in the middle of one walks over all of them for nothing."""
 STOP_LIMIT_S: Final = 15.0
 """Longest clean stop; after it the process ends anyway, and the group notices by its time-out."""
 
@@ -110,6 +114,9 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, asked.set)
         wired = wire(self._settings, self._core, self._partitions, scratch, self._live)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         beat: asyncio.Task[None] | None = None
         code = EXIT_FAILED
         try:
