@@ -48,6 +48,9 @@ class TallyLike(Protocol):
 class JudgeLike(Protocol):
     """Turns the panes of one model into verdicts."""
 
+    moved_by_ms: int
+    """Kafka time of the record that last moved event time, -1 unknown; for measuring delays."""
+
     def accept(self, value: bytes) -> list[Publish]:
         """Take in one record of the panes topic."""
 

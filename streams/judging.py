@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
+from time import time
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
-from streams.core import Core, JudgeLike
+from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch, Source
 from streams.live import LiveState
 from streams.tallying import RestoreError
@@ -163,10 +164,16 @@ class Judging:
         seat.covered = offset + 1
         seat.unsaved = True
         if effects:
+            self._note_delay(seat.judge, effects)
             bench.sent += await self._outbox.begin(effects)
             if len(bench.sent) > MAX_UNSETTLED:
                 bench.sent, sent = [], bench.sent
                 await settle(sent)
+
+    def _note_delay(self, judge: JudgeLike, effects: Effects) -> None:
+        """From the append of the record that closed a window to its numbers being there to scrape."""
+        if judge.moved_by_ms >= 0 and any(effect.topic == "judgements" for effect in effects):
+            self._live.delays.note(time() - judge.moved_by_ms / 1_000)
 
     async def checkpoint(self) -> None:
         """Wait for every effect, save the judges that changed, then their partitions."""

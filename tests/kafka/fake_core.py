@@ -140,6 +140,8 @@ class FakeTally:
 class FakeJudge:
     """Says what each mark says, once per stamp."""
 
+    moved_by_ms = -1
+
     def __init__(self, resume: bytes | None) -> None:
         self.held: dict[int, tuple[int, int, int]] = {}
         if resume is not None:

@@ -1,0 +1,81 @@
+"""What settings that are each well-formed can still get wrong together.
+
+Rule.  Everything is checked before anything is reported, and a line names the setting at fault.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from streams.settings import SecuritySettings, Settings
+
+MAX_PORT: Final = 65_535
+MAX_TOPIC_PREFIX: Final = 100
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """Every way in which these settings cannot work, one line each."""
+    faults = _range_faults(settings) + _security_faults(settings.security)
+    if not settings.brokers:
+        faults.append("brokers: at least one host:port is needed")
+    for broker in settings.brokers:
+        host, colon, port = broker.rpartition(":")
+        if not (host and colon and port.isdigit() and 0 < int(port) <= MAX_PORT):
+            faults.append(f"brokers: {broker!r} is not host:port")
+    if len(settings.prefix) > MAX_TOPIC_PREFIX or not _topic_text(settings.prefix):
+        faults.append(f"prefix: {settings.prefix!r} is not legal in a topic name")
+    if not settings.group:
+        faults.append("group: may not be empty")
+    if settings.heartbeat_interval_s * 3 > settings.session_timeout_s:
+        faults.append("heartbeat_interval_s: at most a third of session_timeout_s")
+    if settings.snapshot_interval_s < settings.flush_interval_s:
+        faults.append("snapshot_interval_s: at least flush_interval_s")
+    return faults
+
+
+def _topic_text(text: str) -> bool:
+    return all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text)
+
+
+def _range_faults(settings: Settings) -> list[str]:
+    positive = (
+        ("partitions", settings.partitions),
+        ("replication", settings.replication),
+        ("flush_interval_s", settings.flush_interval_s),
+        ("batch_size", settings.batch_size),
+        ("max_record_bytes", settings.max_record_bytes),
+        ("session_timeout_s", settings.session_timeout_s),
+        ("heartbeat_interval_s", settings.heartbeat_interval_s),
+        ("rebalance_timeout_s", settings.rebalance_timeout_s),
+        ("panes_retention_h", settings.panes_retention_h),
+    )
+    faults = [f"{name}: {value} is not above 0" for name, value in positive if not value > 0]
+    if not 0 <= settings.http.port <= MAX_PORT:
+        faults.append(f"http.port: {settings.http.port} is not a port")
+    return faults
+
+
+def _security_faults(security: SecuritySettings) -> list[str]:
+    faults = []
+    if security.authenticated:
+        needed = ("sasl_mechanism", "sasl_user", "sasl_password")
+        faults += [
+            f"security.{name}: needed with {security.protocol}"
+            for name in needed
+            if getattr(security, name) is None
+        ]
+    elif security.sasl_mechanism or security.sasl_user or security.sasl_password:
+        faults.append(f"security: a SASL login is given, but the protocol is {security.protocol}")
+    files = {name: getattr(security, name) for name in ("ssl_ca", "ssl_cert", "ssl_key")}
+    for name, path in files.items():
+        if path is None:
+            continue
+        if not security.encrypted:
+            faults.append(f"security.{name}: given, but the protocol is {security.protocol}")
+        elif not Path(path).is_file():
+            faults.append(f"security.{name}: {path} is no file")
+    if (security.ssl_cert is None) != (security.ssl_key is None):
+        faults.append("security: ssl_cert and ssl_key go together")
+    return faults
