@@ -26,6 +26,7 @@ from engine.outcomes import Outcomes
 from engine.pipeline import Pipeline
 from engine.records import RecordBatch
 from engine.spec import Spec, Topic
+from engine.timestamps import NEWEST_MS, OLDEST_MS
 from streams.table_events import read_events
 
 BATCH_RECORDS: Final = 4_000
@@ -111,10 +112,13 @@ def merged_events(sources: Sequence[Source], newest: dict[int, int]) -> Iterator
 
 
 def _events(number: int, source: Source, newest: dict[int, int]) -> Iterator[Event]:
-    """A file's events; ``newest[number]`` becomes its highest event time."""
+    """A file's events; ``newest[number]`` becomes its highest event time.
+
+    A time that the core rejects is no event time: it must not end the stream in its place.
+    """
     order_ms = highest_ms = 0
     for event_id, ts_ms, value in read_events(source.path, source.spec, source.topic):
-        if ts_ms > 0:
+        if OLDEST_MS <= ts_ms <= NEWEST_MS:
             order_ms = ts_ms
             if ts_ms > highest_ms:
                 newest[number] = highest_ms = ts_ms
