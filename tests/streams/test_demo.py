@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
+import polars as pl
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -21,6 +23,7 @@ from streams.demo_stream import DemoState, Trail
 from streams.demo_view import BARS, LiveView, PlainView, bar, bars, view_for
 
 ROOT = Path(__file__).parents[2]
+FLIGHTS = ROOT / "examples" / "flights"
 DEMO_LIMIT_S = 100
 
 
@@ -72,22 +75,44 @@ def gone_within(pids: set[int], seconds: float) -> bool:
     return True
 
 
-def test_the_demo_ends_by_itself_with_a_trigger() -> None:
+def test_the_demo_ends_by_itself_with_the_trigger_of_a_replay(tmp_path: Path) -> None:
     """Real flights, embedded broker, one worker: plain lines of weekly windows, the worker's
-    metrics read, the first trigger as JSON alone on standard output, exit code 0."""
-    demo = start_demo("--seconds", "15")
+    metrics read, exit code 0, and alone on standard output the first trigger as JSON: the very
+    one that a replay of the same files gives."""
+    for name in ("spec.yaml", "predictions.parquet", "labels.parquet"):
+        (tmp_path / name).symlink_to(FLIGHTS / name)
+    reference = FLIGHTS / "reference.parquet"
+    profile = ["--data", str(reference), "--out", str(tmp_path / "profile.json")]
+    made = CliRunner().invoke(main, ["profile", str(FLIGHTS / "spec.yaml"), *profile])
+    assert made.exit_code == 0, made.output
+    demo = start_demo("--seconds", "15", "--example", str(tmp_path))
     out, err = demo.communicate(timeout=DEMO_LIMIT_S)
     assert demo.returncode == 0, err
     trigger = orjson.loads(out)
     assert (trigger["model"], trigger["rule"]) == ("flights", "psi_features")
     assert {"temp", "dewp"} <= {evidence["feature"] for evidence in trigger["evidence"]}
-    assert all(evidence["top_bins"] for evidence in trigger["evidence"])
     windows = re.findall(r"^7d to (\S+) .* (UNKNOWN|STABLE|WATCH|DRIFT)", err, re.MULTILINE)
     assert windows[0][0] == "2013-03-07"
     assert trigger["window"]["end"][:10] in [end for end, _ in windows]
     series = re.search(r"(\d+) series of drift_psi at /metrics", err)
     assert series is not None
     assert int(series[1]) >= 15
+    assert trigger == first_trigger_of_a_replay(tmp_path, trigger["window"]["end"])
+
+
+def first_trigger_of_a_replay(example: Path, end: str) -> dict[str, object]:
+    """The first trigger that a replay of the flights gives, read to two days behind ``end``."""
+    until = datetime.fromisoformat(end) + timedelta(days=2)
+    for name, ts in (("predictions", "ts"), ("labels", "label_ts")):
+        frame = pl.read_parquet(example / f"{name}.parquet")
+        frame.filter(pl.col(ts) < until).write_parquet(example / f"early-{name}.parquet")
+    files = [f"--{name}={example / f'early-{name}.parquet'}" for name in ("predictions", "labels")]
+    arguments = [f"--profile={example / 'profile.json'}", f"--out={example / 'out'}", *files]
+    result = CliRunner().invoke(main, ["replay", str(example / "spec.yaml"), *arguments])
+    assert result.exit_code == 0, result.output
+    lines = (example / "out" / "retraining-triggers.ndjson").read_bytes().splitlines()
+    trigger: dict[str, object] = orjson.loads(lines[0])
+    return trigger
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
@@ -113,7 +138,7 @@ def test_whatever_it_started_is_gone_with_it(name: str) -> None:
 def test_a_worker_that_cannot_run_is_told_with_its_log(tmp_path: Path) -> None:
     """A profile that is none: the stage, the exit code and the worker's own words; exit code 1."""
     for name in ("spec.yaml", "predictions.parquet", "labels.parquet"):
-        (tmp_path / name).symlink_to(ROOT / "examples" / "flights" / name)
+        (tmp_path / name).symlink_to(FLIGHTS / name)
     (tmp_path / "profile.json").write_text("{}")
     demo = start_demo("--example", str(tmp_path))
     out, err = demo.communicate(timeout=DEMO_LIMIT_S)
@@ -142,7 +167,7 @@ def test_without_its_data_it_says_how_to_get_them(tmp_path: Path) -> None:
 
 def test_the_data_are_found_from_a_checkout() -> None:
     """Wherever the command is called from."""
-    assert example_directory(None) == ROOT / "examples" / "flights"
+    assert example_directory(None) == FLIGHTS
 
 
 def judged(end: str, psi: float, level: str) -> dict[str, object]:
