@@ -171,7 +171,7 @@ class Judging:
                 await settle(sent)
 
     def _note_delay(self, judge: JudgeLike, effects: Effects) -> None:
-        """From the append of the record that closed a window to its numbers being there to scrape."""
+        """From the append of the record that closed a window to its numbers being at hand."""
         if judge.moved_by_ms >= 0 and any(effect.topic == "judgements" for effect in effects):
             self._live.delays.note(time() - judge.moved_by_ms / 1_000)
 
