@@ -1,4 +1,4 @@
-"""Flights made disorderly, with a seed: what a careless producer and a bad network do to a stream."""
+"""Flights made disorderly, with a seed: what careless producers and bad networks do to a stream."""
 
 from __future__ import annotations
 

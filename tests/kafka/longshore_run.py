@@ -160,7 +160,7 @@ class LongshoreRun:
         counts = {
             name: f"{len(found[name])} came, {len(rest)} missing" for name, rest in missing.items()
         }
-        first = next((sorted(rest)[0] for rest in missing.values() if rest), b"")[:400]
+        first = next((min(rest) for rest in missing.values() if rest), b"")[:400]
         return f"{counts}; first missing: {first!r}; {self.log()}"
 
     @staticmethod
@@ -179,6 +179,4 @@ def assert_equal(found: dict[str, Counter[bytes]], expected: dict[str, Counter[b
     """Nothing came that the replay did not write, to the last bit; repeats are equal ones."""
     for name, records in expected.items():
         strange = found[name].keys() - records.keys()
-        assert not strange, (
-            f"{name}: {len(strange)} unlike the replay's: {sorted(strange)[0][:600]!r}"
-        )
+        assert not strange, f"{name}: {len(strange)} unlike the replay's: {min(strange)[:600]!r}"

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from streams.cli import main
 from tests.kafka.disorder import disorderly_flights
 from tests.kafka.longshore_run import ROOT, LongshoreRun, assert_equal, replayed
 
@@ -20,10 +22,6 @@ RATE = "15000"
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The profile of January and February."""
-    from click.testing import CliRunner
-
-    from streams.cli import main
-
     out = tmp_path_factory.mktemp("flights") / "profile.json"
     data = str(FLIGHTS / "reference.parquet")
     done = CliRunner().invoke(main, ["profile", SPEC, "--data", data, "--out", str(out)])

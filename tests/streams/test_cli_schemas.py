@@ -26,3 +26,12 @@ def test_a_place_that_cannot_be_written_exits_1(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["schemas", "--out", str(tmp_path / "schemas" / "below")])
     assert result.exit_code == 1
     assert "schemas/below" in result.stderr
+
+
+def test_the_committed_schemas_are_current(tmp_path: Path) -> None:
+    """What producers read in the repository is what this version decodes by."""
+    committed = Path(__file__).parents[2] / "schemas"
+    CliRunner().invoke(main, ["schemas", "--out", str(tmp_path)])
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    found = {path.name: path.read_bytes() for path in committed.iterdir()}
+    assert found == made, "run: longshore schemas --out schemas"
