@@ -16,7 +16,7 @@ from engine.records import Headers
 
 
 class _Envelope(msgspec.Struct):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
 
 
@@ -33,11 +33,13 @@ def event_bytes(value: bytes | None, headers: Headers | None) -> bytes | None:
             return base64.b64decode(envelope.data_base64, validate=True)
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
         return value
-    return bytes(envelope.data) if envelope.data is not None else value
+    return bytes(envelope.data) or value
 
 
 def _is_structured(headers: Headers) -> bool:
     return any(
-        name.lower() == "content-type" and content.lower().startswith(b"application/cloudevents")
+        name.lower() == "content-type"
+        and content is not None
+        and content.lower().startswith(b"application/cloudevents")
         for name, content in headers
     )

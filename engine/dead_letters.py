@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.effects import OutputTopic, Publish
-from engine.records import RecordBatch
+from engine.records import Headers, RecordBatch
 
 MAX_CARRIED_BYTES: Final = 8_388_608
 """A larger record's bytes are left out of its dead letter (its headers then say ``too_large``)."""
@@ -21,7 +21,7 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
     value = batch.values[row]
     carried = batch.headers[row] if batch.headers is not None else None
     cut = value is not None and len(value) > MAX_CARRIED_BYTES
-    headers = [
+    headers: Headers = [
         *(carried or ()),
         ("__connect.errors.topic", batch.topic.encode()),
         ("__connect.errors.partition", str(batch.partition).encode()),

@@ -21,4 +21,4 @@ class Publish:
     topic: OutputTopic
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()

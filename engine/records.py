@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from engine.spec import Topic
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
+"""A header's value may be null on the broker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,10 @@ def _line(effect: Publish) -> bytes:
     return orjson.dumps(
         {
             "key": (effect.key or b"").decode("utf-8", "replace"),
-            "headers": {name: text.decode("utf-8", "replace") for name, text in effect.headers},
+            "headers": {
+                name: None if text is None else text.decode("utf-8", "replace")
+                for name, text in effect.headers
+            },
             "value_base64": None
             if effect.value is None
             else base64.b64encode(effect.value).decode(),

@@ -58,7 +58,7 @@ def tallied(
     return tally, letters
 
 
-def header(letter: Publish, name: str) -> bytes:
+def header(letter: Publish, name: str) -> bytes | None:
     """One header of a dead letter."""
     return dict(letter.headers)[name]
 
