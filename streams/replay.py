@@ -24,7 +24,7 @@ from engine.effects import OutputTopic, Publish
 from engine.model import MonitoredModel
 from engine.outcomes import Outcomes
 from engine.pipeline import Pipeline
-from engine.records import RecordBatch
+from engine.records import Headers, RecordBatch
 from engine.spec import Spec, Topic
 from engine.timestamps import NEWEST_MS, OLDEST_MS
 from streams.table_events import read_events
@@ -38,6 +38,9 @@ FILES: Final[tuple[OutputTopic, ...]] = (
     "late",
 )
 UNKNOWN_TIME_MS: Final = -1
+ENVELOPE_SIGN: Final = b'"specversion"'
+"""What every structured CloudEvent holds; a file has no headers that could say so."""
+ENVELOPE_HEADERS: Final[Headers] = [("content-type", b"application/cloudevents+json")]
 
 Event = tuple[int, Topic, bytes, bytes]
 """(ts_ms for ordering topics, topic, key, value)."""
@@ -168,6 +171,9 @@ class _Run:
     def _batch(self, topic: Topic, partition: int, log: Sequence[Event]) -> RecordBatch:
         first = self._ends.get((topic, partition), 0)
         self._ends[topic, partition] = first + len(log)
+        headers: list[Headers | None] = [
+            ENVELOPE_HEADERS if ENVELOPE_SIGN in value else None for _, _, _, value in log
+        ]
         return RecordBatch(
             topic,
             partition,
@@ -175,6 +181,7 @@ class _Run:
             [UNKNOWN_TIME_MS] * len(log),
             [key for _, _, key, _ in log],
             [value for _, _, _, value in log],
+            headers if any(headers) else None,
         )
 
     def write(self, effects: Sequence[Publish], files: dict[OutputTopic, BinaryIO]) -> None:

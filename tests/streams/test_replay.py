@@ -170,6 +170,19 @@ def test_broken_lines_are_dead_letters_with_their_bytes(tmp_path: Path) -> None:
     assert summary.outcomes[0].by_outcome["predictions/tallied"] == 200
 
 
+def test_lines_in_cloudevents_envelopes_are_opened(tmp_path: Path) -> None:
+    """A file of structured CloudEvents says what the bare events say, also mixed with them."""
+    events = stream(11, 400, shift=2.0)
+    wrapped = [
+        orjson.dumps({"specversion": "1.0", "id": str(i), "source": "s", "type": "t", "data": e})
+        for i, e in enumerate(events)
+    ]
+    replayed(lines_of(events), tmp_path / "bare")
+    replayed([*wrapped[:200], *lines_of(events[200:])], tmp_path / "mixed")
+    assert files(tmp_path / "mixed") == files(tmp_path / "bare")
+    assert files(tmp_path / "bare")["judgements.ndjson"]
+
+
 def test_late_records_are_written_with_their_bytes(tmp_path: Path) -> None:
     """What comes beyond amend goes to the late file."""
     late = raw(1, START)
