@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors.kernels import OUT_OF_RANGE, SUM
 from engine.layout import (
@@ -226,10 +228,7 @@ def _bin_names(verdict: Verdict, model: MonitoredModel, count: int) -> list[str]
         for b in range(count - 1):
             last = int(np.flatnonzero(sample.coarse == b)[-1])
             bounds.append(float(sample.edges[last]))
-        return [
-            f"{'(' if b == 0 else '['}{low:.12g},{high:.12g})"
-            for b, (low, high) in enumerate(zip(bounds, [*bounds[1:], np.inf], strict=True))
-        ]
+        return _interval_names([*bounds, np.inf], sample.edges)
     column = model.layout.column(verdict.name)
     assert not isinstance(column, NumericColumn)
     feature = next(f for f in model.spec.features if f.name == verdict.name)
@@ -237,6 +236,21 @@ def _bin_names(verdict: Verdict, model: MonitoredModel, count: int) -> list[str]
         f"category {i}" if feature.sensitive else text for i, text in enumerate(column.categories)
     ]
     return [*named, "(other)", "(unseen)"]
+
+
+def _interval_names(bounds: list[float], edges: npt.NDArray[np.float64]) -> list[str]:
+    """``[low,high)`` of neighbouring bounds.  The bin of a single value v ends at the next double:
+    it is written ``[v,v]``, and the one behind it begins with ``(v``."""
+    single = dict(zip(np.nextafter(edges, np.inf).tolist(), edges.tolist(), strict=True))
+    names = []
+    for low, high in pairwise(bounds):
+        if low in single:
+            opens = f"({single[low]:.12g}"
+        else:
+            opens = f"{'[' if np.isfinite(low) else '('}{low:.12g}"
+        closes = f"{single[high]:.12g}]" if high in single else f"{high:.12g})"
+        names.append(f"{opens},{closes}")
+    return names
 
 
 def _put(tree: dict[str, Any], name: str, number: float) -> None:
