@@ -29,7 +29,9 @@ READY_LIMIT_S: Final = 45.0
 """From its start to ``ready``; a first start compiles the kernels."""
 FIRST_WINDOW_LIMIT_S: Final = 30.0
 LAST_LIMIT_S: Final = 20.0
-"""How long the last judgements may take after the end of the stream."""
+"""How long the worker may take for the rest after the end of the stream."""
+SETTLE_S: Final = 4.0
+"""From the last record taken in to the last judgement."""
 METRICS_LIMIT_S: Final = 5.0
 LOOK_S: Final = 0.1
 MS: Final = 1_000
@@ -149,11 +151,12 @@ class _Demo:
         state = self._state
         limit = self._seconds + FIRST_WINDOW_LIMIT_S
         self._until(lambda: state.trigger is not None or state.sent_all, limit, "no trigger came")
+        taken = "the stream ended, and the worker did not take all of it in"
         self._until(
-            lambda: state.trigger is not None,
-            LAST_LIMIT_S,
-            f"the stream ended and no trigger came; {len(state.judgements)} windows were judged",
+            lambda: state.trigger is not None or state.taken >= state.sent, LAST_LIMIT_S, taken
         )
+        ended = "the stream ended and no trigger came"
+        self._until(lambda: state.trigger is not None, SETTLE_S, ended)
 
     def _series(self) -> int:
         """The series of drift_psi at /metrics."""
@@ -189,7 +192,11 @@ class _Demo:
                 raise DemoError(self._state.stage, self._state.trouble)
             if time.monotonic() > deadline:
                 details = [] if worker is None else worker.last_lines()
-                raise DemoError(self._state.stage, f"{otherwise} within {limit_s:.0f} s", details)
+                judged = (
+                    f"{len(self._state.judgements)} windows of {self._state.window} were judged"
+                )
+                reason = f"{otherwise} within {limit_s:.0f} s; {judged}"
+                raise DemoError(self._state.stage, reason, details)
             time.sleep(LOOK_S)
 
 

@@ -145,7 +145,7 @@ def _run(example: Example, broker: str | None, seconds: int) -> None:
         raise Failed(
             f"the demo got as far as: {error}",
             error.details,
-            "the lines above end the worker's log; when they are mended, longshore demo"
+            "the worker's log ends as above; longshore replay runs the same data without Kafka"
             if error.details
             else "",
         ) from error

@@ -32,7 +32,7 @@ def read_all(broker: str, topic: str) -> list[tuple[int, bytes | None, bytes]]:
     places = [TopicPartition(topic, p) for p in range(PARTITIONS)]
     ends = sum(reader.get_watermark_offsets(place, timeout=20)[1] for place in places)
     reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(PARTITIONS)])
-    found = []
+    found: list[tuple[int, int, bytes | None, bytes]] = []
     deadline = time.monotonic() + 20
     while len(found) < ends and time.monotonic() < deadline:
         for message in reader.consume(1_000, 0.2):

@@ -148,6 +148,27 @@ def test_a_worker_that_cannot_run_is_told_with_its_log(tmp_path: Path) -> None:
     assert "profile schema none" in err
 
 
+def test_a_stream_without_a_trigger_is_told(tmp_path: Path) -> None:
+    """Three weeks of March: the whole stream is sent, its two whole weeks are judged, no trigger
+    comes, and the demo says so; exit code 1."""
+    for name in ("spec.yaml", "reference.parquet"):
+        (tmp_path / name).symlink_to(FLIGHTS / name)
+    until = datetime.fromisoformat("2013-03-19T00:00:00Z")
+    for name, ts in (("predictions", "ts"), ("labels", "label_ts")):
+        frame = pl.read_parquet(FLIGHTS / f"{name}.parquet")
+        frame.filter(pl.col(ts) < until).write_parquet(tmp_path / f"{name}.parquet")
+    demo = start_demo("--seconds", "5", "--example", str(tmp_path))
+    out, err = demo.communicate(timeout=DEMO_LIMIT_S)
+    assert demo.returncode == 1
+    assert out == ""
+    assert "watching for drift: the stream ended and no trigger came" in err
+    assert "2 windows of 7d were judged" in err
+    assert [line.split()[2] for line in err.splitlines() if line.startswith("7d to ")] == [
+        "2013-03-07",
+        "2013-03-14",
+    ]
+
+
 def test_a_broker_that_is_away_is_told() -> None:
     """The first stage that did not happen is named; exit code 1."""
     demo = start_demo("--broker", "127.0.0.1:1")
