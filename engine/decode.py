@@ -21,7 +21,13 @@ import numpy.typing as npt
 
 from engine.cloudevents import event_bytes
 from engine.decode_rows import Envelopes, FeatureColumns, read_outcome, refuse_absurd, timestamps
-from engine.decode_types import NamedModel, by_name, event_struct, union_decoder
+from engine.decode_types import (
+    NamedModel,
+    by_name,
+    event_struct,
+    reads_features,
+    union_decoder,
+)
 from engine.diagnose import MAX_RECORD_BYTES, Heartbeat, Rejected, Shadow, diagnose
 from engine.model import MonitoredModel
 from engine.records import RecordBatch
@@ -87,8 +93,8 @@ class Decoder:
         self._columns = {
             m.key: FeatureColumns(named, m)
             for named in self._models.values()
-            if named.reads_features(topic)
             for m in named.versions.values()
+            if reads_features(m, topic)
         }
 
     def decode(self, batch: RecordBatch) -> Decoded:

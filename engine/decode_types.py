@@ -33,9 +33,13 @@ class NamedModel:
     """Feature -> numeric, categorical, or mixed where versions disagree on the type."""
 
     def reads_features(self, topic: Topic) -> bool:
-        """Whether the features of this model's events come in this topic."""
-        separate = any("features" in m.spec.inputs for m in self.versions.values())
-        return topic == ("features" if separate else "predictions")
+        """Whether features of any version's events come in this topic."""
+        return any(reads_features(model, topic) for model in self.versions.values())
+
+
+def reads_features(model: MonitoredModel, topic: Topic) -> bool:
+    """Whether the features of this model's events come in this topic, by its own spec."""
+    return topic == ("features" if "features" in model.spec.inputs else "predictions")
 
 
 def by_name(models: Sequence[MonitoredModel]) -> dict[str, NamedModel]:
