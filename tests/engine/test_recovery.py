@@ -15,6 +15,7 @@ import pytest
 from engine.effects import Publish
 from engine.judge import Judge
 from engine.model import MonitoredModel
+from engine.panes import decode
 from engine.records import RecordBatch
 from engine.tally import Tally
 from tests.engine.models import (
@@ -180,6 +181,20 @@ def test_a_tally_restored_after_every_batch_continues_exactly() -> None:
         assert {n: b.snapshot() for n, b in mine.banks.items()} == {
             n: b.snapshot() for n, b in theirs.banks.items()
         }
+
+
+def test_every_restore_outranks_what_was_written_before() -> None:
+    """The epoch alone does it, also where the group's generation is the same: every record written
+    after a restore has a higher stamp than every one before it."""
+    tally = Tally(0, 1, [model()], generation=5)
+    highest = (0, 0, 0)
+    for i in range(4):
+        tally.accept(batch([raw(i, START + i * MINUTE)], first=i))
+        stamps = [decode(effect.value or b"").stamp for effect in tally.flush()]
+        assert min(stamps) > highest
+        assert stamps == sorted(stamps)
+        highest = max(stamps)
+        tally = Tally(0, 1, [model()], resume=tally.snapshot(), generation=5)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -87,6 +87,32 @@ def test_a_window_closes_when_the_watermark_passes_its_end() -> None:
     assert [(j["window"], j["events"]) for j in closed] == [("1m", 1)]
 
 
+@pytest.mark.parametrize(
+    ("behind_ms", "fate"),
+    [
+        (LATENESS, "on time"),
+        (LATENESS + 1, "amended"),
+        (LATENESS + 2 * 60 * SECOND, "amended"),
+        (LATENESS + 2 * 60 * SECOND + 1, "late"),
+    ],
+)
+def test_the_limits_of_lateness_and_amend(behind_ms: int, fate: str) -> None:
+    """At the watermark a record is on time, a millisecond below it is amended; at the watermark
+    less amend it is still amended, a millisecond below that it is late."""
+    values = [raw(1, START + HOUR), raw(2, START + HOUR - behind_ms), beat(START + 2 * HOUR)]
+    out, pipeline = run([model()], 1, [batch(values)])
+    counts = {
+        (j["end"], j["revision"]): j["events"]
+        for j in trees(out, "judgements")
+        if j["window"] == "5m"
+    }
+    whole = ms_to_rfc3339(START + HOUR + 30 * SECOND)
+    late = pipeline.tallies[0].outcomes.by_outcome.get("predictions/late", 0)
+    assert late == (fate == "late")
+    assert counts[whole, 0] == (2 if fate == "on time" else 1)
+    assert counts.get((whole, 1)) == (2 if fate == "amended" else None)
+
+
 def test_silence_is_judged_until_a_tiling_window_is_empty() -> None:
     """Decisions read the windows that tile time.  When events stop between two of them (the
     heartbeats go on), judging goes on until one of those is empty, and then rests."""
@@ -151,6 +177,21 @@ def test_a_declared_idle_source_does_not_hold_the_windows() -> None:
     later = trees(flushed(tallies, judge), "judgements")
     first = next(j for j in later if j["revision"] == 1)
     assert (first["end"], first["events"]) == (ms_to_rfc3339(START + 20 * SECOND), 21)
+
+
+def test_a_pane_that_turns_up_after_its_end_is_amendment() -> None:
+    """A partition wakes up with a record for a pane that nobody else had and that event time has
+    passed: the windows judged from now on have it in revision 1, not in revision 0."""
+    tallies, judge = [Tally(p, 2, [model()]) for p in range(2)], Judge(model(), 2)
+    tallies[1].declare_idle("predictions")
+    tallies[0].accept(batch([raw(1, START), raw(2, START + 100 * SECOND)]))
+    flushed(tallies, judge)
+    tallies[1].accept(batch([raw(3, START + 35 * SECOND), beat(START + HOUR)], partition=1))
+    tallies[0].accept(batch([beat(START + HOUR)], first=2))
+    found = trees(flushed(tallies, judge), "judgements")
+    five = ms_to_rfc3339(START + 120 * SECOND)
+    told = {j["revision"]: j["events"] for j in found if (j["window"], j["end"]) == ("5m", five)}
+    assert told == {0: 2, 1: 3}
 
 
 def test_idleness_of_one_topic_leaves_the_other() -> None:
