@@ -12,16 +12,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
+import orjson
 from confluent_kafka import Consumer, TopicPartition
 
 ROOT: Final = Path(__file__).parents[2]
 PARTITIONS: Final = 4
 DECIDED: Final = ("judgements", "alerts", "retraining-triggers")
 """Output topics that must be equal to the last bit."""
+LISTENING: Final = "listening http://"
 QUICK: Final = {
     "LONGSHORE_HTTP_PORT": "0",
     "LONGSHORE_SESSION_TIMEOUT_S": "6",
@@ -101,6 +104,22 @@ class LongshoreRun:
         """The end of a log."""
         path = self.directory / name
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+
+    def address(self, name: str = "worker.log", limit_s: float = 60.0) -> str:
+        """Where a worker serves, as it says itself in its log; waits for that."""
+        end = time.monotonic() + limit_s
+        while LISTENING not in self.log(name):
+            assert time.monotonic() < end, self.log(name)
+            time.sleep(0.1)
+        return self.log(name).split(LISTENING)[1].split("/metrics")[0]
+
+    @staticmethod
+    def newest_judgements(records: Iterable[bytes]) -> dict[str, dict[str, Any]]:
+        """The newest judgement of each window."""
+        newest: dict[str, dict[str, Any]] = {}
+        for judged in sorted(map(orjson.loads, records), key=lambda j: (j["end"], j["revision"])):
+            newest[judged["window"]] = judged
+        return newest
 
     def wait_for(
         self, expected: dict[str, Counter[bytes]], *, limit_s: float

@@ -82,7 +82,7 @@ def test_every_bad_record_ends_where_it_should(
     with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
         run.worker(f"{FRAUD_SPEC}:{profile}")
         expected, sent, rejected = _send(kafka, run.prefix)
-        port = _port(run)
+        port = run.address()
         _await(lambda: _total(_scrape(port), "longshore_records_total") >= sent, run)
         metrics = _scrape(port)
         assert _total(metrics, "longshore_records_total") == sent
@@ -125,12 +125,6 @@ def _send(kafka: str, prefix: str) -> tuple[dict[str, int], int, list[tuple[str,
         assert producer.flush(30) == 0
         sent += len(values)
     return expected, sent, rejected
-
-
-def _port(run: LongshoreRun) -> str:
-    """Where the worker serves, as it says itself."""
-    _await(lambda: "listening http://" in run.log(), run)
-    return run.log().split("listening http://")[1].split("/metrics")[0]
 
 
 def _scrape(address: str) -> list[tuple[str, dict[str, str], float]]:
