@@ -78,7 +78,7 @@ def test_empty_standing_bins_are_no_watch_at_small_sizes() -> None:
 
 
 def test_bias_is_taken_off() -> None:
-    """Bias = (1/n + 1/m)(B - 1) of the counts, also with a calibrated size, which is the p-value's."""
+    """Bias = (1/n + 1/m)(B - 1) of the counts; a calibrated size is for the p-value alone."""
     sample = of([(1000, 90), (1000, 110), (2000, 200)])
     found = measured(sample)
     assert math.isclose(found.more["bias"], (1 / 4000 + 1 / 400) * 2)
