@@ -128,10 +128,13 @@ def read_outcome(
         failed = np.array([error is not None for error in errors], dtype=np.bool_)
     if prediction.type != "binary":
         return outcome, None, failed
-    decided = numeric_column(fields["decision"], checked=False)
+    decisions = fields["decision"]
+    if bool in set(map(type, decisions)):
+        decisions = [int(d) if type(d) is bool else d for d in decisions]
+    decided = numeric_column(decisions, checked=False)
     score = outcome[0]
     derived = np.where(np.isnan(score), -1.0, score >= prediction.threshold)
-    given = np.where(np.isfinite(decided), decided == 1, -1.0)
+    given = np.where(np.isfinite(decided), decided > 0, -1.0)
     positive = np.where(np.isnan(decided), derived, given).astype(np.int8)
     return outcome, positive, failed
 

@@ -85,7 +85,7 @@ class ModelTally:
         ``offsets`` has one entry per event, shape (n,); ``record_ms`` is the Kafka time of the
         batch's last record.
         """
-        state, time = self.state, self.model.spec.time
+        state = self.state
         newest = state.newest_ms.get(topic)
         before = self._newest_before(topic, events, beats)
         if state.newest_ms.get(topic) != newest:
@@ -96,8 +96,9 @@ class ModelTally:
             last = self.model.spec.duplicates_last
             known = state.duplicates.setdefault(topic, DuplicateFilter(last))
             duplicate = known.seen_before(events.ids, offsets)
-        behind = before - time.lateness_ms - events.ts_ms
-        late = ~duplicate & (behind > time.amend_ms)
+        clock = self.model.spec.label if topic == "labels" else self.model.spec.time
+        behind = before - clock.lateness_ms - events.ts_ms
+        late = ~duplicate & (behind > clock.amend_ms)
         tallied = ~duplicate & ~late
         if topic != "labels" and tallied.any():
             self._count(events, tallied, behind > 0)

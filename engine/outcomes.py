@@ -30,9 +30,6 @@ class Outcomes(msgspec.Struct):
     """``topic/outcome`` -> records."""
     by_reason: dict[str, int] = msgspec.field(default_factory=dict)
     """Rejections by reason."""
-    by_model: dict[str, int] = msgspec.field(default_factory=dict)
-    """Prediction events tallied by ``model@version``."""
-    errors_by_model: dict[str, int] = msgspec.field(default_factory=dict)
     shadows: dict[str, int] = msgspec.field(default_factory=dict)
     """Records of unknown models by name."""
     late_by_model: dict[str, int] = msgspec.field(default_factory=dict)

@@ -51,6 +51,8 @@ class Tally:
         self.covered: dict[Topic, int] = {}
         self.outcomes = Outcomes()
         self.fresh: list[str] = []
+        self.heard: set[str] = set()
+        """``model@version`` of the models that had a record in the last batch."""
         self._partitions = partitions
         self._models = {m.key: ModelTally(m, _new_state(m)) for m in models}
         self._versions: dict[str, list[ModelTally]] = {}
@@ -102,7 +104,7 @@ class Tally:
         for row, name, ts_ms in decoded.heartbeats:
             beats.setdefault(name, []).append((row, ts_ms))
         late: list[int] = []
-        heard = set()
+        heard = self.heard = set()
         for events in decoded.events:
             tally = self._models[events.model.key]
             name = tally.model.spec.model
@@ -115,25 +117,19 @@ class Tally:
             outcomes.end(topic, "tallied", tallied)
             outcomes.end(topic, "duplicate", int(fate.duplicate.sum()))
             outcomes.end(topic, "late", int(fate.late.sum()))
-            self._count_model(topic, tally.model.key, events.errors, tallied, fate.late.sum())
+            self._count_late(tally.model.key, int(fate.late.sum()))
             self._count_misrouted(events.ids)
         for name, found in beats.items():
             for tally in self._versions[name]:
                 if tally.model.key not in heard:
+                    heard.add(tally.model.key)
                     for _, ts_ms in found:
                         tally.beat(topic, ts_ms, batch.timestamps_ms[-1])
         return late
 
-    def _count_model(
-        self, topic: Topic, key: str, errors: np.ndarray | None, tallied: int, late: int
-    ) -> None:
-        out = self.outcomes
-        if topic == "predictions":
-            out.by_model[key] = out.by_model.get(key, 0) + tallied
-            failed = 0 if errors is None else int(errors.sum())
-            out.errors_by_model[key] = out.errors_by_model.get(key, 0) + failed
+    def _count_late(self, key: str, late: int) -> None:
         if late:
-            out.late_by_model[key] = out.late_by_model.get(key, 0) + int(late)
+            self.outcomes.late_by_model[key] = self.outcomes.late_by_model.get(key, 0) + late
 
     def _count_misrouted(self, ids: Sequence[str]) -> None:
         """Records whose event_id belongs to another partition: their labels would not find them."""
@@ -148,12 +144,13 @@ class Tally:
         self.outcomes.end(topic, "offline", len(decoded.offline))
         assert self.outcomes.ended(topic) == self.outcomes.records[topic], "a record got lost"
 
-    def declare_idle(self, topic: Topic) -> None:
-        """Tell the judges not to wait for this source: it was read to its end and is silent."""
-        for tally in self._models.values():
-            if topic in tally.data_topics() and topic not in tally.state.idle:
-                tally.state.idle.add(topic)
-                tally.state.moved = True
+    def declare_idle(self, topic: Topic, key: str) -> None:
+        """Tell the judge of ``key`` not to wait for this source: it was read to its end and is
+        silent.  The next record of the model ends that."""
+        tally = self._models[key]
+        if topic in tally.data_topics() and topic not in tally.state.idle:
+            tally.state.idle.add(topic)
+            tally.state.moved = True
 
     def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
         """Watermark per ``model@version`` and data topic."""

@@ -7,15 +7,13 @@ protocols are the whole of that knowledge, so the same shell runs over any core.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from engine.effects import Publish
 from engine.model import MonitoredModel
 from engine.panes import Mark, decode, panes_target
 from engine.records import RecordBatch
 from engine.spec import Topic
-
-DEFAULT_IDLE_MS: Final = 30_000
 
 
 class TallyLike(Protocol):
@@ -32,8 +30,12 @@ class TallyLike(Protocol):
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Take a batch in; records below ``covered`` are dropped."""
 
-    def declare_idle(self, topic: Topic) -> None:
-        """Take it that this source has nothing to say."""
+    @property
+    def heard(self) -> set[str]:
+        """``model@version`` of the models that had a record in the last batch."""
+
+    def declare_idle(self, topic: Topic, key: str) -> None:
+        """Take it that this model has nothing to say here."""
 
     def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
         """Watermark per ``model@version`` and topic."""
@@ -64,8 +66,8 @@ class Core(Protocol):
     def models(self) -> Mapping[str, str]:
         """Key (``model@version``) -> model name, the key of its records in the panes topic."""
 
-    def idle_ms(self) -> int:
-        """How long a source must be silent before it is called idle."""
+    def idle_ms(self, key: str) -> int:
+        """How long a source of this model must be silent before it is called idle."""
 
     def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
         """The tally of one partition, fresh or continued."""
@@ -94,9 +96,9 @@ class EngineCore:
         """Key -> model name."""
         return {key: model.spec.model for key, model in self._models.items()}
 
-    def idle_ms(self) -> int:
-        """The longest of all models: one declaration speaks for all of them."""
-        return max((m.spec.time.idle_ms for m in self._models.values()), default=DEFAULT_IDLE_MS)
+    def idle_ms(self, key: str) -> int:
+        """As its spec says."""
+        return self._models[key].spec.time.idle_ms
 
     def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
         """A tally; engine.snapshot.SnapshotError when ``resume`` cannot be read."""

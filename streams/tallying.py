@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from engine.idleness import Silence, Step
+from engine.idleness import Silence
 from engine.records import RecordBatch
 from engine.spec import Topic
 from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
@@ -32,7 +32,8 @@ class Held:
 
     tally: TallyLike
     name: Name
-    silences: dict[Topic, Silence]
+    silences: dict[tuple[Topic, str], Silence]
+    """Per topic and ``model@version`` whose windows wait for it."""
     positions: dict[Topic, int] = field(default_factory=dict)
     unflushed: bool = True
     """Also after a restore: the new epoch tells its open panes again."""
@@ -90,7 +91,11 @@ class Tallying:
         return Held(
             tally=tally,
             name=Name(name, partition, mine),
-            silences={topic: Silence(self._core.idle_ms()) for topic in INPUT_ROLES},
+            silences={
+                (topic, key): Silence(self._core.idle_ms(key))
+                for key, topics in tally.watermarks_ms().items()
+                for topic in topics
+            },
             durable=dict(tally.covered.items()),
         )
 
@@ -128,7 +133,10 @@ class Tallying:
             if held is None or generation != self._generation:
                 return
             effects = held.tally.accept(batch)
-            held.silences[batch.topic].broken()
+            for key in held.tally.heard:
+                silence = held.silences.get((batch.topic, key))
+                if silence is not None:
+                    silence.broken()
             held.positions[batch.topic] = batch.offsets[-1] + 1
             held.unflushed = held.unsaved = True
             self._live.batches += 1
@@ -168,23 +176,20 @@ class Tallying:
 
     async def declare_idle(self, now_ms: int) -> None:
         """Declare the sources idle that are (see :mod:`engine.idleness`)."""
-        steps: dict[Source, tuple[Held, int, Step]] = {}
+        questions: dict[Source, list[Silence]] = {}
         for partition, held in self._held.items():
-            for topic, silence in held.silences.items():
+            for (topic, key), silence in held.silences.items():
                 position = held.positions.get(topic)
-                if position is not None:
-                    step = silence.step(position, now_ms)
-                    if step != "wait":
-                        steps[topic, partition] = (held, position, step)
-        if not steps:
-            return
-        ends = await self._feed.ends(steps)
-        for source, (held, position, step) in steps.items():
-            topic, partition = cast("Topic", source[0]), source[1]
-            if self._held.get(partition) is held and held.positions.get(topic) == position:
-                silence, end = held.silences[topic], ends.get(source)
-                if step == "note-end":
-                    silence.note_end(end, now_ms)
-                elif silence.confirm_end(end, position):
-                    held.tally.declare_idle(topic)
+                if position is None:
+                    continue
+                step = silence.step(position, now_ms)
+                if step == "ask":
+                    questions.setdefault((topic, partition), []).append(silence)
+                elif step == "idle":
+                    held.tally.declare_idle(topic, key)
                     held.unflushed = held.unsaved = True
+        if questions:
+            ends = await self._feed.ends(questions)
+            for source, silences in questions.items():
+                for silence in silences:
+                    silence.answered(ends.get(source), now_ms)

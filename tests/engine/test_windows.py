@@ -165,7 +165,7 @@ def test_a_declared_idle_source_does_not_hold_the_windows() -> None:
     tallies, judge = [Tally(p, 2, [model()]) for p in range(2)], Judge(model(), 2)
     tallies[0].accept(batch([raw(i, START + i * SECOND) for i in range(131)]))
     assert flushed(tallies, judge) == []
-    tallies[1].declare_idle("predictions")
+    tallies[1].declare_idle("predictions", model().key)
     closed = trees(flushed(tallies, judge), "judgements")
     assert ends(closed, "1m") == [20, 40, 60, 80, 100]
     tallies[1].accept(batch([raw(1, START + 5 * SECOND)], partition=1))
@@ -183,7 +183,7 @@ def test_a_pane_that_turns_up_after_its_end_is_amendment() -> None:
     """A partition wakes up with a record for a pane that nobody else had and that event time has
     passed: the windows judged from now on have it in revision 1, not in revision 0."""
     tallies, judge = [Tally(p, 2, [model()]) for p in range(2)], Judge(model(), 2)
-    tallies[1].declare_idle("predictions")
+    tallies[1].declare_idle("predictions", model().key)
     tallies[0].accept(batch([raw(1, START), raw(2, START + 100 * SECOND)]))
     flushed(tallies, judge)
     tallies[1].accept(batch([raw(3, START + 35 * SECOND)], partition=1))
@@ -202,9 +202,9 @@ def test_idleness_of_one_topic_leaves_the_other() -> None:
     tally, judge = Tally(0, 1, [separate]), Judge(separate, 1)
     tally.accept(batch([raw(1, START), raw(2, START + HOUR)]))
     assert flushed([tally], judge) == []
-    tally.declare_idle("labels")
+    tally.declare_idle("labels", separate.key)
     assert flushed([tally], judge) == []
-    tally.declare_idle("features")
+    tally.declare_idle("features", separate.key)
     assert flushed([tally], judge) != []
 
 
@@ -212,7 +212,7 @@ def test_counts_for_rolled_up_panes_are_reported() -> None:
     """What comes for a pane that is in no ring any more is told on the late topic as (partition,
     pane, n), once, and is in no window."""
     tallies, judge = [Tally(p, 2, [model()]) for p in range(2)], Judge(model(), 2)
-    tallies[1].declare_idle("predictions")
+    tallies[1].declare_idle("predictions", model().key)
     tallies[0].accept(batch([raw(1, START), raw(2, START + HOUR)]))
     flushed(tallies, judge)
     tallies[1].accept(batch([raw(3, START), raw(4, START)], partition=1))

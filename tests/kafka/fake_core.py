@@ -7,6 +7,7 @@ equal chains mean that none was lost, none taken twice and none out of turn.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -28,6 +29,9 @@ class Told(msgspec.Struct, array_like=True):
     counts: dict[str, int]
     chains: dict[str, int]
     idle: list[str]
+
+
+TOPICS: Final[tuple[Topic, ...]] = ("features", "predictions", "labels")
 
 
 class TallyState(msgspec.Struct, array_like=True):
@@ -83,7 +87,12 @@ class FakeTally:
 
     def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
         """No event time here."""
-        return {KEY: dict.fromkeys(self.state.covered, 0)}
+        return {KEY: dict.fromkeys(TOPICS, 0)}
+
+    @property
+    def heard(self) -> set[str]:
+        """Every record is of the one model."""
+        return {KEY}
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Count and chain; values that begin with ``bad`` become dead letters."""
@@ -110,8 +119,9 @@ class FakeTally:
             state.idle.remove(topic)
         return letters
 
-    def declare_idle(self, topic: Topic) -> None:
+    def declare_idle(self, topic: Topic, key: str) -> None:
         """Remember it."""
+        assert key == KEY
         if topic not in self.state.idle:
             self.state.idle.append(topic)
 
@@ -174,8 +184,9 @@ class FakeCore:
         """The one model."""
         return {KEY: NAME}
 
-    def idle_ms(self) -> int:
+    def idle_ms(self, key: str) -> int:
         """As given."""
+        assert key == KEY
         return self._idle_ms
 
     def tally(self, partition: int, resume: bytes | None, generation: int) -> FakeTally:
