@@ -83,4 +83,7 @@ def _within_known_model(tree: dict[str, Any], model: str, needed: tuple[str, ...
             return Rejected(f"missing_{field}")
     if type(ts) is not int and type(ts) is not str:
         return Rejected("bad_timestamp")
+    for field in ("event_id", "version"):
+        if field in needed and not isinstance(tree[field], str):
+            return Rejected(f"bad_{field}")
     return Rejected("wrong_type")

@@ -4,8 +4,8 @@ Rule.  A source here is one model on one partition of one input topic.  Silence 
 nothing: the reader may be behind, or the broker out of reach.  A source is idle only when the
 partition was read past the end offset noted when the silence began, the idle time-out has passed
 since, and the partition was then read past its end once more, all without a record of the model.
-So it does not matter that other models keep the partition busy.  It is declared once per silence; the next record
-ends it.  Time is an argument (any monotonic clock, milliseconds).
+So it does not matter that other models keep the partition busy.  It is declared once per silence;
+the next record ends it.  Time is an argument (any monotonic clock, milliseconds).
 """
 
 from __future__ import annotations

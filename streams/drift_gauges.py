@@ -11,6 +11,7 @@ from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from detectors.discovery import estimators, statistics
 from detectors.kernels import OUT_OF_RANGE
 from engine.judge import Judge
 from engine.judgement import SCORE_QUANTILES, Judged
@@ -56,12 +57,25 @@ def families(found: Iterable[GaugeSample]) -> Iterator[Metric]:
     for sample in found:
         family = by_name.get(sample.metric)
         if family is None:
-            text = _HELP.get(sample.metric, f"{sample.metric} of the newest judged window.")
+            text = _HELP.get(sample.metric) or _help(sample.metric)
             family = by_name[sample.metric] = GaugeMetricFamily(
                 sample.metric, text, labels=sample.names
             )
         family.add_metric(sample.labels, sample.value)
     yield from by_name.values()
+
+
+def _help(metric: str) -> str:
+    """What a detector's file says of it in its first line, and which of its numbers this is."""
+    what, _, name = metric.partition("_")
+    of = "the score" if what == "prediction" else "a feature"
+    detectors = {**statistics(), **estimators()}
+    owner = max((d for d in detectors if name.startswith(d)), key=len, default=None)
+    if owner is None:
+        return f"{name.replace('_', ' ').capitalize()} of {of}."
+    first = (detectors[owner].__doc__ or owner).partition("\n")[0].rstrip(".")
+    number = name.removeprefix(owner).strip("_").replace("_", " ") or "value"
+    return f"{first} ({number}, of {of})."
 
 
 def samples(judge: Judge) -> Iterator[tuple[int, GaugeSample]]:

@@ -22,7 +22,7 @@ def test_labels_may_be_as_late_as_their_own_clock_says() -> None:
     name = model.spec.model
     values = [
         orjson.dumps({"event_id": f"e{i}", "model": name, "ts": START + at * HOUR, "label": 1})
-        for i, at in enumerate((100, 60, 51, 1))
+        for i, at in enumerate((100, 60, 53, 1))
     ]
     late = tally.accept(batch(values, topic="labels"))
     assert tally.outcomes.by_outcome == {"labels/tallied": 3, "labels/late": 1}
