@@ -2,11 +2,13 @@
 
 Rule.  The headers carry Connect's names, which most tools read; never a message or a stack trace,
 because those may quote the payload.  The record's key, value and headers are kept as they were.
-A record that fits the input topic but not the output one is cut to its headers and says so.
+A record that fits the input topic but not the output one is cut to its headers and says so.  The
+core knows topics by role; whoever publishes puts in the name on the broker (:func:`with_origin`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from engine.effects import OutputTopic, Publish
@@ -14,6 +16,7 @@ from engine.records import Headers, RecordBatch
 
 MAX_CARRIED_BYTES: Final = 8_388_608
 """A larger record's bytes are left out of its dead letter (its headers then say ``too_large``)."""
+_ORIGIN: Final = "__connect.errors.topic"
 
 
 def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish:
@@ -23,7 +26,7 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
     cut = value is not None and len(value) > MAX_CARRIED_BYTES
     headers: Headers = [
         *(carried or ()),
-        ("__connect.errors.topic", batch.topic.encode()),
+        (_ORIGIN, batch.topic.encode()),
         ("__connect.errors.partition", str(batch.partition).encode()),
         ("__connect.errors.offset", str(batch.offsets[row]).encode()),
         (
@@ -35,3 +38,17 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
     if cut:
         headers.append(("longshore.value-left-out", str(len(value or b"")).encode()))
     return Publish(to, batch.keys[row], None if cut else value, tuple(headers))
+
+
+def with_origin(
+    headers: tuple[tuple[str, bytes | None], ...], topic_name: Callable[[str], str]
+) -> tuple[tuple[str, bytes | None], ...]:
+    """The headers with the origin's name on the broker in place of its role.
+
+    Ours is the last of that name: a carried record may have been a dead letter before.
+    """
+    for at in range(len(headers) - 1, -1, -1):
+        name, role = headers[at]
+        if name == _ORIGIN and role is not None:
+            return (*headers[:at], (name, topic_name(role.decode()).encode()), *headers[at + 1 :])
+    return headers

@@ -81,7 +81,7 @@ def wire(
     async def send(*arguments: Any) -> Any:  # noqa: ANN401 - the producer exists only later
         return await app.producer.send(*arguments)
 
-    outbox = Outbox(send, name_of, core.is_mark, live)
+    outbox = Outbox(send, name_of, core.read, live)
     snapshots = SnapshotTable(
         _snapshots_table(app, name_of("snapshots"), partitions), name_of("snapshots"), send, live
     )

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final
 
+from engine.dead_letters import with_origin
 from engine.effects import Publish
 from streams.core import Effects
 from streams.live import LiveState
@@ -33,19 +34,19 @@ class Outbox:
         self,
         send: Send,
         topic_name: Callable[[str], str],
-        is_mark: Callable[[bytes], bool],
+        read: Callable[[bytes], tuple[str, bool]],
         live: LiveState,
     ) -> None:
         self._send = send
         self._topic_name = topic_name
-        self._is_mark = is_mark
+        self._read = read
         self._live = live
 
     async def begin(self, effects: Iterable[Publish]) -> list[Awaitable[Any]]:
         """Hand effects to the producer, in order; the result settles each of them."""
         sent = []
         for effect in effects:
-            headers = list(effect.headers) if effect.headers else None
+            headers = list(with_origin(effect.headers, self._topic_name)) or None
             name = self._topic_name(effect.topic)
             sent.append(await self._send(name, effect.key, effect.value, None, None, headers))
             published = self._live.published
@@ -61,7 +62,7 @@ class Outbox:
         waves: tuple[list[Publish], list[Publish]] = ([], [])
         for effect in effects:
             value = effect.value
-            is_mark = effect.topic == "panes" and value is not None and self._is_mark(value)
+            is_mark = effect.topic == "panes" and value is not None and self._read(value)[1]
             waves[is_mark].append(effect)
         for wave in waves:
             await settle(await self.begin(wave))
@@ -118,11 +119,10 @@ class SnapshotTable:
         await self._write(to.partition, [head])
         to.slot = 0 if to.slot is None else 1 - to.slot
         to.written += 1
-        now = monotonic()
         self._live.snapshots += 1
         self._live.snapshot_bytes += len(state)
-        self._live.snapshot_seconds += now - began
-        self._live.last_snapshot_monotonic_s = now
+        self._live.snapshot_seconds += monotonic() - began
+        self._live.last_snapshot_s = time()
 
     async def _write(self, partition: int, records: list[Record]) -> None:
         sent = [

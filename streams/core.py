@@ -7,11 +7,13 @@ protocols are the whole of that knowledge, so the same shell runs over any core.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from engine.effects import Publish
 from engine.model import MonitoredModel
-from engine.panes import Mark, decode, panes_target
+from engine.panes import Mark, PaneError, PaneRecord
 from engine.records import RecordBatch
 from engine.spec import Topic
 
@@ -29,6 +31,10 @@ class TallyLike(Protocol):
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Take a batch in; records below ``covered`` are dropped."""
+
+    @property
+    def fresh(self) -> Sequence[str]:
+        """``model@version`` of the models whose counts in the snapshot did not fit."""
 
     @property
     def heard(self) -> set[str]:
@@ -52,6 +58,8 @@ class JudgeLike(Protocol):
 
     moved_by_ms: int
     """Kafka time of the record that last moved event time, -1 unknown; for measuring delays."""
+    fresh: bool
+    """Whether there was a snapshot whose counts did not fit."""
 
     def accept(self, value: bytes) -> list[Publish]:
         """Take in one record of the panes topic."""
@@ -75,14 +83,29 @@ class Core(Protocol):
     def judge(self, key: str, resume: bytes | None) -> JudgeLike:
         """The judge of one model, fresh or continued."""
 
-    def target(self, value: bytes) -> str:
-        """Whose record of the panes topic this is: ``model@version``."""
-
-    def is_mark(self, value: bytes) -> bool:
-        """Whether a record of the panes topic is a mark, which must follow what it speaks of."""
+    def read(self, value: bytes) -> tuple[str, bool]:
+        """Whose record of the panes topic this is (``model@version``), and whether it is a mark,
+        which must follow what it speaks of."""
 
 
 Effects = Sequence[Publish]
+
+
+class _PaneHead(msgspec.Struct, frozen=True, array_like=True, tag=PaneRecord.__struct_config__.tag):
+    """The first field of a pane record."""
+
+    target: str
+
+
+class _MarkHead(msgspec.Struct, frozen=True, array_like=True, tag=Mark.__struct_config__.tag):
+    """The first field of a mark."""
+
+    target: str
+
+
+_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead]] = msgspec.msgpack.Decoder(
+    _PaneHead | _MarkHead
+)
 
 
 class EngineCore:
@@ -119,10 +142,13 @@ class EngineCore:
         judge: JudgeLike = Judge(self._models[key], self._partitions, resume=resume)
         return judge
 
-    def target(self, value: bytes) -> str:
-        """``model@version``; PaneError when no tally of this version wrote it."""
-        return panes_target(value)
+    def read(self, value: bytes) -> tuple[str, bool]:
+        """Address and kind from the head alone; PaneError when no tally of this version wrote it.
 
-    def is_mark(self, value: bytes) -> bool:
-        """Whether it moves event time."""
-        return isinstance(decode(value), Mark)
+        Whether the rest is sound is the judge's to see, which decodes the whole record.
+        """
+        try:
+            head = _HEADS.decode(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise PaneError(f"not a pane record: {error}") from error
+        return head.target, isinstance(head, _MarkHead)

@@ -8,6 +8,7 @@ of the partition, written last, says which judges there are and from where to re
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from time import time
@@ -22,6 +23,8 @@ from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch, Source
 from streams.live import LiveState
 from streams.tallying import RestoreError
+
+log = logging.getLogger("longshore.worker")
 
 YIELD_EVERY: Final = 64
 """Records judged before the event loop gets its turn."""
@@ -97,6 +100,13 @@ class Judging:
         self._generation = generation
         for bench in self._benches.values():
             self._live.judges.update({key: seat.judge for key, seat in bench.seats.items()})
+        for key, judge in sorted(self._live.judges.items()):
+            if judge.fresh:
+                log.warning(
+                    "windows of %s start afresh, decisions are kept: the layout "
+                    "(features, bins, panes, windows, profile) changed",
+                    key,
+                )
 
     def _restore(self, partition: int, generation: int, done: int, faults: list[str]) -> Bench:
         name = f"{PANES}/{partition}"
@@ -151,10 +161,9 @@ class Judging:
                     await asyncio.sleep(0)
             bench.position = max(bench.position, batch.offsets[-1] + 1)
             bench.unsaved = True
-            self._live.panes_records += len(batch)
 
     async def _judge(self, bench: Bench, offset: int, value: bytes) -> None:
-        seat = bench.seats.get(self._core.target(value))
+        seat = bench.seats.get(self._core.read(value)[0])
         if seat is None:
             self._live.unknown_panes_records += 1
             return

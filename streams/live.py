@@ -28,9 +28,7 @@ class LiveState:
     generation: int = -1
     rebalances: int = 0
     batches: int = 0
-    records: int = 0
-    """Records of the input topics handed to tallies since the start, re-read ones included."""
-    panes_records: int = 0
+    """Batches of the input topics handed to tallies, re-read ones included."""
     unknown_panes_records: int = 0
     """Records of the panes topic of models that this worker was not told of."""
     published: dict[str, int] = field(default_factory=dict)
@@ -38,7 +36,8 @@ class LiveState:
     snapshots: int = 0
     snapshot_bytes: int = 0
     snapshot_seconds: float = 0.0
-    last_snapshot_monotonic_s: float | None = None
+    last_snapshot_s: float | None = None
+    """Unix time at which the newest snapshot became durable."""
     committed: dict[Source, int] = field(default_factory=dict)
     """Next offset that a durable snapshot covers, per source."""
     delays: Delays = field(default_factory=Delays)

@@ -62,6 +62,7 @@ class WorkerCollector(Collector):
         yield from _serving(judges)
         yield from _decisions(judges)
         yield from _records(tallies)
+        yield from _panes(judges, tallies)
         yield from _clocks(judges, tallies)
         yield from _worker(self._live)
 
@@ -155,6 +156,37 @@ def _records(tallies: dict[int, Tally]) -> Iterator[Metric]:
     yield from (records, outcomes, rejected, late, shadows, misrouted)
 
 
+def _panes(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metric]:
+    """What of the counts on their way to the windows is in none."""
+    late = CounterMetricFamily(
+        "longshore_late_pane_events",
+        "Events counted in a pane that reached the judge after its last window was revised.",
+        labels=_MODEL,
+    )
+    foreign = CounterMetricFamily(
+        "longshore_foreign_pane_records",
+        "Pane records of another layout: a worker with another spec or profile is running.",
+        labels=_MODEL,
+    )
+    fresh = GaugeMetricFamily(
+        "longshore_fresh_starts",
+        "Tallies and judges here that dropped restored counts because the layout changed.",
+        labels=_MODEL,
+    )
+    started: dict[str, int] = {}
+    for tally in tallies.values():
+        for key in tally.watermarks_ms():
+            started[key] = started.get(key, 0) + (key in tally.fresh)
+    for judge in judges:
+        labels = (judge.model.spec.model, judge.model.spec.version)
+        late.add_metric(labels, judge.late_counts)
+        foreign.add_metric(labels, judge.foreign_records)
+        started[judge.model.key] = started.get(judge.model.key, 0) + judge.fresh
+    for key, count in started.items():
+        fresh.add_metric(key.rsplit("@", 1), count)
+    yield from (late, foreign, fresh)
+
+
 def _clocks(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metric]:
     watermark = GaugeMetricFamily(
         "longshore_watermark_timestamp_seconds",
@@ -194,11 +226,34 @@ def _worker(live: LiveState) -> Iterator[Metric]:
     )
     for topic, count in live.published.items():
         published.add_metric((topic,), count)
-    snapshots = CounterMetricFamily("longshore_snapshots", "Snapshots made durable.")
-    snapshots.add_metric([], live.snapshots)
     delay = HistogramMetricFamily(
         "longshore_event_to_metric_seconds",
         "From the append of the record that closed a window to its judgement's metrics.",
     )
     delay.add_metric([], live.delays.buckets(), live.delays.total_s)
-    yield from (lag, ready, published, snapshots, delay)
+    yield from (lag, ready, published)
+    for name, text, value in (
+        ("longshore_rebalances", "Times that partitions were taken up.", live.rebalances),
+        ("longshore_batches", "Batches of input records read.", live.batches),
+        (
+            "longshore_unknown_pane_records",
+            "Pane records of models that this worker was not told of.",
+            live.unknown_panes_records,
+        ),
+        ("longshore_snapshots", "Snapshots made durable.", live.snapshots),
+        ("longshore_snapshot_bytes", "Bytes of the snapshots made durable.", live.snapshot_bytes),
+        (
+            "longshore_snapshot_seconds",
+            "Time spent on making snapshots durable, side by side ones added up.",
+            live.snapshot_seconds,
+        ),
+    ):
+        counter = CounterMetricFamily(name, text)
+        counter.add_metric([], value)
+        yield counter
+    last = GaugeMetricFamily(
+        "longshore_last_snapshot_timestamp_seconds", "When the newest snapshot became durable."
+    )
+    if live.last_snapshot_s is not None:
+        last.add_metric([], live.last_snapshot_s)
+    yield from (last, delay)

@@ -8,6 +8,7 @@ fetched in another generation than the tally was built in is thrown away for the
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from streams.core import Core, TallyLike
 from streams.feed import Feed, Source
 from streams.live import LiveState
 from streams.topics import INPUT_ROLES
+
+log = logging.getLogger("longshore.worker")
 
 
 class RestoreError(RuntimeError):
@@ -81,6 +84,21 @@ class Tallying:
             )
         self._generation = generation
         self._live.tallies.update({p: held.tally for p, held in self._held.items()})
+        self._tell_fresh()
+
+    def _tell_fresh(self) -> None:
+        """One line per model whose saved counts do not fit it any more."""
+        partitions: dict[str, list[int]] = {}
+        for partition, held in self._held.items():
+            for key in held.tally.fresh:
+                partitions.setdefault(key, []).append(partition)
+        for key, found in sorted(partitions.items()):
+            log.warning(
+                "counts of %s start afresh in partitions %s: the layout (features, bins, panes, "
+                "windows, profile) changed",
+                key,
+                found,
+            )
 
     def _restore(self, partition: int, generation: int) -> Held:
         name = f"tally/{partition}"
@@ -140,7 +158,6 @@ class Tallying:
             held.positions[batch.topic] = batch.offsets[-1] + 1
             held.unflushed = held.unsaved = True
             self._live.batches += 1
-            self._live.records += len(batch)
             if effects:
                 held.sent += await self._outbox.begin(effects)
                 if len(held.sent) > MAX_UNSETTLED:

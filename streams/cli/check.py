@@ -110,7 +110,10 @@ def _rules(spec: Spec) -> list[str]:
             f"week, in {volume.at_least} of the last {volume.of_last} windows of {volume.window}"
         )
     if lines:
-        lines.append(f"at most one request per cause in {format_duration(rules.cooldown_ms)}")
+        lines.append(
+            f"at most one request for the model in {format_duration(rules.cooldown_ms)}, "
+            "whatever the cause"
+        )
     return lines or ["no rule asks for retraining"]
 
 

@@ -56,6 +56,8 @@ class BrokenFakeError(RuntimeError):
 class FakeTally:
     """Counts and chains."""
 
+    fresh: Final = ()
+
     def __init__(
         self,
         partition: int,
@@ -151,6 +153,7 @@ class FakeJudge:
     """Says what each mark says, once per stamp."""
 
     moved_by_ms = -1
+    fresh = False
 
     def __init__(self, resume: bytes | None) -> None:
         self.held: dict[int, tuple[int, int, int]] = {}
@@ -198,11 +201,6 @@ class FakeCore:
         assert key == KEY
         return FakeJudge(resume)
 
-    def target(self, value: bytes) -> str:
-        """The one model."""
-        del value
-        return KEY
-
-    def is_mark(self, value: bytes) -> bool:
-        """As the record says."""
-        return msgspec.msgpack.decode(value, type=Told).mark
+    def read(self, value: bytes) -> tuple[str, bool]:
+        """The one model; a mark if the record says so."""
+        return KEY, msgspec.msgpack.decode(value, type=Told).mark

@@ -168,7 +168,7 @@ def _dead_letters(kafka: str, prefix: str) -> list[tuple[str, bytes | None]]:
                 ended += 1
                 continue
             headers = dict(message.headers() or [])
-            assert headers["__connect.errors.topic"] == b"predictions"
+            assert headers["__connect.errors.topic"] == f"{prefix}predictions".encode()
             found.append((str(headers["longshore.reason"], "utf-8"), message.value()))
     reader.close()
     return sorted(found, key=repr)

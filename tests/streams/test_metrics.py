@@ -14,9 +14,11 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.judge import Judge
 from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
 from engine.reference_table import ReferenceTable
+from engine.tally import Tally
 from streams.live import LiveState
 from streams.metrics import WorkerCollector
 from tests.engine.models import (
@@ -81,7 +83,17 @@ def pipeline_of(*models: MonitoredModel) -> Pipeline:
 
 def live_of(pipeline: Pipeline) -> LiveState:
     """A worker that serves everything of the pipeline."""
-    live = LiveState(state="ready", snapshots=3, published={"judgements": 4})
+    live = LiveState(
+        state="ready",
+        rebalances=1,
+        batches=5,
+        unknown_panes_records=6,
+        published={"judgements": 4},
+        snapshots=3,
+        snapshot_bytes=2_048,
+        snapshot_seconds=0.25,
+        last_snapshot_s=1_357_552_900.5,
+    )
     live.tallies.update(enumerate(pipeline.tallies))
     live.judges.update(pipeline.judges)
     live.delays.note(0.3)
@@ -140,6 +152,26 @@ def test_the_numbers_are_the_streams() -> None:
     assert found['longshore_records_late_total{model="m",partition="0",version="v1"}'] == 1
 
 
+def test_what_is_in_no_window_is_counted() -> None:
+    """Restored counts of an older layout, pane records of one, panes too late for a revision."""
+    (tally,), judge = (pipeline := pipeline_of(model())).tallies, pipeline.judges["m@v1"]
+    changed = model(windows="[1m, 5m]")
+    new_tally = Tally(0, 1, [changed], resume=tally.snapshot())
+    new_judge = Judge(changed, 1, resume=judge.snapshot())
+    told = Tally(0, 1, [model()], resume=tally.snapshot()).flush()
+    for effect in told:
+        assert effect.value is not None
+        new_judge.accept(effect.value)
+    new_judge.late_counts = 3
+    live = LiveState(tallies={0: new_tally}, judges={"m@v1": new_judge})
+    found = samples(exposed(live))
+    assert found['longshore_fresh_starts{model="m",version="v1"}'] == 2
+    assert found['longshore_foreign_pane_records_total{model="m",version="v1"}'] == len(told) > 0
+    assert found['longshore_late_pane_events_total{model="m",version="v1"}'] == 3
+    before = samples(exposed(live_of(pipeline)))
+    assert before['longshore_fresh_starts{model="m",version="v1"}'] == 0
+
+
 def test_outcomes_add_up_to_records() -> None:
     """In the text as in the core."""
     found = samples(exposed(live_of(pipeline_of(model()))))
@@ -181,7 +213,7 @@ def test_what_moved_away_leaves_no_series() -> None:
     del live.judges["n@v1"]
     gone = samples(exposed(live))
     left = {name.split("{")[0] for name in gone if 'model="n"' in name}
-    assert left == {"longshore_source_watermark_timestamp_seconds"}
+    assert left == {"longshore_source_watermark_timestamp_seconds", "longshore_fresh_starts"}
     live.tallies.clear()
     assert 'model="n"' not in exposed(live)
     assert 'partition="0"' not in exposed(live)
