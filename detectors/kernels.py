@@ -44,28 +44,29 @@ INVALID: Final = 1
 OUT_OF_RANGE: Final = 2
 """Finite values outside the range that the spec states; they are in a value cell as well."""
 SUM: Final = 3
-"""Sum of q over the finite values, q clipped to +-MOMENT_CLIP."""
-SUM_SQUARES: Final = 4
-"""Sum of the squares of the same clipped q."""
-BELOW_SUM: Final = 5
-"""Sum of q over the lowest cell, q clipped to +-TAIL_CLIP."""
-ABOVE_SUM: Final = 6
-"""Sum of q over the highest cell, q clipped to +-TAIL_CLIP."""
+"""Sum of q over the finite values."""
+SQUARES_LOW: Final = 4
+"""Sum of the squares of q, their lower SQUARES_BITS bits."""
+SQUARES_HIGH: Final = 5
+"""Sum of the squares of q, what lies above those bits."""
+BELOW_SUM: Final = 6
+"""Sum of q over the lowest cell."""
+ABOVE_SUM: Final = 7
+"""Sum of q over the highest cell."""
 
-NUMERIC_EXTRA: Final = 7
+NUMERIC_EXTRA: Final = 8
 CATEGORICAL_EXTRA: Final = 2
 
-MOMENT_CLIP: Final = 2**15
-"""|q| at most, for SUM and SUM_SQUARES: 2**33 values of 2**30 each still fit an int64."""
-TAIL_CLIP: Final = 2**31
-"""|q| at most, for the tail sums: 2**32 values still fit an int64."""
+SQUARES_BITS: Final = 31
+FIXED_POINT_CLIP: Final = 2**31
+"""|q| at most: 2**32 values still fit an int64, in each of the two halves of their squares, too."""
 
 
 BLOCK_ROWS = 256
 """Rows whose cells are searched in lockstep; their positions stay in the first-level cache."""
 
-MOMENT_LIMIT = float(MOMENT_CLIP)
-TAIL_LIMIT = float(TAIL_CLIP)
+FIXED_POINT_LIMIT = float(FIXED_POINT_CLIP)
+SQUARES_MASK = 2**SQUARES_BITS - 1
 
 WORD = 0xFFFFFFFF
 MURMUR2_SEED = 0x9747B28C
@@ -99,9 +100,10 @@ def find_cells(values: FloatArray, edges: FloatArray, cells: UnsignedArray) -> N
 
 
 @kernel
-def fixed_point(value: float, center: float, step: float, limit: float) -> int:
-    """``rint((value - center) / step)`` clipped to +-limit; ``value`` is finite."""
-    return int(np.rint(min(max((value - center) / step, -limit), limit)))
+def fixed_point(value: float, center: float, step: float) -> int:
+    """``rint((value - center) / step)`` clipped to +-FIXED_POINT_CLIP; ``value`` is finite."""
+    scaled = (value - center) / step
+    return int(np.rint(min(max(scaled, -FIXED_POINT_LIMIT), FIXED_POINT_LIMIT)))
 
 
 @kernel
@@ -173,14 +175,15 @@ def add_block(
     extra = np.uint64(last + 1)
     below, above = np.uint64(0), np.uint64(last)
     current = np.int32(-1)
-    total = squares = outside = 0
+    total = low = high = outside = 0
     for row in range(values.shape[0]):
         if slots[row] != current:
             if current >= 0:
                 counts[current, last + 1 + SUM] += total
-                counts[current, last + 1 + SUM_SQUARES] += squares
+                counts[current, last + 1 + SQUARES_LOW] += low
+                counts[current, last + 1 + SQUARES_HIGH] += high
                 counts[current, last + 1 + OUT_OF_RANGE] += outside
-            total = squares = outside = 0
+            total = low = high = outside = 0
             current = slots[row]
         if current < 0:
             continue
@@ -191,21 +194,20 @@ def add_block(
             continue
         cell = cells[row]
         counts[slot, cell] += 1
-        moment = fixed_point(value, center, step, MOMENT_LIMIT)
-        total += moment
-        squares += moment * moment
+        scaled = fixed_point(value, center, step)
+        square = scaled * scaled
+        total += scaled
+        low += square & SQUARES_MASK
+        high += square >> SQUARES_BITS
         outside += (value < smallest) | (value > largest)
         if cell == below:
-            counts[slot, extra + np.uint64(BELOW_SUM)] += fixed_point(
-                value, center, step, TAIL_LIMIT
-            )
+            counts[slot, extra + np.uint64(BELOW_SUM)] += scaled
         if cell == above:
-            counts[slot, extra + np.uint64(ABOVE_SUM)] += fixed_point(
-                value, center, step, TAIL_LIMIT
-            )
+            counts[slot, extra + np.uint64(ABOVE_SUM)] += scaled
     if current >= 0:
         counts[current, last + 1 + SUM] += total
-        counts[current, last + 1 + SUM_SQUARES] += squares
+        counts[current, last + 1 + SQUARES_LOW] += low
+        counts[current, last + 1 + SQUARES_HIGH] += high
         counts[current, last + 1 + OUT_OF_RANGE] += outside
 
 

@@ -25,7 +25,6 @@ from engine.layout import COUNTERS
 from engine.model import MonitoredModel
 from engine.open_panes import Held, OpenPanes, RolledUp
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, decode, unpack
-from engine.spec import WindowRule
 from engine.window_judging import WindowJudging
 from engine.windows import WindowRing
 
@@ -89,10 +88,6 @@ class Judge:
         if self.clock_ms != before:
             self.moved_by_ms = record.moved_by_ms
         return out
-
-    def watermark_ms(self) -> int | None:
-        """How far event time has come; None until every source was heard."""
-        return self.clock_ms
 
     def _hold(self, record: PaneRecord) -> list[Publish]:
         """Replace what is held of a (partition, pane) if the stamp is higher."""
@@ -237,10 +232,6 @@ class Judge:
         value = orjson.dumps(judged.as_tree(), option=orjson.OPT_SERIALIZE_NUMPY)
         return [Publish("judgements", self.model.spec.model.encode(), value)]
 
-    def windows(self) -> tuple[WindowRule, ...]:
-        """The windows of the spec."""
-        return self.model.spec.windows
-
     def snapshot(self) -> bytes:
         """State after everything accepted so far."""
         return encode_snapshot(
@@ -274,9 +265,10 @@ class Judge:
         self._open = OpenPanes(panes)
         snapshot.restore_rings(self._rings, self.model.layout.size)
         for ring in self._rings.values():
-            if ring.last_end_ms is not None:
-                judged = self._window(ring, ring.last_end_ms, revision=0)
-                self.latest[ring.rule.name] = judged
+            end = ring.last_end_ms
+            if end is not None:
+                revised = end not in ring.awaiting_revision and ring.was_amended(end)
+                self.latest[ring.rule.name] = self._window(ring, end, revision=int(revised))
 
 
 def _stamp(record: PaneRecord | Mark) -> Stamp:

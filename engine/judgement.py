@@ -84,10 +84,12 @@ class Judged:
         return self.end_ms % self.window.length_ms == 0
 
     def data_level(self) -> Level:
-        """DRIFT when enough features are, WATCH when any is above STABLE."""
+        """DRIFT when as many features as the rule wants are over its bound, WATCH when any is
+        DRIFT or WATCH."""
         rule = self.model.spec.retraining.psi_features
         wanted = rule.features if rule is not None else DRIFTED_FEATURES
-        drifted = sum(v.level == "DRIFT" for v in self.verdicts)
+        above = rule.above if rule is not None else self.model.spec.psi_drift
+        drifted = sum(v.over(above, self.alpha) for v in self.verdicts)
         level = worst(v.level for v in self.verdicts)
         if drifted >= min(wanted, max(1, len(self.verdicts))):
             return "DRIFT"

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.contract import Measure, Sample
-from detectors.kernels import ABOVE_SUM, BELOW_SUM, INVALID, MISSING, SUM, SUM_SQUARES
+from detectors.kernels import (
+    ABOVE_SUM,
+    BELOW_SUM,
+    INVALID,
+    MISSING,
+    SQUARES_BITS,
+    SQUARES_HIGH,
+    SQUARES_LOW,
+    SUM,
+)
 from engine.layout import CategoricalColumn, NumericColumn
 from engine.levels import Level, feature_level, noise
 from engine.panes import Counts
@@ -155,12 +164,12 @@ def mean_and_stddev(column: NumericColumn, counts: Counts) -> tuple[float, float
     n = int(counts[column.start : column.start + column.values].sum())
     if n == 0:
         return np.nan, np.nan
-    first = int(counts[column.extra(SUM)]) / n
-    second = int(counts[column.extra(SUM_SQUARES)]) / n
-    return (
-        column.center + column.step * first,
-        column.step * float(np.sqrt(max(0.0, second - first * first))),
-    )
+    total = int(counts[column.extra(SUM)])
+    high, low = int(counts[column.extra(SQUARES_HIGH)]), int(counts[column.extra(SQUARES_LOW)])
+    squares = (high << SQUARES_BITS) + low
+    # Whole numbers to the last step: the difference of two large squares keeps all its digits.
+    variance = (n * squares - total * total) / (n * n)
+    return column.center + column.step * (total / n), column.step * float(np.sqrt(variance))
 
 
 def quantiles(

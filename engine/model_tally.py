@@ -49,6 +49,9 @@ class ModelState:
     panes: dict[int, OpenPane] = field(default_factory=dict)
     banks: dict[str, Bank] = field(default_factory=dict)
     duplicates: dict[Topic, DuplicateFilter] = field(default_factory=dict)
+    dropped_to_ms: int = 0
+    """End of the newest pane that was let go; what comes for it or before is LATE.  Without idle
+    sources no record can: every source has passed it by amend."""
     moved_by_ms: int = -1
     """Kafka time of the record that last raised a watermark; -1 unknown."""
     moved: bool = True
@@ -98,7 +101,10 @@ class ModelTally:
             duplicate = known.seen_before(events.ids, offsets)
         clock = self.model.spec.label if topic == "labels" else self.model.spec.time
         behind = before - clock.lateness_ms - events.ts_ms
-        late = ~duplicate & (behind > clock.amend_ms)
+        late = behind > clock.amend_ms
+        if topic != "labels":
+            late |= events.ts_ms < state.dropped_to_ms
+        late &= ~duplicate
         tallied = ~duplicate & ~late
         if topic != "labels" and tallied.any():
             self._count(events, tallied, behind > 0)
@@ -216,3 +222,4 @@ class ModelTally:
         final = [s for s, pane in self.state.panes.items() if s <= reachable and not pane.dirty]
         for start in final:
             del self.state.panes[start]
+            self.state.dropped_to_ms = max(self.state.dropped_to_ms, start + time.pane_ms)

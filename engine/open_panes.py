@@ -97,8 +97,8 @@ class OpenPanes:
 class RolledUp:
     """How many events each (pane, partition) had when it was rolled up for good."""
 
-    def __init__(self, sums: dict[tuple[int, int], int] | None = None) -> None:
-        self.sums: OrderedDict[tuple[int, int], int] = OrderedDict(sorted((sums or {}).items()))
+    def __init__(self) -> None:
+        self.sums: OrderedDict[tuple[int, int], int] = OrderedDict()
 
     def remember(self, start_ms: int, pane: OpenBasePane) -> None:
         """Note the sums of a pane that is rolled up now."""

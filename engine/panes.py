@@ -18,15 +18,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from engine.layout import MAX_CELLS
 from engine.spec import Topic
 
 Counts = npt.NDArray[np.int64]
 Stamp = tuple[int, int, int]
 """(epoch, group generation, sequence number): orders the writers and writes of one partition."""
-
-MAX_PANE_BYTES: Final = 2 * MAX_CELLS * 8
-"""Unpacked size of one pane record's counts."""
 
 
 class PaneError(ValueError):

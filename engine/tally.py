@@ -58,6 +58,9 @@ class Tally:
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
+        self._absent: dict[str, ModelSnapshot] = {}
+        """State of models that this run was not told of (a broken spec file, say): kept as it is,
+        so that their counts are there when they come back."""
         self._decoders = {topic: Decoder(models, topic) for topic in TOPICS}
         self._epoch, self._generation, self._seq = 1, generation, 0
         if resume is not None:
@@ -70,6 +73,7 @@ class Tally:
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Count a batch; returns its dead letters and late records, in offset order."""
+        self.heard = set()
         start = self.covered.get(batch.topic, -1)
         if batch.offsets and batch.offsets[0] < start:
             batch = self._remember(batch, start)
@@ -104,7 +108,7 @@ class Tally:
         for row, name, ts_ms in decoded.heartbeats:
             beats.setdefault(name, []).append((row, ts_ms))
         late: list[int] = []
-        heard = self.heard = set()
+        heard = self.heard
         for events in decoded.events:
             tally = self._models[events.model.key]
             name = tally.model.spec.model
@@ -206,13 +210,13 @@ class Tally:
 
     def snapshot(self) -> bytes:
         """State after everything accepted so far; write it only after ``flush`` was delivered."""
-        models = {}
+        models = dict(self._absent)
         for key, tally in self._models.items():
             state = tally.state
             models[key] = ModelSnapshot(
                 tally.model.layout.hash,
                 dict(state.newest_ms),
-                sorted(state.idle),
+                state.dropped_to_ms,
                 {
                     start: (pack(p.on_time), None if p.amended is None else pack(p.amended))
                     for start, p in sorted(state.panes.items())
@@ -229,12 +233,14 @@ class Tally:
         self._epoch = snapshot.epoch + 1
         self.covered = dict(snapshot.covered)
         self.outcomes = snapshot.outcomes
-        for key, tally in self._models.items():
-            held = snapshot.models.get(key)
-            if held is None or held.layout != tally.model.layout.hash:
+        for key, held in snapshot.models.items():
+            tally = self._models.get(key)
+            if tally is None:
+                self._absent[key] = held
+            elif held.layout != tally.model.layout.hash:
                 self.fresh.append(key)
-                continue
-            held.restore(tally.state, tally.model)
+            else:
+                held.restore(tally.state, tally.model)
 
 
 def _new_state(model: MonitoredModel) -> ModelState:

@@ -23,17 +23,19 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
 
     layout: str
     newest_ms: dict[Topic, int]
-    idle: list[Topic]
+    dropped_to_ms: int
     panes: dict[int, tuple[bytes, bytes | None]]
     banks: dict[str, bytes]
 
     def restore(self, state: ModelState, model: MonitoredModel) -> None:
         """Put this back into a fresh state of the same layout.
 
-        An estimator whose parameters changed starts afresh: its alarms are not part of the layout.
+        Idleness is not restored: what was silent when the snapshot was made may have spoken since,
+        and its windows must wait until that is read again.  An estimator whose parameters changed
+        starts afresh: its parameters are not part of the layout.
         """
         state.newest_ms = dict(self.newest_ms)
-        state.idle = set(self.idle)
+        state.dropped_to_ms = self.dropped_to_ms
         size = model.layout.size
         for start, (on_time, amended) in self.panes.items():
             late = None if amended is None else unpack(amended, size)

@@ -112,7 +112,7 @@ class WindowRing:
             starts.append(coming_ms)
         if self.last_end_ms is None:
             return (min(starts) // step + 1) * step if starts else None
-        following = self.last_end_ms + step
+        following = (self.last_end_ms // step + 1) * step
         if not self.silent:
             return following
         ahead = [s for s in starts if s >= following - length]

@@ -1,8 +1,10 @@
 """The contract of a decision rule, and what it can find.
 
-A rule is a file in this package with ``NAME`` (its key under ``retraining.rules`` in the spec) and
-``examine(judged, history) -> Finding | None``; None when the spec has no such rule or the window is
-not one of its own.
+A rule is a file in this package with ``NAME`` (its key under ``retraining.rules`` in the spec and
+its attribute of :class:`engine.spec.Retraining`) and
+``examine(judged, history) -> Finding | None``.  It is asked only when the spec has it.  None says
+that this window tells nothing: it is not one of the rule's own, or too little is known; an open
+episode then stays as it is.
 """
 
 from __future__ import annotations

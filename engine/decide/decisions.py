@@ -48,7 +48,13 @@ def decide(judged: Judged, state: DecisionState) -> list[Publish]:
     """Let every rule examine one window (revision 0, disjoint); the state is changed in place."""
     out: list[Publish] = []
     for name, module in rules().items():
+        rule = getattr(judged.model.spec.retraining, name)
+        if rule is None:
+            off = Finding("quiet", f"{name} is switched off")
+            out += _alerts(name, judged, off, state)
+            continue
         history = state.histories.setdefault(name, History())
+        history.belong_to(content_hash([judged.model.layout.hash, rule]))
         finding = module.examine(judged, history)
         if finding is None:
             continue

@@ -1,6 +1,7 @@
 """The last n disjoint windows of a rule: how many of them held.
 
-Rule.  The last n are the last n of the calendar: a window that was never judged did not hold.
+Rule.  The last n are the last n of the calendar: a window that was never judged did not hold.  A
+history belongs to one layout and one set of rule parameters; with others it begins anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ class History(msgspec.Struct):
     """Ends of the windows in which a rule's condition held, newest last."""
 
     held_ends_ms: list[int] = msgspec.field(default_factory=list)
+    fingerprint: str = ""
+    """Hash of the layout and the rule that the windows were examined by."""
+
+    def belong_to(self, fingerprint: str) -> None:
+        """Begin anew unless the windows so far were examined by the same layout and rule."""
+        if self.fingerprint != fingerprint:
+            self.fingerprint = fingerprint
+            self.held_ends_ms = []
 
     def note(self, end_ms: int, length_ms: int, of_last: int, *, held: bool) -> int:
         """Note a window and return in how many of the last ``of_last`` the condition held."""

@@ -20,6 +20,9 @@ def examine(judged: Judged, history: History) -> Finding | None:
     rule = judged.model.spec.retraining.psi_features
     if rule is None or judged.window.name != rule.window:
         return None
+    if all(v.level == "UNKNOWN" for v in judged.verdicts):
+        history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=False)
+        return None
     over = [v for v in judged.verdicts if v.over(rule.above, judged.alpha)]
     count = history.note(
         judged.end_ms,

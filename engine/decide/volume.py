@@ -46,11 +46,13 @@ def examine(judged: Judged, history: History) -> Finding | None:
     ratio = judged.events / expected if expected else 0.0
     high = enough and ratio > rule.factor
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=high)
+    if not enough:
+        return None
     observed = {"events": judged.events, "expected": expected, "ratio": ratio}
     threshold = {"factor": rule.factor}
     parameters = msgspec.to_builtins(rule)
     if high and count >= rule.at_least:
         return Finding("trigger", "volume", "volume", observed, threshold, parameters)
-    if enough and ratio < 1 / rule.factor:
+    if ratio < 1 / rule.factor:
         return Finding("operations", "volume_low", "", observed, threshold, parameters)
     return Finding("quiet", "volume")

@@ -38,9 +38,9 @@ def tally_one(
     high: float,
 ) -> list[int]:
     """The cells of a numeric feature after one value: value cells, then missing, invalid, out of
-    range, sum, sum of squares, sum below, sum above."""
+    range, sum, lower and upper half of the squares, sum below, sum above."""
     cells = [0] * (len(edges) + 1)
-    extra = [0] * 7
+    extra = [0] * 8
     if math.isnan(value):
         extra[0] = 1
     elif math.isinf(value):
@@ -49,11 +49,11 @@ def tally_one(
         cell = sum(1 for edge in edges if edge <= value)
         cells[cell] = 1
         extra[2] = int(value < low or value > high)
-        moment = clipped(value, center, step, 2**15)
-        extra[3], extra[4] = moment, moment**2
-        tail = clipped(value, center, step, 2**31)
-        extra[5] = tail if cell == 0 else 0
-        extra[6] = tail if cell == len(edges) else 0
+        scaled = clipped(value, center, step, 2**31)
+        extra[3] = scaled
+        extra[4], extra[5] = scaled**2 % 2**31, scaled**2 // 2**31
+        extra[6] = scaled if cell == 0 else 0
+        extra[7] = scaled if cell == len(edges) else 0
     return cells + extra
 
 

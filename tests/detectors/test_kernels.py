@@ -16,11 +16,12 @@ from detectors.kernels import (
     ABOVE_SUM,
     BELOW_SUM,
     CATEGORICAL_EXTRA,
-    MOMENT_CLIP,
+    FIXED_POINT_CLIP,
     NUMERIC_EXTRA,
+    SQUARES_BITS,
+    SQUARES_HIGH,
+    SQUARES_LOW,
     SUM,
-    SUM_SQUARES,
-    TAIL_CLIP,
     categorical_cells,
     numeric_cells,
 )
@@ -142,15 +143,16 @@ def test_sums_are_clipped_at_their_named_bounds() -> None:
         np.zeros(1), np.full(1, 1e-3), np.full(1, -np.inf), np.full(1, np.inf),
     )  # fmt: skip
     extra = counts[0, 2:]
-    assert extra[SUM] == MOMENT_CLIP
-    assert extra[SUM_SQUARES] == 3 * MOMENT_CLIP**2
-    assert (extra[BELOW_SUM], extra[ABOVE_SUM]) == (-TAIL_CLIP, 2 * TAIL_CLIP)
+    assert extra[SUM] == FIXED_POINT_CLIP
+    squares = (int(extra[SQUARES_HIGH]) << SQUARES_BITS) + int(extra[SQUARES_LOW])
+    assert squares == 3 * FIXED_POINT_CLIP**2
+    assert (extra[BELOW_SUM], extra[ABOVE_SUM]) == (-FIXED_POINT_CLIP, 2 * FIXED_POINT_CLIP)
 
 
 def test_cell_layout_is_what_the_contract_says() -> None:
-    """Numeric: E + 1 value cells and 7; categorical: C + 2 value cells and 2."""
-    assert (NUMERIC_EXTRA, CATEGORICAL_EXTRA) == (7, 2)
-    assert (numeric_cells(61), categorical_cells(5)) == (69, 9)
+    """Numeric: E + 1 value cells and 8; categorical: C + 2 value cells and 2."""
+    assert (NUMERIC_EXTRA, CATEGORICAL_EXTRA) == (8, 2)
+    assert (numeric_cells(61), categorical_cells(5)) == (70, 9)
 
 
 @settings(max_examples=50, deadline=None)

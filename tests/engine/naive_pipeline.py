@@ -19,8 +19,8 @@ from engine.spec import WindowRule
 Event = dict[str, Any]
 Key = tuple[str, int, int]
 """Window, end in ms, revision."""
-CLIPPED_ABOVE = 30.0
-"""Sums of reals are clipped some thirty standard deviations out; no mean is told beyond it here."""
+CLIPPED_ABOVE = 2.0**20
+"""Sums of reals are clipped two million standard deviations out; no mean is compared beyond."""
 
 
 @dataclass

@@ -153,10 +153,10 @@ def test_an_unheard_source_holds_the_windows() -> None:
     tallies, judge = [Tally(p, 2, [model()]) for p in range(2)], Judge(model(), 2)
     tallies[0].accept(batch([raw(i, START + i * SECOND) for i in range(200)]))
     assert flushed(tallies, judge) == []
-    assert judge.watermark_ms() is None
+    assert judge.clock_ms is None
     tallies[1].accept(batch([beat(START + 50 * SECOND)], partition=1))
     assert [j["events"] for j in trees(flushed(tallies, judge), "judgements")] == [20]
-    assert judge.watermark_ms() == START + 20 * SECOND
+    assert judge.clock_ms == START + 20 * SECOND
 
 
 def test_a_declared_idle_source_does_not_hold_the_windows() -> None:
