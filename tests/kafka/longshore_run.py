@@ -1,7 +1,8 @@
 """Runs the real commands against a real broker and reads what they wrote.
 
 Rule.  What is compared is bytes: every record of an output topic must be one that the replay wrote,
-and none may be missing.  Delivery is at least once, so a record may come twice, but equal.
+none may be missing, and those of a model come in the replay's order.  Delivery is at least once:
+after a crash a record may come twice, but equal; without one, none does.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +20,16 @@ from typing import Any, Final, Self
 
 import orjson
 from confluent_kafka import Consumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 ROOT: Final = Path(__file__).parents[2]
 PARTITIONS: Final = 4
 DECIDED: Final = ("judgements", "alerts", "retraining-triggers")
 """Output topics that must be equal to the last bit."""
+Records = dict[str, list[bytes]]
+"""Per output topic, those of one partition in their order."""
+Scraped = list[tuple[str, dict[str, str], float]]
+"""(name, labels, value) of every series."""
 LISTENING: Final = "listening http://"
 QUICK: Final = {
     "LONGSHORE_HTTP_PORT": "0",
@@ -121,26 +127,26 @@ class LongshoreRun:
             newest[judged["window"]] = judged
         return newest
 
-    def wait_for(
-        self, expected: dict[str, Counter[bytes]], *, limit_s: float
-    ) -> dict[str, Counter[bytes]]:
-        """Read the output topics until every expected record came; all that came by then.
+    def wait_for(self, expected: Records, *, limit_s: float) -> Records:
+        """Read the output topics until every expected record came; all that is there by then.
 
         AssertionError names what is missing after ``limit_s``.
         """
         reader = self._reader()
-        found: dict[str, Counter[bytes]] = {name: Counter() for name in expected}
+        found: Records = {name: [] for name in expected}
         end = time.monotonic() + limit_s
         try:
             while True:
-                missing = {name: expected[name].keys() - found[name].keys() for name in expected}
-                if not any(missing.values()):
+                missing = {name: set(expected[name]) - set(found[name]) for name in expected}
+                if not any(missing.values()) and all(
+                    self.count(name) == len(records) for name, records in found.items()
+                ):
                     return found
                 assert time.monotonic() < end, self._missing(missing, found)
                 for message in reader.consume(1000, 0.5):
                     assert message.error() is None, message.error()
                     name = (message.topic() or "").removeprefix(self.prefix)
-                    found[name][message.value() or b""] += 1
+                    found[name].append(message.value() or b"")
         finally:
             reader.close()
 
@@ -175,9 +181,10 @@ class LongshoreRun:
         )
         return reader
 
-    def _missing(self, missing: dict[str, set[bytes]], found: dict[str, Counter[bytes]]) -> str:
+    def _missing(self, missing: dict[str, set[bytes]], found: Records) -> str:
         counts = {
-            name: f"{len(found[name])} came, {len(rest)} missing" for name, rest in missing.items()
+            name: f"{len(set(found[name]))} came, {len(rest)} missing"
+            for name, rest in missing.items()
         }
         first = next((min(rest) for rest in missing.values() if rest), b"")[:400]
         return f"{counts}; first missing: {first!r}; {self.log()}"
@@ -187,15 +194,42 @@ class LongshoreRun:
         return [sys.executable, "-m", "streams.cli", *arguments]
 
 
-def replayed(directory: Path) -> dict[str, Counter[bytes]]:
+def replayed(directory: Path) -> Records:
     """What a replay wrote, per output topic."""
-    return {
-        name: Counter((directory / f"{name}.ndjson").read_bytes().splitlines()) for name in DECIDED
-    }
+    return {name: (directory / f"{name}.ndjson").read_bytes().splitlines() for name in DECIDED}
 
 
-def assert_equal(found: dict[str, Counter[bytes]], expected: dict[str, Counter[bytes]]) -> None:
-    """Nothing came that the replay did not write, to the last bit; repeats are equal ones."""
+def assert_equal(found: Records, expected: Records, *, crashed: bool = False) -> None:
+    """The replay's records to the last bit and, model by model, in its order; none came twice,
+    unless a worker ``crashed``: then repeats are left out of the comparison."""
     for name, records in expected.items():
-        strange = found[name].keys() - records.keys()
+        strange = set(found[name]) - set(records)
         assert not strange, f"{name}: {len(strange)} unlike the replay's: {min(strange)[:600]!r}"
+        came = list(dict.fromkeys(found[name])) if crashed else found[name]
+        repeats = len(came) - len(set(came))
+        assert repeats == 0, f"{name}: {repeats} came twice though nothing crashed"
+        assert _by_model(came) == _by_model(records), f"{name}: in another order than the replay's"
+
+
+def _by_model(records: Iterable[bytes]) -> Records:
+    ordered: Records = {}
+    for record in records:
+        ordered.setdefault(orjson.loads(record)["model"], []).append(record)
+    return ordered
+
+
+def scrape(address: str) -> Scraped:
+    """A worker's /metrics."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    families = text_string_to_metric_families(text)
+    return [(s.name, s.labels, s.value) for family in families for s in family.samples]
+
+
+def total(metrics: Scraped, name: str, **labels: str) -> float:
+    """Sum of the series of this name that have these labels."""
+    return sum(
+        value
+        for found, own, value in metrics
+        if found == name and all(own.get(key) == text for key, text in labels.items())
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import orjson
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, Producer, TopicPartition
-from prometheus_client.parser import text_string_to_metric_families
 
 from examples.fraud.generate import write_reference
 from streams.cli import main as longshore
-from tests.kafka.longshore_run import PARTITIONS, ROOT, LongshoreRun
+from tests.kafka.longshore_run import PARTITIONS, ROOT, LongshoreRun, scrape, total
 
 FRAUD_SPEC = str(ROOT / "examples" / "fraud" / "spec.yaml")
 CODECS = ("none", "lz4", "zstd", "snappy", "gzip")
@@ -83,17 +81,17 @@ def test_every_bad_record_ends_where_it_should(
         run.worker(f"{FRAUD_SPEC}:{profile}")
         expected, sent, rejected = _send(kafka, run.prefix)
         port = run.address()
-        _await(lambda: _total(_scrape(port), "longshore_records_total") >= sent, run)
-        metrics = _scrape(port)
-        assert _total(metrics, "longshore_records_total") == sent
-        assert _total(metrics, "longshore_records_outcomes_total") == sent
+        _await(lambda: total(scrape(port), "longshore_records_total") >= sent, run)
+        metrics = scrape(port)
+        assert total(metrics, "longshore_records_total") == sent
+        assert total(metrics, "longshore_records_outcomes_total") == sent
         for reason, count in expected.items():
             if reason == "shadow":
-                assert _total(metrics, "longshore_shadow_records_total") == count
+                assert total(metrics, "longshore_shadow_records_total") == count
                 continue
-            found = _total(metrics, "longshore_records_rejected_total", reason=reason)
+            found = total(metrics, "longshore_records_rejected_total", reason=reason)
             assert found == count, reason
-        tallied = _total(metrics, "longshore_records_outcomes_total", outcome="tallied")
+        tallied = total(metrics, "longshore_records_outcomes_total", outcome="tallied")
         assert tallied == (GOOD_PER_CODEC + 1) * len(CODECS)
         _await(lambda: run.count("dead-letters") >= len(rejected), run)
         assert _dead_letters(kafka, run.prefix) == sorted(rejected, key=repr)
@@ -125,21 +123,6 @@ def _send(kafka: str, prefix: str) -> tuple[dict[str, int], int, list[tuple[str,
         assert producer.flush(30) == 0
         sent += len(values)
     return expected, sent, rejected
-
-
-def _scrape(address: str) -> list[tuple[str, dict[str, str], float]]:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    families = text_string_to_metric_families(text)
-    return [(s.name, s.labels, s.value) for family in families for s in family.samples]
-
-
-def _total(metrics: list[tuple[str, dict[str, str], float]], name: str, **labels: str) -> float:
-    return sum(
-        value
-        for found, own, value in metrics
-        if found == name and all(own.get(key) == text for key, text in labels.items())
-    )
 
 
 def _await(condition: Callable[[], bool], run: LongshoreRun, limit_s: float = 60.0) -> None:

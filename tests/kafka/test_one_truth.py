@@ -6,17 +6,29 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from streams.cli import main
-from tests.kafka.disorder import disorderly_flights
-from tests.kafka.longshore_run import ROOT, LongshoreRun, assert_equal, replayed
+from tests.kafka.disorder import EVENTS, disorderly_flights
+from tests.kafka.longshore_run import (
+    PARTITIONS,
+    ROOT,
+    LongshoreRun,
+    Scraped,
+    assert_equal,
+    replayed,
+    scrape,
+    total,
+)
 
 FLIGHTS = ROOT / "examples" / "flights"
 SPEC = str(FLIGHTS / "spec.yaml")
 RATE = "15000"
 """Records a second, so that the stream lasts long enough for workers to come and go in it."""
+SLOW_RATE = "4000"
+"""Nearly half a minute of disorder, in which a partition must be found idle."""
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +39,6 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> str:
     done = CliRunner().invoke(main, ["profile", SPEC, "--data", data, "--out", str(out)])
     assert done.exit_code == 0, done.output
     return str(out)
-
-
-def files(directory: Path, spec: str) -> list[str]:
-    """Arguments that name the prepared stream and its spec."""
-    return [
-        spec,
-        "--predictions",
-        str(directory / "predictions.ndjson"),
-        "--labels",
-        str(FLIGHTS / "labels.parquet"),
-    ]
 
 
 @pytest.mark.timeout(600)
@@ -80,7 +81,16 @@ def test_workers_and_replay_agree(
         doomed.wait()
         run.worker(model, log="restarted.log")
         assert publisher.wait(240) == 0, run.log("publish.log")
-        assert_equal(run.wait_for(expected, limit_s=180), expected)
+        assert_equal(run.wait_for(expected, limit_s=180), expected, crashed=True)
+
+
+def labels_meanwhile(directory: Path) -> Path:
+    """The labels of the time that the disorderly stream covers, so that both files end together."""
+    times = pl.read_parquet(FLIGHTS / "predictions.parquet", columns=["ts"])["ts"]
+    labels = pl.read_parquet(FLIGHTS / "labels.parquet")
+    path = directory / "labels.parquet"
+    labels.filter(pl.col("label_ts") < times[EVENTS]).write_parquet(path)
+    return path
 
 
 @pytest.mark.timeout(420)
@@ -88,11 +98,18 @@ def test_disorder_changes_nothing(
     kafka: str, topic_prefix: Callable[[], str], tmp_path: Path
 ) -> None:
     """Records out of order inside lateness and amend and beyond, duplicates, and an idle partition:
-    two workers and replay agree, and every record is accounted for."""
+    two workers and replay agree, and every record is accounted for.
+
+    One partition has no predictions, so windows that close before the stream's end do so because
+    it was declared idle.
+    """
     spec = disorderly_flights(tmp_path, seed=20130301)
-    profile = str(tmp_path / "profile.json")
-    arguments = files(tmp_path, str(spec))
-    out = tmp_path / "replay"
+    text = spec.read_text()
+    spec.write_text(text.replace("idle: 10s", "idle: 3s"))
+    assert spec.read_text() != text
+    profile, out = str(tmp_path / "profile.json"), tmp_path / "replay"
+    predictions, labels = tmp_path / "predictions.ndjson", labels_meanwhile(tmp_path)
+    arguments = [str(spec), "--predictions", str(predictions), "--labels", str(labels)]
     with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
         data = str(FLIGHTS / "reference.parquet")
         run.command("profile", str(spec), "--data", data, "--out", profile)
@@ -102,9 +119,31 @@ def test_disorder_changes_nothing(
         late = (out / "late.ndjson").read_bytes().count(b"\n")
         assert late > 0
         run.worker(f"{spec}:{profile}", log="first.log")
-        publisher = run.start("publish", *arguments, "--rate", RATE, log="publish.log")
-        time.sleep(3)
+        addresses = [run.address("first.log")]
+        publisher = run.start("publish", *arguments, "--rate", SLOW_RATE, log="publish.log")
+        while run.count("judgements") == 0:
+            assert publisher.poll() is None, "the silent partition held every window back"
+            time.sleep(0.2)
         run.worker(f"{spec}:{profile}", log="second.log")
+        addresses.append(run.address("second.log"))
         assert publisher.wait(240) == 0, run.log("publish.log")
         assert_equal(run.wait_for(expected, limit_s=180), expected)
-        assert run.count("late") >= late
+        beats = 2 * PARTITIONS
+        sent = predictions.read_bytes().count(b"\n") + len(pl.read_parquet(labels)) + beats
+        metrics = scraped_after(addresses, sent)
+        assert total(metrics, "longshore_records_total") == sent
+        assert total(metrics, "longshore_records_outcomes_total") == sent
+        assert total(metrics, "longshore_records_outcomes_total", outcome="heartbeat") == beats
+        assert total(metrics, "longshore_records_late_total") == late
+        assert total(metrics, "longshore_late_pane_events_total") == 0
+        assert run.count("late") == late
+
+
+def scraped_after(addresses: list[str], records: int, limit_s: float = 30.0) -> Scraped:
+    """The metrics of all workers once they read so many records, or as they are after the limit."""
+    end = time.monotonic() + limit_s
+    while True:
+        metrics = [series for address in addresses for series in scrape(address)]
+        if total(metrics, "longshore_records_total") >= records or time.monotonic() > end:
+            return metrics
+        time.sleep(0.2)

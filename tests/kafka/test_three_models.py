@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.kafka.longshore_run import DECIDED, ROOT, LongshoreRun, assert_equal, replayed
+from tests.kafka.longshore_run import DECIDED, ROOT, LongshoreRun, Records, assert_equal, replayed
 
 EXAMPLES = ROOT / "examples"
 FRAUD_EVENTS = "60000"
@@ -38,7 +37,7 @@ def test_three_models_at_once_and_two_broken(
         "fraud": fraud,
     }
     suffix = {"fraud": "predictions.ndjson.gz"}
-    expected: dict[str, Counter[bytes]] = {name: Counter() for name in DECIDED}
+    expected: Records = {name: [] for name in DECIDED}
     models = []
     with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
         sent = {}
