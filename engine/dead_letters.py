@@ -37,7 +37,13 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
     ]
     if cut:
         headers.append(("longshore.value-left-out", str(len(value or b"")).encode()))
-    return Publish(to, batch.keys[row], None if cut else value, tuple(headers))
+    key = batch.keys[row]
+    kept = None if cut else value
+    if key is None and kept is None:
+        # Neither key nor value is no record to some clients; the header tells it from an empty one.
+        kept = b""
+        headers.append(("longshore.value-was", b"null" if value is None else b"left out"))
+    return Publish(to, key, kept, tuple(headers))
 
 
 def with_origin(

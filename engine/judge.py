@@ -13,6 +13,7 @@ instant panes come before windows, revision 0 before revision 1, shorter windows
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import orjson
@@ -24,13 +25,18 @@ from engine.judgement import AlarmCount, Judged
 from engine.layout import COUNTERS
 from engine.model import MonitoredModel
 from engine.open_panes import Held, OpenPanes, RolledUp
-from engine.panes import Mark, PaneError, PaneRecord, Stamp, decode, unpack
+from engine.panes import Counts, Mark, PaneError, PaneRecord, Stamp, decode, unpack
+from engine.timestamps import NEWEST_MS
 from engine.window_judging import WindowJudging
 from engine.windows import WindowRing
 
 Due = tuple[int, int, int, int]
 """(due time, step, window length, pane start or window end); the smallest comes first."""
 _ROLL, _FINISH, _JUDGE, _REVISE = range(4)
+JUDGED_AT_ONCE: Final = 16
+"""Windows judged in one go: some tens of milliseconds."""
+MAX_COUNT: Final = 1 << 48
+"""A pane record with more in one cell is a forgery; sums over panes must not overflow."""
 
 
 class Judge:
@@ -54,6 +60,7 @@ class Judge:
         """Records of another layout: another version of the spec is still running somewhere."""
         self.totals = np.zeros(model.layout.latency.end, np.int64)
         """Cells up to the latency's, over everything that was ever in a window."""
+        self._goal_ms: int | None = None
         self.moved_by_ms = -1
         """Kafka time of the record that last moved event time; -1 unknown."""
         self.late_counts = 0
@@ -64,13 +71,23 @@ class Judge:
         self._open = OpenPanes({})
         self._rolled_up = RolledUp()
         self._first_event_ms: int | None = None
+        self._counted = model.layout.counted_cells()
         size, season = model.layout.size, model.spec.season
         self._rings = {w.name: WindowRing(w, size, season) for w in model.spec.windows}
         if resume is not None:
             self._resume(decode_snapshot(resume))
 
     def accept(self, value: bytes) -> list[Publish]:
-        """Take one record of the panes topic; PaneError when it is none."""
+        """Take one record of the panes topic and do all that follows; PaneError when it is none."""
+        out = self.begin(value)
+        while self.behind:
+            out += self.go_on()
+        return out
+
+    def begin(self, value: bytes) -> list[Publish]:
+        """Take one record and do the first part of what follows; while :attr:`behind`, the rest is
+        done by :meth:`go_on`, so that a shell with other duties can see to them in between."""
+        assert not self.behind, "what fell due before comes first"
         record = decode(value)
         if record.target != self.model.key or record.layout != self.model.layout.hash:
             self.foreign_records += 1
@@ -79,29 +96,65 @@ class Judge:
             raise PaneError(f"partition {record.partition} of {self._partitions}")
         if isinstance(record, PaneRecord):
             return self._hold(record)
+        _refuse_impossible(record)
         held = self._marks.get(record.partition)
         if held is not None and _stamp(held) >= _stamp(record):
             return []
         self._marks[record.partition] = record
-        before = self.clock_ms
-        out = self._advance(self._event_time_ms())
-        if self.clock_ms != before:
-            self.moved_by_ms = record.moved_by_ms
+        goal_ms = self._event_time_ms()
+        if goal_ms is None or (self.clock_ms is not None and goal_ms <= self.clock_ms):
+            return []
+        self._goal_ms = goal_ms
+        self.moved_by_ms = record.moved_by_ms
+        return self.go_on()
+
+    @property
+    def behind(self) -> bool:
+        """Whether something is due that was not done yet."""
+        return self._goal_ms is not None
+
+    def go_on(self) -> list[Publish]:
+        """Do what fell due, in order, and at most JUDGED_AT_ONCE windows of it."""
+        out: list[Publish] = []
+        for _ in range(JUDGED_AT_ONCE):
+            due = self._next_window(out)
+            if due is None:
+                self.clock_ms, self._goal_ms = self._goal_ms, None
+                break
+            out += self._perform(due)
         return out
+
+    def _next_window(self, out: list[Publish]) -> Due | None:
+        """Give every pane that is due to the rings; the window that is due then, if any."""
+        assert self._goal_ms is not None, "nothing is due"
+        while True:
+            due = min(self._candidates(), default=None)
+            if due is None or due[0] > self._goal_ms:
+                return None
+            if due[1] in (_JUDGE, _REVISE):
+                return due
+            out += self._perform(due)
 
     def _hold(self, record: PaneRecord) -> list[Publish]:
         """Replace what is held of a (partition, pane) if the stamp is higher."""
         size, time = self.model.layout.size, self.model.spec.time
         stamp = _stamp(record)
-        late = None if record.amended is None else unpack(record.amended, size)
-        held = Held(stamp, unpack(record.on_time, size), late)
+        late = None if record.amended is None else self._possible(unpack(record.amended, size))
+        held = Held(stamp, self._possible(unpack(record.on_time, size)), late)
         start = record.start_ms
-        if start % time.pane_ms:
-            raise PaneError(f"a pane that starts at {start}, no multiple of {time.pane_ms} ms")
+        if start % time.pane_ms or not 0 <= start <= NEWEST_MS:
+            raise PaneError(f"a pane that starts at {start} ms")
         if self.clock_ms is not None and start + time.pane_ms + time.amend_ms <= self.clock_ms:
             return self._too_late(record, held)
         self._open.hold(start, record.partition, held)
         return []
+
+    def _possible(self, counts: Counts) -> Counts:
+        """The counts, unless no tally can have counted them (PaneError)."""
+        counted = counts[self._counted]
+        if counted.min() < 0 or counted.max() > MAX_COUNT:
+            raise PaneError("counts that no tally makes")
+        return counts
 
     def _too_late(self, record: PaneRecord, held: Held) -> list[Publish]:
         surplus = self._rolled_up.surplus(record.start_ms, record.partition, held)
@@ -130,19 +183,6 @@ class Judge:
                     return None
                 lowest = watermark if lowest is None else min(lowest, watermark)
         return lowest
-
-    def _advance(self, to_ms: int | None) -> list[Publish]:
-        """Do everything that fell due up to ``to_ms``, in order."""
-        out: list[Publish] = []
-        if to_ms is None or (self.clock_ms is not None and to_ms <= self.clock_ms):
-            return out
-        while True:
-            due = min(self._candidates(), default=None)
-            if due is None or due[0] > to_ms:
-                break
-            out += self._perform(due)
-        self.clock_ms = to_ms
-        return out
 
     def _candidates(self) -> Iterator[Due]:
         """The next thing of each kind."""
@@ -269,6 +309,13 @@ class Judge:
             if end is not None:
                 revised = end not in ring.awaiting_revision and ring.was_amended(end)
                 self.latest[ring.rule.name] = self._window(ring, end, revision=int(revised))
+
+
+def _refuse_impossible(mark: Mark) -> None:
+    """A watermark that no event can have moved would carry event time away for good."""
+    for watermark in mark.watermarks_ms.values():
+        if watermark is not None and not 0 <= watermark <= NEWEST_MS:
+            raise PaneError(f"a watermark of {watermark} ms")
 
 
 def _stamp(record: PaneRecord | Mark) -> Stamp:

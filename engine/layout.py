@@ -18,7 +18,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.kernels import CATEGORICAL_EXTRA, NUMERIC_EXTRA
+from detectors.kernels import (
+    ABOVE_SUM,
+    BELOW_SUM,
+    CATEGORICAL_EXTRA,
+    NUMERIC_EXTRA,
+    SQUARES_HIGH,
+    SQUARES_LOW,
+    SUM,
+)
 from engine.canonical import content_hash
 from engine.profile import CategoricalProfile, NumericProfile, Profile, ProfileError
 from engine.spec import FeatureSpec, Spec
@@ -116,6 +124,15 @@ class Layout:
     """Estimator -> first of its cells, one per numeric column: alarms counted in the pane."""
     size: int
     hash: str
+
+    def counted_cells(self) -> npt.NDArray[np.bool_]:
+        """Which cells are counts (and so never negative), shape (size,); the others are sums."""
+        counted = np.ones(self.size, dtype=np.bool_)
+        score = [self.score] if self.score is not None else []
+        for column in [*score, self.latency, *self.numeric]:
+            for cell in (SUM, SQUARES_LOW, SQUARES_HIGH, BELOW_SUM, ABOVE_SUM):
+                counted[column.extra(cell)] = False
+        return counted
 
     def column(self, name: str) -> NumericColumn | CategoricalColumn:
         """The column of a feature; KeyError if it is not a feature of this model."""
