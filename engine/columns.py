@@ -48,7 +48,6 @@ class CategoryCodes:
 
     def __init__(self, profile: CategoricalProfile) -> None:
         cells = len(profile.categories)
-        self.other = cells
         self.unlisted = cells if profile.open_vocabulary else cells + 1
         self.invalid = cells + 2 + INVALID
         self._cells: dict[Any, int] = {None: cells + 2 + MISSING}

@@ -1,9 +1,10 @@
 """A batch of records in, columns per model out; one bad record or field never costs the batch.
 
 Theory.  The way is fast first: a typed decoder runs over the batch without a Python step per
-record.  A record that it refuses is read once more with untyped features (a wrong type in one
-feature spoils that feature only), and one refused again is diagnosed slowly.  When many records
-of a batch need the second reading, the rest of the batch goes there at once.
+record.  A record that it refuses is diagnosed slowly; one that is neither a shadow nor a heartbeat
+is read once more with untyped features (a wrong type in one feature spoils that feature only), and
+the diagnosis stands where that is refused too.  When many events of a batch need the second
+reading, the rest of the batch goes there at once.
 
 Every record of the batch ends in exactly one place: a row of some model's :class:`Events`, a
 heartbeat, a shadow, an offline row, or a rejection.
@@ -11,7 +12,8 @@ heartbeat, a shadow, an offline row, or a rejection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,13 +24,14 @@ import numpy.typing as npt
 from engine.cloudevents import event_bytes
 from engine.decode_rows import Envelopes, FeatureColumns, read_outcome, refuse_absurd, timestamps
 from engine.decode_types import (
+    ROW,
     NamedModel,
     by_name,
     event_struct,
     reads_features,
     union_decoder,
 )
-from engine.diagnose import MAX_RECORD_BYTES, Heartbeat, Rejected, Shadow, diagnose
+from engine.diagnose import MAX_RECORD_BYTES, Diagnosis, Heartbeat, Rejected, Shadow, diagnose
 from engine.model import MonitoredModel
 from engine.records import RecordBatch
 from engine.spec import Topic
@@ -36,9 +39,8 @@ from engine.timestamps import TimestampError, rfc3339_to_ms
 
 MAX_EVENT_ID_CHARS: Final = 256
 LENIENT_AFTER: Final = 16
-"""This many second readings in a batch, and its rest is read that way at once."""
+"""This many second readings of a batch's events, and its rest is read that way at once."""
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
-_ROW: Final = msgspec.structs.astuple
 
 
 @dataclass(slots=True)
@@ -89,7 +91,12 @@ class Decoder:
         lenient = {n: event_struct(m, topic, strict=False) for n, m in self._models.items()}
         self._strict = union_decoder(list(strict.values())).decode
         self._lenient = union_decoder(list(lenient.values())).decode
-        self._structs = {n: (strict[n], lenient[n]) for n in self._models}
+        self._names = list(self._models)
+        self._place: dict[type, tuple[int, bool]] = {}
+        """Struct -> its model's position in ``_names``, and whether its features have types."""
+        for position, name in enumerate(self._names):
+            self._place[strict[name]] = position, True
+            self._place[lenient[name]] = position, False
         self._columns = {
             m.key: FeatureColumns(named, m)
             for named in self._models.values()
@@ -101,14 +108,31 @@ class Decoder:
         """Sort every record of the batch into its place."""
         out = Decoded()
         events = self._read(batch, out)
-        types = list(map(type, events))
-        for name, (strict, lenient) in self._structs.items():
-            rows = [i for i, kind in enumerate(types) if kind is strict or kind is lenient]
-            if rows:
-                chosen = events if len(rows) == len(events) else [events[i] for i in rows]
-                checked = lenient not in types
-                self._collect(self._models[name], batch, rows, chosen, out, checked=checked)
+        record_ms = np.array(batch.timestamps_ms, dtype=np.int64)
+        for name, rows, checked in self._by_model(events):
+            chosen = events if len(rows) == len(events) else [events[i] for i in rows]
+            self._collect(self._models[name], record_ms, rows, chosen, out, checked=checked)
         return out
+
+    def _by_model(self, events: list[Any]) -> Iterator[tuple[str, list[int], bool]]:
+        """Name, rows in order, and whether all their features have types; in the models' order."""
+        kinds = list(map(type, events))
+        rows: dict[type, list[int]]
+        if len(present := set(kinds)) == 1:
+            rows = {present.pop(): list(range(len(events)))}
+        else:
+            rows = defaultdict(list)
+            for i, kind in enumerate(kinds):
+                rows[kind].append(i)
+        rows.pop(type(None), None)
+        found: dict[int, tuple[list[int], bool]] = {}
+        for kind, own in rows.items():
+            position, checked = self._place[kind]
+            others, also = found.get(position, ([], True))
+            found[position] = sorted(others + own) if others else own, checked and also
+        for position in sorted(found):
+            own, checked = found[position]
+            yield self._names[position], own, checked
 
     def _read(self, batch: RecordBatch, out: Decoded) -> list[Any]:
         """One decoded struct per record, None where it is none."""
@@ -120,37 +144,44 @@ class Decoder:
             values = [v if v is not None and len(v) <= MAX_RECORD_BYTES else None for v in values]
         events: list[Any] = []
         remaining: Any = iter(values)  # None among them is refused by the decoder like any other
-        decode, refused = self._strict, 0
+        decode, again = self._strict, 0
         while True:
             try:
                 events.extend(map(decode, remaining))
             except _REFUSED:
                 row = len(events)
-                refused += 1
-                if refused == LENIENT_AFTER:
-                    decode = self._lenient
-                events.append(self._second_reading(values[row], batch, row, out))
+                value = values[row]
+                record = value if value is not None else batch.values[row]
+                found = diagnose(record, self._known, self._needed)
+                event = None
+                if decode is self._strict and isinstance(found, Rejected):
+                    event = self._second_reading(value)
+                events.append(event)
+                if event is None:
+                    self._set_aside(found, batch, row, out)
+                else:
+                    again += 1
+                    decode = self._lenient if again == LENIENT_AFTER else decode
             else:
                 return events
 
-    def _second_reading(
-        self, value: bytes | None, batch: RecordBatch, row: int, out: Decoded
-    ) -> Any:  # noqa: ANN401 - a struct whose type is made from the specs
-        if value is not None:
-            try:
-                return self._lenient(value)
-            except _REFUSED:
-                pass
-        found = diagnose(
-            value if value is not None else batch.values[row], self._known, self._needed
-        )
+    def _second_reading(self, value: bytes | None) -> Any:  # noqa: ANN401 - a type from the specs
+        """The event with untyped features, None where it is refused again."""
+        if value is None:
+            return None
+        try:
+            return self._lenient(value)
+        except _REFUSED:
+            return None
+
+    def _set_aside(self, found: Diagnosis, batch: RecordBatch, row: int, out: Decoded) -> None:
+        """Put a record that is no event where it belongs."""
         if isinstance(found, Rejected):
             out.rejected.append((row, found.reason))
         elif isinstance(found, Shadow):
             out.shadows.append((row, found.name))
         else:
             self._heartbeat(found, batch, row, out)
-        return None
 
     def _heartbeat(self, beat: Heartbeat, batch: RecordBatch, row: int, out: Decoded) -> None:
         try:
@@ -164,7 +195,7 @@ class Decoder:
     def _collect(
         self,
         named: NamedModel,
-        batch: RecordBatch,
+        record_ms: npt.NDArray[np.int64],
         rows: list[int],
         events: list[Any],
         out: Decoded,
@@ -172,10 +203,10 @@ class Decoder:
         checked: bool,
     ) -> None:
         """Validate the envelopes of one model's events and turn the good ones into columns."""
-        names = self._structs[named.name][0].__struct_fields__
-        fields = dict(zip(names, zip(*map(_ROW, events), strict=True), strict=True))
+        names = type(events[0]).__struct_fields__
+        fields = dict(zip(names, zip(*map(ROW, events), strict=True), strict=True))
         at = np.array(rows, dtype=np.int64)
-        ts = timestamps(fields["ts"], at, batch, out.rejected)
+        ts = timestamps(fields["ts"], at, record_ms[at], out.rejected)
         good = ts > 0
         if True in fields["heartbeat"]:
             for i in np.flatnonzero(good & np.array(fields["heartbeat"])).tolist():

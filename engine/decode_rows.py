@@ -7,28 +7,25 @@ question to a tuple (is there a None in it?) or an array, and costs nothing per 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from engine.columns import CategoryCodes, numeric_column
-from engine.decode_types import NamedModel
+from engine.decode_types import ROW, NamedModel
 from engine.model import MonitoredModel
 from engine.profile import CategoricalProfile
-from engine.records import RecordBatch
 from engine.spec import PredictionSpec
 from engine.timestamps import (
     AHEAD_OF_RECORD_MS,
     NEWEST_MS,
     OLDEST_MS,
     TimestampError,
-    rfc3339_to_ms,
+    texts_to_ms,
 )
 
 _FAR_MS: Final = 1 << 62
-_ROW: Final = msgspec.structs.astuple
 
 Mask = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
@@ -93,9 +90,9 @@ class FeatureColumns:
         """Numbers, shape (numeric, rows), and cells, shape (categorical, rows), of the rows'
         feature structs; None stands for one of which everything is missing."""
         if None in features:
-            rows = [self._empty if f is None else _ROW(f) for f in features]
+            rows = [self._empty if f is None else ROW(f) for f in features]
         else:
-            rows = list(map(_ROW, features))
+            rows = list(map(ROW, features))
         columns = list(zip(*rows, strict=True))
         checked = checked and not self._mixed
         numeric = np.empty((len(self._numeric), len(rows)), dtype=np.float64)
@@ -142,24 +139,14 @@ def read_outcome(
 def timestamps(
     stamps: Sequence[int | str],
     at: npt.NDArray[np.int64],
-    batch: RecordBatch,
+    record_ms: npt.NDArray[np.int64],
     rejected: list[tuple[int, str]],
 ) -> npt.NDArray[np.int64]:
-    """Epoch ms per event, shape (n,); 0 where it was rejected, its reason added to ``rejected``."""
-    reasons: dict[int, str] = {}
-    try:
-        ts = np.array(stamps, dtype=np.int64) if set(map(type, stamps)) == {int} else None
-    except OverflowError:
-        ts = None
-    if ts is None:
-        ts = np.zeros(len(stamps), dtype=np.int64)
-        for i, stamp in enumerate(stamps):
-            try:
-                ms = stamp if isinstance(stamp, int) else rfc3339_to_ms(stamp)
-                ts[i] = max(min(ms, _FAR_MS), -_FAR_MS)
-            except TimestampError as error:
-                reasons[i] = str(error)
-    record_ms = np.array(batch.timestamps_ms, dtype=np.int64)[at]
+    """Epoch ms per event, shape (n,); 0 where it was rejected, its reason added to ``rejected``.
+
+    ``at`` are the events' positions in the batch and ``record_ms`` their records' own times.
+    """
+    ts, reasons = _read_stamps(stamps)
     limit = np.where(record_ms >= 0, record_ms + AHEAD_OF_RECORD_MS, NEWEST_MS)
     limit = np.minimum(limit, NEWEST_MS)
     for i in np.flatnonzero((ts < OLDEST_MS) | (ts > limit)).tolist():
@@ -167,6 +154,30 @@ def timestamps(
         rejected.append((int(at[i]), reasons.get(i, usual)))
         ts[i] = 0
     return ts
+
+
+def _read_stamps(stamps: Sequence[int | str]) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
+    """Epoch ms, shape (n,), integers cut to what int64 holds; and why a row's text is no time."""
+    kinds = set(map(type, stamps))
+    if kinds == {str}:
+        return texts_to_ms(cast("Sequence[str]", stamps))
+    if kinds == {int}:
+        return _whole_numbers(cast("Sequence[int]", stamps)), {}
+    texts = [stamp for stamp in stamps if isinstance(stamp, str)]
+    read, why = texts_to_ms(texts)
+    is_text = np.array([isinstance(stamp, str) for stamp in stamps], dtype=np.bool_)
+    rows = np.flatnonzero(is_text)
+    ts = np.empty(len(stamps), dtype=np.int64)
+    ts[rows] = read
+    ts[~is_text] = _whole_numbers([stamp for stamp in stamps if isinstance(stamp, int)])
+    return ts, {int(rows[i]): reason for i, reason in why.items()}
+
+
+def _whole_numbers(numbers: Sequence[int]) -> npt.NDArray[np.int64]:
+    try:
+        return np.array(numbers, dtype=np.int64)
+    except OverflowError:
+        return np.array([max(min(n, _FAR_MS), -_FAR_MS) for n in numbers], dtype=np.int64)
 
 
 def refuse_absurd(ts_ms: int, record_ms: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -21,6 +21,8 @@ from engine.spec import Topic
 
 CategoryValue = str | int | float | bool | None
 _PREDICTION_FIELDS = ("score", "decision", "latency_ms", "error")
+ROW: Final = msgspec.structs.astuple
+"""A struct's fields as a tuple, a nested struct being one value of it."""
 
 
 @dataclass(frozen=True, slots=True)

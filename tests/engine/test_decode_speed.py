@@ -101,7 +101,7 @@ def test_a_shadow_is_never_read_a_second_time_with_untyped_features() -> None:
 
 
 def test_many_wrong_types_go_straight_to_the_untyped_decoder() -> None:
-    """After LENIENT_AFTER of them no event is decoded twice, nor is one that it refuses."""
+    """After LENIENT_AFTER of them no record is decoded twice, not even one that is refused."""
     bad = [raw(i, START, model="m1", features=SPOILT) for i in range(LENIENT_AFTER)]
     rest = [raw(i, START, model="m1") for i in range(10)] + [b"{", beat(START, "m1")]
     strict, lenient, decoded = readings([*bad, *rest])
@@ -123,9 +123,9 @@ MORE: Final[dict[str, tuple[bytes, str]]] = {
 
 @pytest.mark.parametrize("name", MORE)
 @pytest.mark.parametrize("before", [0, LENIENT_AFTER])
-def test_the_name_is_read_as_the_event_is(name: str, before: int) -> None:
-    """The look at the name neither refuses nor takes what the decoders would not, whichever of
-    them has the word."""
+def test_a_diagnosis_refuses_no_event(name: str, before: int) -> None:
+    """The diagnosis comes before the second reading and takes nothing from it: the same record
+    ends at the same place whether it is read strictly first or not."""
     more, end = MORE[name]
     value = raw(1, START, model="m1", features=SPOILT)[:-1] + b"," + more + b"}"
     bad = [raw(i, START, model="m1", features=SPOILT) for i in range(before)]
@@ -134,6 +134,19 @@ def test_the_name_is_read_as_the_event_is(name: str, before: int) -> None:
     assert decoded.rejected == ([] if end in {"event", "shadow"} else [(before, end)])
     assert decoded.shadows == ([(before, "zz")] if end == "shadow" else [])
     assert events == (end == "event")
+
+
+@pytest.mark.parametrize("features", [SPOILT, {"x": 1}])
+@pytest.mark.parametrize("before", [0, LENIENT_AFTER])
+def test_a_heartbeat_is_one_whatever_else_it_holds(features: object, before: int) -> None:
+    """It costs no second reading, and says what it would have said there."""
+    bad = [raw(i, START, model="m1", features=SPOILT) for i in range(before)]
+    beats = [beat(START + 1, "m1")]
+    beats += [raw(1, ts, model="m1", features=features, heartbeat=True) for ts in (START + 2, 5)]
+    _, lenient, decoded = readings([*bad, *beats])
+    assert sorted(decoded.heartbeats) == [(before, "m1", START + 1), (before + 1, "m1", START + 2)]
+    assert decoded.rejected == [(before + 2, "timestamp_too_old")]
+    assert lenient == (before + len(beats) if before else 0)
 
 
 @pytest.mark.parametrize("more", [b'"more":"\xff"', b'"more":1e999', b'"more":['])
