@@ -8,6 +8,8 @@ and a fetch that began before an assignment is thrown away by its generation.
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
+    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -36,6 +39,12 @@ OFFSETS_RETRY_S: Final = 0.1
 
 Source = tuple[str, int]
 """Role of the topic, partition."""
+
+ERRORS_TOLD_EVERY_S: Final = 60.0
+LOST_OFFSET: Final = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
+REFUSED: Final = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART"})
+
+log = logging.getLogger("longshore.feed")
 
 _Result = TypeVar("_Result")
 
@@ -70,9 +79,14 @@ class Feed:
         self._names = {role: name for name, role in roles.items()}
         self._batch_size = batch_size
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="longshore-feed")
-        self._consumer = Consumer(options)
+        self._consumer = Consumer(options | {"error_cb": self._note_state})
+        self._told_at_s = -ERRORS_TOLD_EVERY_S
         self.positions: dict[Source, int] = {}
         """Next offset to be handed out, per assigned source."""
+        self.errors: Counter[tuple[str, int, str]] = Counter()
+        """Errors met in fetching, by (topic's name, partition, error's name)."""
+        self.away_since_s: float | None = None
+        """Since when (monotonic) no broker could be reached; None while one can."""
         self.generation: int | None = None
         """The group generation of the present assignment, None without one."""
         self._closed = False
@@ -144,6 +158,7 @@ class Feed:
             answers = self._consumer.offsets_for_times(asked, timeout=wait_s)
         except KafkaException:
             return {}
+        self.away_since_s = None
         return {
             (self._roles[answer.topic], answer.partition): int(answer.offset)
             for answer in answers
@@ -181,7 +196,9 @@ class Feed:
         if not messages:
             return []
         if any(map(Message.error, messages)):
-            messages = _without_errors(messages)
+            messages = self._without_errors(messages)
+        if messages:
+            self.away_since_s = None
         batches = []
         for name, partition, run in _by_partition(messages):
             source = (self._roles[name], partition)
@@ -193,24 +210,40 @@ class Feed:
             batches.append((source, last, batch))
         return batches
 
+    def _note_state(self, error: KafkaError) -> None:
+        """Librdkafka's word on its connections."""
+        if error.name() == "_ALL_BROKERS_DOWN" and self.away_since_s is None:
+            self.away_since_s = monotonic()
 
-def _without_errors(messages: list[Message]) -> list[Message]:
-    good = []
-    for message in messages:
-        error = message.error()
-        if error is None:
-            good.append(message)
-        elif error.name() in ("_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"):
-            raise FeedError(
-                f"{message.topic()}/{message.partition()}: the offset to be read next is not in "
-                f"the log any more (retention or re-creation)"
-            )
-        elif error.fatal() or error.name() in (
-            "TOPIC_AUTHORIZATION_FAILED",
-            "UNKNOWN_TOPIC_OR_PART",
-        ):
-            raise FeedError(f"{message.topic()}/{message.partition()}: {error.str()}")
-    return good
+    def _without_errors(self, messages: list[Message]) -> list[Message]:
+        """The records among the messages; errors are counted and told, or end the worker."""
+        good = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                good.append(message)
+                continue
+            topic, partition = message.topic() or "", message.partition() or 0
+            where = f"{topic}/{partition}"
+            if error.name() in LOST_OFFSET:
+                raise FeedError(
+                    f"{where}: the offset to be read next is not in the log any more "
+                    f"(retention or re-creation)"
+                )
+            if error.fatal() or error.name() in REFUSED:
+                raise FeedError(f"{where}: {error.str()}")
+            self.errors[topic, partition, error.name()] += 1
+            if monotonic() - self._told_at_s >= ERRORS_TOLD_EVERY_S:
+                self._told_at_s = monotonic()
+                log.error(
+                    "%s cannot be read at offset %s: %s.  What lies behind it waits.  If this "
+                    "lasts, the record is at fault: delete the records up to it "
+                    "(kafka-delete-records) and start again",
+                    where,
+                    self.positions.get((self._roles.get(topic, topic), partition)),
+                    error.str(),
+                )
+        return good
 
 
 def _by_partition(messages: list[Message]) -> list[tuple[str, int, list[Message]]]:

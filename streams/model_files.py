@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from engine.model import MonitoredModel, build_model
 from engine.profile import Profile, ProfileError, decode_profile
 from engine.spec import Spec
 from engine.spec_faults import Fault, SpecError
+from engine.spec_yaml import MAX_SPEC_BYTES
+from streams.bounded_file import read_bounded
 from streams.settings import ModelFiles
+
+MAX_PROFILE_BYTES: Final = 268_435_456
+"""2,000 features with a thousand cells and a season each take half of it."""
 
 
 class ModelFilesError(ValueError):
@@ -40,7 +46,7 @@ def read_spec_file(path: Path) -> Spec:
     from engine.spec_reading import read_spec  # noqa: PLC0415
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, MAX_SPEC_BYTES).decode()
     except OSError as error:
         raise SpecError([Fault("", f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
@@ -51,7 +57,7 @@ def read_spec_file(path: Path) -> Spec:
 def read_profile_file(path: Path) -> Profile:
     """The profile in a JSON file; ProfileError says why it cannot be used."""
     try:
-        return decode_profile(path.read_bytes())
+        return decode_profile(read_bounded(path, MAX_PROFILE_BYTES))
     except OSError as error:
         raise ProfileError(f"cannot be read: {error.strerror}") from error
 

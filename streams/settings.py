@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 import msgspec
 import yaml
 
+from streams.bounded_file import read_bounded
 from streams.settings_faults import MAX_PORT, contradictions
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 ENVIRONMENT_PREFIX: Final = "LONGSHORE_"
+MAX_SETTINGS_BYTES: Final = 1_048_576
 NOT_SETTINGS: Final = frozenset({"CONFIG"})
 """Names under the prefix that are read by the command line itself."""
 
@@ -155,7 +157,7 @@ def read_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
 
 def _read_file(path: Path, faults: list[str]) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_bytes())
+        tree = yaml.safe_load(read_bounded(path, MAX_SETTINGS_BYTES))
     except OSError as error:
         faults.append(f"{path}: cannot be read: {error.strerror}")
         return {}
@@ -163,6 +165,9 @@ def _read_file(path: Path, faults: list[str]) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" at line {mark.line + 1}"
         faults.append(f"{path}: not YAML{where}")
+        return {}
+    except RecursionError:
+        faults.append(f"{path}: nested too deeply")
         return {}
     if tree is None:
         return {}
