@@ -51,7 +51,7 @@ def saved_by(text: str) -> Saved:
 def test_a_changed_layout_is_told_once_per_model(
     *, changed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Tallies and judge say it in one line each that names the model; the same spec says nothing."""
+    """Tallies and judge say it in one line each that names the model; the same spec says none."""
     snapshots = cast("Any", saved_by(spec_text()))
     features = "{x: {type: numeric, bins: 4}, c: {type: categorical}}"
     rules = "{cooldown: 3m}"
