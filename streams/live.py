@@ -47,6 +47,10 @@ class LiveState:
         """Records not yet read, per source; what the last fetch saw, asks no broker."""
         return {} if self.feed is None else self.feed.lags()
 
+    def fetch_errors(self) -> dict[tuple[str, int, str], int]:
+        """Errors met in fetching, by (topic, partition, the error's name)."""
+        return {} if self.feed is None else dict(self.feed.errors)
+
     def partitions(self) -> list[int]:
         """Source partitions of this worker."""
         return sorted(self.tallies)

@@ -219,6 +219,13 @@ def _worker(live: LiveState) -> Iterator[Metric]:
     )
     for (topic, partition), records in live.lags().items():
         lag.add_metric((topic, str(partition)), records)
+    errors = CounterMetricFamily(
+        "longshore_fetch_errors",
+        "Errors met in fetching; what lies behind one waits.",
+        labels=("topic", "partition", "error"),
+    )
+    for (topic, partition, error), count in live.fetch_errors().items():
+        errors.add_metric((topic, str(partition), error), count)
     ready = GaugeMetricFamily("longshore_ready", "Whether the worker is reading its partitions.")
     ready.add_metric([], float(live.state == "ready"))
     published = CounterMetricFamily(
@@ -231,7 +238,7 @@ def _worker(live: LiveState) -> Iterator[Metric]:
         "From the append of the record that closed a window to its judgement's metrics.",
     )
     delay.add_metric([], live.delays.buckets(), live.delays.total_s)
-    yield from (lag, ready, published)
+    yield from (lag, errors, ready, published)
     for name, text, value in (
         ("longshore_rebalances", "Times that partitions were taken up.", live.rebalances),
         ("longshore_batches", "Batches of input records read.", live.batches),

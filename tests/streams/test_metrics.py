@@ -19,6 +19,7 @@ from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
 from engine.reference_table import ReferenceTable
 from engine.tally import Tally
+from streams.feed import Feed
 from streams.live import LiveState
 from streams.metrics import WorkerCollector
 from tests.engine.models import (
@@ -170,6 +171,16 @@ def test_what_is_in_no_window_is_counted() -> None:
     assert found['longshore_late_pane_events_total{model="m",version="v1"}'] == 3
     before = samples(exposed(live_of(pipeline)))
     assert before['longshore_fresh_starts{model="m",version="v1"}'] == 0
+
+
+def test_what_the_reader_met_is_told() -> None:
+    """Errors met in fetching come from the reader itself, by topic, partition and name."""
+    options = {"bootstrap.servers": "127.0.0.1:1", "group.id": "nobody", "log_level": 0}
+    feed = Feed(options, {"predictions": "predictions"}, batch_size=10)
+    feed.errors["predictions", 3, "_BAD_MSG"] += 2
+    found = samples(exposed(LiveState(feed=feed)))
+    series = 'longshore_fetch_errors_total{error="_BAD_MSG",partition="3",topic="predictions"}'
+    assert found[series] == 2
 
 
 def test_outcomes_add_up_to_records() -> None:
