@@ -186,7 +186,9 @@ class Decoder:
     def _heartbeat(self, beat: Heartbeat, batch: RecordBatch, row: int, out: Decoded) -> None:
         try:
             ts = beat.ts if isinstance(beat.ts, int) else rfc3339_to_ms(beat.ts)
-            refuse_absurd(ts, batch.timestamps_ms[row])
+            versions = self._models[beat.model].versions.values()
+            late_ms = max(m.spec.clock(self._topic).lateness_ms for m in versions)
+            refuse_absurd(ts, batch.timestamps_ms[row], late_ms)
         except TimestampError as error:
             out.rejected.append((row, str(error)))
         else:

@@ -180,9 +180,13 @@ def _whole_numbers(numbers: Sequence[int]) -> npt.NDArray[np.int64]:
         return np.array([max(min(n, _FAR_MS), -_FAR_MS) for n in numbers], dtype=np.int64)
 
 
-def refuse_absurd(ts_ms: int, record_ms: int) -> None:
-    """Raise TimestampError for a heartbeat's time that no event could have."""
+def refuse_absurd(ts_ms: int, record_ms: int, lateness_ms: int) -> None:
+    """Raise TimestampError for a heartbeat's time that no event could have.
+
+    The heartbeat that ends a stream is ahead of its last event by the lateness of its model.
+    """
     if ts_ms < OLDEST_MS:
         raise TimestampError("timestamp_too_old")
-    if ts_ms > min(record_ms + AHEAD_OF_RECORD_MS if record_ms >= 0 else NEWEST_MS, NEWEST_MS):
+    limit = record_ms + AHEAD_OF_RECORD_MS + lateness_ms if record_ms >= 0 else NEWEST_MS
+    if ts_ms > min(limit, NEWEST_MS):
         raise TimestampError("timestamp_in_future")

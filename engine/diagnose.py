@@ -58,8 +58,9 @@ def diagnose(  # noqa: PLR0911 - one return a reason reads as the table it is
         return Rejected("registry_framed")
     try:
         tree = msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Rejected("malformed_json")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        beyond = "out of range" in str(error)
+        return Rejected("number_out_of_range" if beyond else "malformed_json")
     if not isinstance(tree, dict):
         return Rejected("not_an_object")
     model = tree.get("model")

@@ -25,8 +25,8 @@ from engine.judgement import AlarmCount, Judged
 from engine.layout import COUNTERS
 from engine.model import MonitoredModel
 from engine.open_panes import Held, OpenPanes, RolledUp
-from engine.panes import Counts, Mark, PaneError, PaneRecord, Stamp, decode, unpack
-from engine.timestamps import NEWEST_MS
+from engine.pane_checks import refuse_impossible_mark, refuse_impossible_pane
+from engine.panes import Mark, PaneError, PaneRecord, decode, stamp_of, unpack
 from engine.window_judging import WindowJudging
 from engine.windows import WindowRing
 
@@ -35,8 +35,6 @@ Due = tuple[int, int, int, int]
 _ROLL, _FINISH, _JUDGE, _REVISE = range(4)
 JUDGED_AT_ONCE: Final = 16
 """Windows judged in one go: some tens of milliseconds."""
-MAX_COUNT: Final = 1 << 48
-"""A pane record with more in one cell is a forgery; sums over panes must not overflow."""
 
 
 class Judge:
@@ -96,9 +94,9 @@ class Judge:
             raise PaneError(f"partition {record.partition} of {self._partitions}")
         if isinstance(record, PaneRecord):
             return self._hold(record)
-        _refuse_impossible(record)
+        refuse_impossible_mark(record)
         held = self._marks.get(record.partition)
-        if held is not None and _stamp(held) >= _stamp(record):
+        if held is not None and stamp_of(held) >= stamp_of(record):
             return []
         self._marks[record.partition] = record
         goal_ms = self._event_time_ms()
@@ -138,23 +136,14 @@ class Judge:
     def _hold(self, record: PaneRecord) -> list[Publish]:
         """Replace what is held of a (partition, pane) if the stamp is higher."""
         size, time = self.model.layout.size, self.model.spec.time
-        stamp = _stamp(record)
-        late = None if record.amended is None else self._possible(unpack(record.amended, size))
-        held = Held(stamp, self._possible(unpack(record.on_time, size)), late)
+        late = None if record.amended is None else unpack(record.amended, size)
+        held = Held(stamp_of(record), unpack(record.on_time, size), late)
         start = record.start_ms
-        if start % time.pane_ms or not 0 <= start <= NEWEST_MS:
-            raise PaneError(f"a pane that starts at {start} ms")
+        refuse_impossible_pane(start, time.pane_ms, [held.on_time, late], self._counted)
         if self.clock_ms is not None and start + time.pane_ms + time.amend_ms <= self.clock_ms:
             return self._too_late(record, held)
         self._open.hold(start, record.partition, held)
         return []
-
-    def _possible(self, counts: Counts) -> Counts:
-        """The counts, unless no tally can have counted them (PaneError)."""
-        counted = counts[self._counted]
-        if counted.min() < 0 or counted.max() > MAX_COUNT:
-            raise PaneError("counts that no tally makes")
-        return counts
 
     def _too_late(self, record: PaneRecord, held: Held) -> list[Publish]:
         surplus = self._rolled_up.surplus(record.start_ms, record.partition, held)
@@ -309,14 +298,3 @@ class Judge:
             if end is not None:
                 revised = end not in ring.awaiting_revision and ring.was_amended(end)
                 self.latest[ring.rule.name] = self._window(ring, end, revision=int(revised))
-
-
-def _refuse_impossible(mark: Mark) -> None:
-    """A watermark that no event can have moved would carry event time away for good."""
-    for watermark in mark.watermarks_ms.values():
-        if watermark is not None and not 0 <= watermark <= NEWEST_MS:
-            raise PaneError(f"a watermark of {watermark} ms")
-
-
-def _stamp(record: PaneRecord | Mark) -> Stamp:
-    return (record.stamp[0], record.stamp[1], record.stamp[2])

@@ -99,7 +99,7 @@ class ModelTally:
             last = self.model.spec.duplicates_last
             known = state.duplicates.setdefault(topic, DuplicateFilter(last))
             duplicate = known.seen_before(events.ids, offsets)
-        clock = self.model.spec.label if topic == "labels" else self.model.spec.time
+        clock = self.model.spec.clock(topic)
         behind = before - clock.lateness_ms - events.ts_ms
         late = behind > clock.amend_ms
         if topic != "labels":

@@ -66,6 +66,11 @@ _DECODER: Final[msgspec.msgpack.Decoder[PaneRecord | Mark]] = msgspec.msgpack.De
 )
 
 
+def stamp_of(record: PaneRecord | Mark) -> Stamp:
+    """The record's stamp, to be compared with another's of the same partition."""
+    return (record.stamp[0], record.stamp[1], record.stamp[2])
+
+
 def encode(record: PaneRecord | Mark) -> bytes:
     """The record's bytes."""
     return _ENCODE(record)

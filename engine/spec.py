@@ -140,6 +140,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     columns: dict[str, str]
     """Field of the event -> column, for reading tables."""
 
+    def clock(self, topic: Topic) -> TimeRules | LabelRules:
+        """What says how late a record of this topic may come; labels have their own."""
+        return self.label if topic == "labels" else self.time
+
     def window(self, name: str) -> WindowRule:
         """The window called ``name``; KeyError if there is none (a read spec has it)."""
         for window in self.windows:

@@ -67,8 +67,7 @@ class ReplaySummary:
 
 def end_of_stream(spec: Spec, topic: Topic, newest_ms: int) -> bytes:
     """The heartbeat that closes a file: every window that its last event completes falls due."""
-    lateness_ms = spec.label.lateness_ms if topic == "labels" else spec.time.lateness_ms
-    ts_ms = newest_ms + lateness_ms
+    ts_ms = newest_ms + spec.clock(topic).lateness_ms
     return orjson.dumps({"heartbeat": True, "model": spec.model, "ts": ts_ms})
 
 

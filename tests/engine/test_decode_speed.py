@@ -149,9 +149,16 @@ def test_a_heartbeat_is_one_whatever_else_it_holds(features: object, before: int
     assert lenient == (before + len(beats) if before else 0)
 
 
-@pytest.mark.parametrize("more", [b'"more":"\xff"', b'"more":1e999', b'"more":['])
-def test_a_shadow_is_well_formed(more: bytes) -> None:
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (b'"more":"\xff"', "malformed_json"),
+        (b'"more":1e999', "number_out_of_range"),
+        (b'"more":[', "malformed_json"),
+    ],
+)
+def test_a_shadow_is_well_formed(more: bytes, reason: str) -> None:
     """A record of an unknown model that cannot be read whole is malformed, as it always was."""
     value = raw(1, START, model="zz")[:-1] + b"," + more + b"}"
     decoded = Decoder(MODELS, "predictions").decode(batch([value]))
-    assert (decoded.rejected, decoded.shadows) == ([(0, "malformed_json")], [])
+    assert (decoded.rejected, decoded.shadows) == ([(0, reason)], [])
