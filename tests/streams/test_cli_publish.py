@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from detectors.kernels import murmur2_partitions
+from engine.pipeline import Pipeline
 from streams.cli import main
 from streams.embedded import EmbeddedBroker
 from streams.file_publisher import at_rate, at_speed, publish_files
@@ -20,6 +21,7 @@ from streams.model_files import read_spec_file
 from streams.replay import Source, end_of_stream
 from streams.settings import Settings
 from streams.tables import read_events
+from tests.engine.models import MINUTE, SECOND, START, batch, model_of, raw, spec_text
 from tests.streams.cli_example import ExampleFiles, example_files
 
 PARTITIONS = 4
@@ -99,6 +101,20 @@ def test_a_line_that_is_no_event_goes_on_as_it_is(files: ExampleFiles, tmp_path:
         found = read_partitions(settings, "predictions")
     assert found == logs_of_a_replay(source, heartbeat=False)
     assert sorted(value for log in found.values() for _, value in log) == sorted(lines)
+
+
+def test_the_end_of_a_live_file_closes_its_windows() -> None:
+    """The closing heartbeat lies the lateness ahead of its record's Kafka time; however long that
+    is, it counts, and the last window that the file completes is judged."""
+    time_rule = "{pane: 10s, lateness: 2h, amend: 2h, idle: 30s}"
+    model = model_of(spec_text(time=time_rule, windows="[1m]"))
+    newest = START + 5 * MINUTE
+    values: list[bytes | None] = [raw(i, START + i * SECOND) for i in range(301)]
+    values.append(end_of_stream(model.spec, "predictions", newest))
+    pipeline = Pipeline([model], 1)
+    assert pipeline.accept(batch(values, record_ms=newest)) == []
+    said = [effect for effect in pipeline.flush() if effect.topic == "judgements"]
+    assert orjson.loads(said[-1].value or b"")["end"] == "2013-01-07T10:05:00Z"
 
 
 def test_a_broker_that_is_away_exits_1(
