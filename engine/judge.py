@@ -96,8 +96,8 @@ class Judge:
             return self._hold(record)
         refuse_impossible_mark(record)
         held = self._marks.get(record.partition)
-        if held is not None and stamp_of(held) >= stamp_of(record):
-            return []
+        if held is not None and stamp_of(held) > stamp_of(record):
+            return []  # an equal one may have been interrupted, and is gone through again
         self._marks[record.partition] = record
         goal_ms = self._event_time_ms()
         if goal_ms is None or (self.clock_ms is not None and goal_ms <= self.clock_ms):

@@ -61,8 +61,15 @@ class JudgeLike(Protocol):
     fresh: bool
     """Whether there was a snapshot whose counts did not fit."""
 
-    def accept(self, value: bytes) -> list[Publish]:
-        """Take in one record of the panes topic."""
+    @property
+    def behind(self) -> bool:
+        """Whether something of the last record is still to be done."""
+
+    def begin(self, value: bytes) -> list[Publish]:
+        """Take in one record of the panes topic; engine.panes.PaneError when it is none."""
+
+    def go_on(self) -> list[Publish]:
+        """Do the next part of what the record made due."""
 
     def snapshot(self) -> bytes:
         """The whole state."""

@@ -41,6 +41,8 @@ Source = tuple[str, int]
 """Role of the topic, partition."""
 
 ERRORS_TOLD_EVERY_S: Final = 60.0
+STALLED_AFTER_S: Final = 30.0
+"""A source that lags and gives nothing for this long is stuck, whatever the reason."""
 LOST_OFFSET: Final = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
 REFUSED: Final = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART"})
 
@@ -84,7 +86,9 @@ class Feed:
         self.positions: dict[Source, int] = {}
         """Next offset to be handed out, per assigned source."""
         self.errors: Counter[tuple[str, int, str]] = Counter()
-        """Errors met in fetching, by (topic's name, partition, error's name)."""
+        """Errors met in fetching, by (role of the topic, partition, error's name)."""
+        self.moved_at_s: dict[Source, float] = {}
+        """When (monotonic) each source last gave records, or was assigned."""
         self.away_since_s: float | None = None
         """Since when (monotonic) no broker could be reached; None while one can."""
         self.generation: int | None = None
@@ -101,6 +105,7 @@ class Feed:
         def work() -> None:
             self._consumer.assign(partitions)
             self.positions = dict(starts)
+            self.moved_at_s = dict.fromkeys(starts, monotonic())
             self.generation = generation
 
         await self._in_thread(work)
@@ -178,6 +183,13 @@ class Feed:
                 lags[role, partition] = max(0, int(ends[1]) - position)
         return lags
 
+    def stalled(self) -> list[Source]:
+        """Sources that have records to read and gave none for STALLED_AFTER_S."""
+        long_ago = monotonic() - STALLED_AFTER_S
+        lags = self.lags()
+        moved = self.moved_at_s
+        return sorted(s for s, lag in lags.items() if lag and moved.get(s, long_ago) < long_ago)
+
     async def close(self) -> None:
         """Give everything back; the feed is of no use afterwards."""
         if not self._closed:
@@ -200,6 +212,7 @@ class Feed:
         if messages:
             self.away_since_s = None
         batches = []
+        now = monotonic()
         for name, partition, run in _by_partition(messages):
             source = (self._roles[name], partition)
             if source not in self.positions:
@@ -207,6 +220,7 @@ class Feed:
             batch = _batch(source, run)
             last = batch.offsets[-1]
             self.positions[source] = last + 1
+            self.moved_at_s[source] = now
             batches.append((source, last, batch))
         return batches
 
@@ -232,7 +246,7 @@ class Feed:
                 )
             if error.fatal() or error.name() in REFUSED:
                 raise FeedError(f"{where}: {error.str()}")
-            self.errors[topic, partition, error.name()] += 1
+            self.errors[self._roles.get(topic, topic), partition, error.name()] += 1
             if monotonic() - self._told_at_s >= ERRORS_TOLD_EVERY_S:
                 self._told_at_s = monotonic()
                 log.error(

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 from aiokafka.partitioner import murmur2
 
+from engine.panes import PaneError
 from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
 from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch, Source
@@ -163,17 +164,30 @@ class Judging:
             bench.unsaved = True
 
     async def _judge(self, bench: Bench, offset: int, value: bytes) -> None:
-        seat = bench.seats.get(self._core.read(value)[0])
-        if seat is None:
-            self._live.unknown_panes_records += 1
+        try:
+            seat = bench.seats.get(self._core.read(value)[0])
+            if seat is None:
+                self._live.unknown_panes_records += 1
+                return
+            if offset < seat.covered:
+                return
+            effects = seat.judge.begin(value)
+        except PaneError as error:
+            self._live.refused_panes_records += 1
+            where = f"panes/{bench.name.partition} offset {offset}"
+            log.error("%s is no tally's: %s", where, error)  # noqa: TRY400 - one line
             return
-        if offset < seat.covered:
-            return
-        effects = seat.judge.accept(value)
+        await self._send(bench, seat.judge, effects)
+        while seat.judge.behind:
+            await asyncio.sleep(0)
+            await self._send(bench, seat.judge, seat.judge.go_on())
         seat.covered = offset + 1
         seat.unsaved = True
+
+    async def _send(self, bench: Bench, judge: JudgeLike, effects: Effects) -> None:
+        """Send what a judge says, waiting when too much of it is under way."""
         if effects:
-            self._note_delay(seat.judge, effects)
+            self._note_delay(judge, effects)
             bench.sent += await self._outbox.begin(effects)
             if len(bench.sent) > MAX_UNSETTLED:
                 bench.sent, sent = [], bench.sent

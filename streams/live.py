@@ -29,6 +29,8 @@ class LiveState:
     rebalances: int = 0
     batches: int = 0
     """Batches of the input topics handed to tallies, re-read ones included."""
+    refused_panes_records: int = 0
+    """Records of the panes topic that no tally can have written."""
     unknown_panes_records: int = 0
     """Records of the panes topic of models that this worker was not told of."""
     published: dict[str, int] = field(default_factory=dict)

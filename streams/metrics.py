@@ -243,6 +243,11 @@ def _worker(live: LiveState) -> Iterator[Metric]:
         ("longshore_rebalances", "Times that partitions were taken up.", live.rebalances),
         ("longshore_batches", "Batches of input records read.", live.batches),
         (
+            "longshore_refused_pane_records",
+            "Pane records that no tally can have written.",
+            live.refused_panes_records,
+        ),
+        (
             "longshore_unknown_pane_records",
             "Pane records of models that this worker was not told of.",
             live.unknown_panes_records,

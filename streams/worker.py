@@ -97,8 +97,17 @@ class Worker:
             if at is not None
         ]
         oldest = min(watermarks, default=None)
+        feed, state = self._live.feed, str(self._live.state)
+        stalled = [] if feed is None else feed.stalled()
+        if state == "ready" and feed is not None:
+            away = feed.away_since_s
+            if away is not None and monotonic() - away > self._settings.session_timeout_s:
+                state = "unreachable"
+            elif stalled:
+                state = "stalled"
         return {
-            "state": self._live.state,
+            "state": state,
+            "stalled": [f"{topic}/{partition}" for topic, partition in stalled],
             "partitions": self._live.partitions(),
             "models": sorted(self._live.judges),
             "watermark_age_seconds": None if oldest is None else round(time() - oldest / 1_000, 3),

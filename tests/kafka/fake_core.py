@@ -160,7 +160,13 @@ class FakeJudge:
         if resume is not None:
             self.held = msgspec.msgpack.decode(resume, type=dict[int, tuple[int, int, int]])
 
-    def accept(self, value: bytes) -> list[Publish]:
+    behind = False
+
+    def go_on(self) -> list[Publish]:
+        """Never anything left."""
+        return []
+
+    def begin(self, value: bytes) -> list[Publish]:
         """Repeat what a mark says, once."""
         told = msgspec.msgpack.decode(value, type=Told)
         if not told.mark or told.stamp <= self.held.get(told.partition, (0, 0, 0)):
