@@ -17,6 +17,7 @@ QUEUED_KBYTES: Final = 16_384
 """Bound of what librdkafka prefetches, over all partitions."""
 QUEUED_MESSAGES: Final = 20_000
 """What librdkafka tries to hold ready: five batches."""
+LOG_CRITICAL: Final = 2
 PARTITION_FETCH_BYTES: Final = 2_000_000
 FETCH_BACKOFF_MS: Final = 10
 """librdkafka's default of 1,000 stalls a reader of a backlog each time its queue is full."""
@@ -77,6 +78,8 @@ def librdkafka_reader_options(settings: Settings) -> dict[str, Any]:
         "fetch.max.bytes": max(largest, 16_777_216),
         "receive.message.max.bytes": max(largest, 16_777_216) + FETCH_HEADROOM_BYTES,
         "socket.keepalive.enable": True,
+        # Its own lines on every failed connection would be dozens a second while a broker is away.
+        "log_level": LOG_CRITICAL,
     }
 
 

@@ -228,6 +228,7 @@ class Feed:
         """Librdkafka's word on its connections."""
         if error.name() == "_ALL_BROKERS_DOWN" and self.away_since_s is None:
             self.away_since_s = monotonic()
+            log.warning("no broker can be reached; trying on")
 
     def _without_errors(self, messages: list[Message]) -> list[Message]:
         """The records among the messages; errors are counted and told, or end the worker."""
