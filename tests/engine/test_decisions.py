@@ -6,13 +6,14 @@ import hashlib
 from functools import cache
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
 
 from engine.decide.volume import MIN_EXPECTED_EVENTS, expected_events
 from engine.effects import Publish
-from engine.model import MonitoredModel
+from engine.model import MonitoredModel, build_model
 from engine.timestamps import rfc3339_to_ms
 from tests.engine.models import (
     HOUR,
@@ -30,6 +31,8 @@ from tests.engine.models import (
 )
 
 A_MINUTE = 150
+HOURS_FROM_THURSDAY = 72
+"""1970-01-01 was a Thursday; the hours of the week begin on Monday."""
 PSI_RULE = "psi_features: {above: 0.2, features: 2, window: 1m, at_least: 2, of_last: 3}"
 
 
@@ -252,6 +255,16 @@ def test_too_few_expected_events_say_nothing() -> None:
     few = hourly(180 * SECOND)
     assert expected_events(few.profile.volume, START, START + HOUR) == 20 < MIN_EXPECTED_EVENTS
     assert volume_story(hours([20, 100, 100, 0, 1], few)) == []
+
+
+def test_a_window_that_says_nothing_closes_no_alert() -> None:
+    """An outage goes on through an hour of which too few events are expected: one episode."""
+    known = hourly()
+    quiet_hour = (START // HOUR + 2 + HOURS_FROM_THURSDAY) % 168
+    volume = [10.0 if hour == quiet_hour else at for hour, at in enumerate(known.profile.volume)]
+    profile = msgspec.structs.replace(known.profile, volume=tuple(volume))
+    out = hours([60, 5, 5, 5, 60, 60], build_model(known.spec, profile))
+    assert volume_story(out) == [("volume_low open", 1), ("volume_low resolved", 4)]
 
 
 def test_the_hour_of_the_first_event_says_nothing() -> None:
