@@ -1,7 +1,7 @@
 # Every target creates what it needs, the virtual environment included.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check kafka-up kafka-down bench clean
+.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,12 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.longshore-installed
 TEST_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
+FUZZ_ARGS ?=
+SOAK_ARGS ?=
+READINESS_ARGS ?=
+SEEDS ?= 1000
+SEED ?=
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +50,25 @@ kafka-down: $(STAMP) ## stop it and remove its data
 
 bench: $(STAMP) ## Longshore and its peers side by side (makes .venv-peers and a broker by itself)
 	$(PY) -m load_tests.bench $(BENCH_ARGS)
+
+simulate: $(STAMP) ## SEEDS=1000 crashes, rebalances and delays in a made-up world; SEED=K replays one
+	$(PY) -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+chaos: $(STAMP) ## every fault on a real broker, written to docs/faults.md (hours; CHAOS_ARGS=--help)
+	$(PY) -m load_tests.chaos $(CHAOS_ARGS)
+
+fuzz: $(STAMP) ## coverage-guided fuzzing of the decoder and the codecs (FUZZ_ARGS=--help)
+	$(PY) -m tests.fuzz $(FUZZ_ARGS)
+
+soak: $(STAMP) ## half an hour at a steady rate on a real broker: memory, descriptors, lag
+	$(PY) -m load_tests.soak $(SOAK_ARGS)
+
+readiness: $(STAMP) ## how fast a worker with 1,000 features is ready again
+	$(PY) -m load_tests.readiness $(READINESS_ARGS)
+
+test-long: $(STAMP) ## what takes hours: simulation, chaos, fuzzing, soak, readiness
+	$(MAKE) simulate SEEDS=10000
+	$(MAKE) fuzz chaos soak readiness
 
 clean: ## remove everything that the other targets made
 	@test ! -x $(PY) || $(PY) -m tests.kafka down

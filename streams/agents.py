@@ -16,10 +16,11 @@ from typing import Any, Final, cast
 
 from engine.records import RecordBatch
 from engine.spec import Topic
-from streams.feed import Feed, PanesBatch, Source
+from streams.feed import Feed, PanesBatch
 from streams.judging import PANES, Judging
 from streams.live import LiveState
 from streams.settings import Settings
+from streams.starting_offsets import Source
 from streams.tallying import Tallying
 
 log = logging.getLogger("longshore.worker")
@@ -137,11 +138,12 @@ class Agents:
 
     async def beat(self) -> None:
         """Flush, save and declare idle sources, each at its interval, until cancelled."""
-        saved = looked = monotonic()
+        clock = asyncio.get_running_loop().time
+        saved = looked = clock()
         while True:
             await asyncio.sleep(self._settings.flush_interval_s)
             try:
-                now = monotonic()
+                now = clock()
                 if now - looked >= IDLE_CHECK_S:
                     looked = now
                     await self._tallying.declare_idle(int(now * 1_000))

@@ -30,15 +30,13 @@ from confluent_kafka import (
 
 from engine.records import Headers, RecordBatch
 from engine.spec import Topic
+from streams.starting_offsets import Source
 
 FETCH_WAIT_S: Final = 0.05
 """How long a fetch waits for a full batch; the latency of a slow stream."""
 OFFSETS_WAIT_S: Final = 2.0
 BOUNDS_WAIT_S: Final = 15.0
 OFFSETS_RETRY_S: Final = 0.1
-
-Source = tuple[str, int]
-"""Role of the topic, partition."""
 
 ERRORS_TOLD_EVERY_S: Final = 60.0
 STALLED_AFTER_S: Final = 30.0

@@ -21,8 +21,9 @@ from aiokafka.partitioner import murmur2
 from engine.panes import PaneError
 from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
 from streams.core import Core, Effects, JudgeLike
-from streams.feed import PanesBatch, Source
+from streams.feed import PanesBatch
 from streams.live import LiveState
+from streams.starting_offsets import Source
 from streams.tallying import RestoreError
 
 log = logging.getLogger("longshore.worker")

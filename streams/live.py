@@ -11,7 +11,8 @@ from typing import Literal
 
 from streams.core import JudgeLike, TallyLike
 from streams.delays import Delays
-from streams.feed import Feed, Source
+from streams.feed import Feed
+from streams.starting_offsets import Source
 
 State = Literal["starting", "recovering", "ready", "stopping"]
 

@@ -18,8 +18,9 @@ from engine.records import RecordBatch
 from engine.spec import Topic
 from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
 from streams.core import Core, TallyLike
-from streams.feed import Feed, Source
+from streams.feed import Feed
 from streams.live import LiveState
+from streams.starting_offsets import Source
 from streams.topics import INPUT_ROLES
 
 log = logging.getLogger("longshore.worker")

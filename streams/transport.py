@@ -26,7 +26,8 @@ from faust.transport.drivers.aiokafka import Consumer as AioConsumer
 from faust.transport.drivers.aiokafka import Transport as AioTransport
 from faust.types import TP, ConsumerMessage, Message
 
-from streams.feed import Feed, Source
+from streams.feed import Feed
+from streams.starting_offsets import Source, starting_offsets
 
 IDLE_SLEEP_S: Final = 0.05
 CHANGELOG_WAIT_S: Final = 0.1
@@ -118,27 +119,12 @@ class BatchingConsumer(AioConsumer):
     async def _starts(
         self, sources: Mapping[Source, TP], needed: Mapping[Source, int]
     ) -> dict[Source, int]:
-        """Where each source is read from.
-
-        Raises LogMismatchError rather than skip silently what retention deleted, or read a topic
-        that was made anew as if it were the old one.
-        """
+        """Where each source is read from; LogMismatchError as starting_offsets."""
         if not sources:
             return {}
         # Not through aiokafka: there the question waits behind a long poll of the changelog.
         bounds = await self._feed.bounds(sources)
-        starts, faults = {}, []
-        for source, tp in sources.items():
-            need, (low, high) = needed.get(source, 0), bounds[source]
-            if need and not low <= need <= high:
-                faults.append(
-                    f"{tp.topic}/{tp.partition}: offset {need} is needed next, "
-                    f"the log has [{low}, {high})"
-                )
-            starts[source] = max(low, need - self._keeper.reread(source))
-        if faults:
-            raise LogMismatchError("; ".join(sorted(faults)))
-        return starts
+        return starting_offsets(bounds, needed, self._keeper.reread)
 
     # -- fetching -----------------------------------------------------------------------------
 
@@ -221,10 +207,6 @@ class BatchingConsumer(AioConsumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Lag and watermark age are measured elsewhere; a paused fetcher is no livelock."""
-
-
-class LogMismatchError(RuntimeError):
-    """What must be read next is not in the log: deleted by retention, or the topic is a new one."""
 
 
 def _batch_message(tp: TP, last: int, batch: object, generation: int) -> ConsumerMessage:

@@ -11,8 +11,9 @@ from confluent_kafka import Producer
 
 from engine.records import RecordBatch
 from streams.clients import librdkafka_reader_options
-from streams.feed import Batch, Feed, PanesBatch, Source
+from streams.feed import Batch, Feed, PanesBatch
 from streams.settings import Settings
+from streams.starting_offsets import Source
 
 ROLES = {"drift.predictions": "predictions", "drift.labels": "labels", "drift.panes": "panes"}
 RECORDS = 1_000
