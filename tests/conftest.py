@@ -12,6 +12,7 @@ import pytest
 from tests.kafka.broker import RealBroker
 from tests.kafka.libraries import SystemPackageError
 from tests.left_out import missing, summary_lines
+from tests.time_budgets import TimeBudgets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -28,9 +29,25 @@ MARKED_BY: Final = {
 """What uses the fixture gets the marker."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long``: what takes minutes is run too."""
+    parser.addoption("--long", action="store_true", help="run the tests marked long as well")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the run to its time budgets."""
+    config.pluginmanager.register(TimeBudgets(long=config.getoption("--long")))
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever needs a system package by what it uses, and run the slow tests last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark whatever needs a system package by what it uses, run the slow tests last, and take the
+    long ones out unless they were asked for."""
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        if long:
+            config.hook.pytest_deselected(items=long)
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in MARKED_BY:

@@ -1,0 +1,81 @@
+"""The time budgets of the suites are kept, and a run that breaks one fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.time_budgets import BUDGETS_S, NOISE, TOTAL_S, over_budget, suite_of, table
+
+pytest_plugins: Final = ("pytester",)
+ROOT: Final = Path(__file__).resolve().parent
+CONFTEST: Final = """
+import tests.time_budgets
+tests.time_budgets.BUDGETS_S = {"project": 0.01}
+from tests.conftest import *
+"""
+TESTS: Final = """
+import time
+import pytest
+def test_slow():
+    time.sleep(0.1)
+@pytest.mark.long
+def test_longer():
+    raise AssertionError("runs with --long only")
+"""
+
+
+def test_every_suite_has_a_budget_and_all_fit() -> None:
+    """The budgets add up to less than the whole, and no directory of tests has none."""
+    suites = {path.parent.name for path in ROOT.glob("*/test_*.py")}
+    assert suites <= set(BUDGETS_S)
+    assert sum(BUDGETS_S.values()) <= TOTAL_S
+
+
+def test_a_suite_is_the_first_directory() -> None:
+    """Files right below tests are the project's own."""
+    assert suite_of("tests/kafka/test_demo.py::test_it[a/b]") == "kafka"
+    assert suite_of("tests/test_packaging.py::test_it") == "project"
+
+
+def test_noise_is_allowed_and_no_more() -> None:
+    """A suite may take NOISE times its budget; one without a budget may take nothing."""
+    limit = NOISE * BUDGETS_S["kafka"]
+    assert over_budget({"kafka": limit}, TOTAL_S) == []
+    (line,) = over_budget({"kafka": limit + 1}, TOTAL_S)
+    assert line.startswith("kafka took ")
+    (line,) = over_budget({"unknown": 0.1}, 1.0)
+    assert line.startswith("unknown took ")
+    (line,) = over_budget({}, TOTAL_S + 1)
+    assert line.startswith("the whole run took 901 s")
+    assert len(table({"kafka": 1.0, "unknown": 1.0}, 2.0)) == 3
+
+
+def test_a_run_beyond_its_budget_fails(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All tests pass, yet the exit code is 1; what is long is deselected, not skipped."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT.parent))
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\nmarkers =\n    long: takes minutes\n")
+    pytester.makepyfile(TESTS)
+    run = pytester.runpytest_subprocess()
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    run.assert_outcomes(passed=1, deselected=1)
+    run.stdout.fnmatch_lines(["too long: project took *"])
+
+
+def test_long_tests_run_when_asked_for(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--long`` takes the long ones in and lifts the budgets."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT.parent))
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\nmarkers =\n    long: takes minutes\n")
+    pytester.makepyfile(TESTS)
+    run = pytester.runpytest_subprocess("--long", "-k", "slow")
+    assert run.ret == pytest.ExitCode.OK
+    run = pytester.runpytest_subprocess("--long")
+    run.assert_outcomes(passed=1, failed=1)
