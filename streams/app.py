@@ -18,13 +18,14 @@ from yarl import URL
 
 from streams.agents import Agents
 from streams.checkpoint import Outbox, SnapshotTable
-from streams.clients import librdkafka_reader_options, tls_context
+from streams.clients import librdkafka_reader_options
 from streams.core import Core
 from streams.feed import Feed
 from streams.judging import Judging
 from streams.live import LiveState
 from streams.settings import SecuritySettings, Settings
 from streams.tallying import Tallying
+from streams.tls import tls_context
 from streams.topics import BATCHED_ROLES, INPUT_ROLES, topic_name
 from streams.transport import batching_transport
 

@@ -6,10 +6,10 @@ limits from one place, so that no client is left on another footing.
 
 from __future__ import annotations
 
-import ssl
 from typing import Any, Final
 
-from streams.settings import SecuritySettings, Settings
+from streams.settings import Settings
+from streams.tls import CIPHERS, tls_context
 
 FETCH_HEADROOM_BYTES: Final = 1_000_000
 """A fetch response carries more than its largest record."""
@@ -23,21 +23,6 @@ FETCH_BACKOFF_MS: Final = 10
 """librdkafka's default of 1,000 stalls a reader of a backlog each time its queue is full."""
 
 
-def tls_context(security: SecuritySettings) -> ssl.SSLContext | None:
-    """The TLS context of the asyncio and kafka-python clients, None without encryption."""
-    if not security.encrypted:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=security.ssl_ca)
-    if security.ssl_cert is not None:
-        password = security.ssl_key_password
-        context.load_cert_chain(
-            security.ssl_cert,
-            security.ssl_key,
-            None if password is None else password.reveal(),
-        )
-    return context
-
-
 def librdkafka_options(settings: Settings) -> dict[str, Any]:
     """Connection and security options of a librdkafka client."""
     security = settings.security
@@ -46,8 +31,14 @@ def librdkafka_options(settings: Settings) -> dict[str, Any]:
         "security.protocol": security.protocol,
         "client.id": settings.group,
     }
+    if security.encrypted:
+        options |= {
+            "ssl.endpoint.identification.algorithm": "https",  # the certificate names the host
+            "enable.ssl.certificate.verification": True,
+            "ssl.cipher.suites": CIPHERS,
+        }
     named = {
-        "ssl.ca.location": security.ssl_ca,
+        "ssl.ca.location": security.ssl_ca or ("probe" if security.encrypted else None),
         "ssl.certificate.location": security.ssl_cert,
         "ssl.key.location": security.ssl_key,
         "ssl.key.password": security.ssl_key_password and security.ssl_key_password.reveal(),

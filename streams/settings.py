@@ -2,20 +2,21 @@
 
 Rule.  Every field has one place in the file (``http.port``) and one name in the environment
 (``LONGSHORE_HTTP_PORT``); the environment wins.  Settings are complete once they exist: all faults
-are found before any is reported, each with its place.  Secrets come from files where possible
-(``sasl_password_file``) and no ``repr``, log line or error ever shows one.
+are found before any is reported, each with its place.  Secrets: :mod:`streams.security_settings`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 import yaml
 
 from streams.bounded_file import read_bounded
+from streams.dead_letter_limit import DEFAULT_PER_MINUTE, DEFAULT_RATIO_LIMIT
+from streams.security_settings import HttpSettings, Secret, SecuritySettings, read_secrets
 from streams.settings_faults import MAX_PORT, contradictions
 
 __all__ = [
@@ -34,9 +35,6 @@ MAX_SETTINGS_BYTES: Final = 1_048_576
 NOT_SETTINGS: Final = frozenset({"CONFIG"})
 """Names under the prefix that are read by the command line itself."""
 
-SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
-
 
 class SettingsError(ValueError):
     """The settings cannot be used; ``faults`` has one line each, naming the place."""
@@ -46,61 +44,11 @@ class SettingsError(ValueError):
         self.faults = faults
 
 
-class Secret:
-    """Text that is never shown by accident."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the client that needs it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-
 class ModelFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the spec and the profile of one monitored model are."""
 
     spec: str
     profile: str
-
-
-class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where /metrics and /health are served; port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 9646
-
-
-class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to speak to the brokers; reaches every Kafka client of the worker alike."""
-
-    protocol: SecurityProtocol = "PLAINTEXT"
-    sasl_mechanism: SaslMechanism | None = None
-    sasl_user: str | None = None
-    sasl_password: Secret | None = None
-    sasl_password_file: str | None = None
-    ssl_ca: str | None = None
-    ssl_cert: str | None = None
-    ssl_key: str | None = None
-    ssl_key_password: Secret | None = None
-    ssl_key_password_file: str | None = None
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the connection is TLS."""
-        return self.protocol in ("SSL", "SASL_SSL")
-
-    @property
-    def authenticated(self) -> bool:
-        """Whether the connection logs in by SASL."""
-        return self.protocol in ("SASL_PLAINTEXT", "SASL_SSL")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +70,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_interval_s: float = 1.0
     rebalance_timeout_s: float = 10.0
     panes_retention_h: float = 24.0
+    dead_letters_per_minute: int = DEFAULT_PER_MINUTE
+    """Dead letters carried per reason and minute by a worker; the others are counted only."""
+    dead_letter_ratio_limit: float = DEFAULT_RATIO_LIMIT
+    """Share of a topic's records that may be rejected before the alert RecordsRejected."""
     embedded: bool = False
     """The broker is librdkafka's in-process mock: no topic creation, old protocol versions."""
     security: SecuritySettings = SecuritySettings()
@@ -145,8 +97,7 @@ def read_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
             faults.append(f"{origin}: {name}: a mapping is needed")
             continue
         values = _section(kind, section, f"{name}.", places, faults)
-        if name == "security":
-            values.update(_secrets(values, faults))
+        values.update(read_secrets(name, values, faults))
         fields[name] = kind(**values)
     settings = Settings(**fields)
     faults += contradictions(settings)
@@ -238,7 +189,10 @@ def _section(
             faults.append(f"{place}: {prefix}{name}: there is no such setting")
             continue
         if _is_secret(known[name].type):
-            values[name] = Secret(str(raw))
+            if isinstance(raw, str) and raw:
+                values[name] = Secret(raw)
+            elif raw is not None:  # its text must not stand in the line
+                faults.append(f"{place}: {prefix}{name}: text in quotes is needed, and not empty")
             continue
         lax = place.startswith("environment:")
         try:
@@ -254,20 +208,3 @@ def _is_secret(kind: Any) -> bool:  # noqa: ANN401 - a type expression
         or (get_origin(kind) is not None and Secret in get_args(kind))
         or (Secret in getattr(kind, "__args__", ()))
     )
-
-
-def _secrets(values: dict[str, Any], faults: list[str]) -> dict[str, Secret]:
-    found: dict[str, Secret] = {}
-    for name in ("sasl_password", "ssl_key_password"):
-        path = values.get(f"{name}_file")
-        if path is None:
-            continue
-        if values.get(name) is not None:
-            faults.append(f"security.{name}: give it or its file, not both")
-            continue
-        try:
-            found[name] = Secret(Path(path).read_text(encoding="utf-8").rstrip("\r\n"))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            faults.append(f"security.{name}_file: {path} cannot be read: {reason}")
-    return found

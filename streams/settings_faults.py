@@ -5,8 +5,9 @@ Rule.  Everything is checked before anything is reported, and a line names the s
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from streams.tls import tls_faults
 
 if TYPE_CHECKING:
     from streams.settings import SecuritySettings, Settings
@@ -52,6 +53,10 @@ def _range_faults(settings: Settings) -> list[str]:
         ("panes_retention_h", settings.panes_retention_h),
     )
     faults = [f"{name}: {value} is not above 0" for name, value in positive if not value > 0]
+    if settings.dead_letters_per_minute < 0:
+        faults.append("dead_letters_per_minute: 0 (carry none) or more")
+    if not 0 < settings.dead_letter_ratio_limit <= 1:
+        faults.append("dead_letter_ratio_limit: above 0 and at most 1")
     if not 0 <= settings.http.port <= MAX_PORT:
         faults.append(f"http.port: {settings.http.port} is not a port")
     return faults
@@ -66,16 +71,11 @@ def _security_faults(security: SecuritySettings) -> list[str]:
             for name in needed
             if getattr(security, name) is None
         ]
+        if not (security.encrypted or security.allow_sasl_without_tls):
+            faults.append(
+                "security.protocol: SASL_PLAINTEXT shows the login and all records to the network; "
+                "take SASL_SSL, or say security.allow_sasl_without_tls: true"
+            )
     elif security.sasl_mechanism or security.sasl_user or security.sasl_password:
         faults.append(f"security: a SASL login is given, but the protocol is {security.protocol}")
-    files = {name: getattr(security, name) for name in ("ssl_ca", "ssl_cert", "ssl_key")}
-    for name, path in files.items():
-        if path is None:
-            continue
-        if not security.encrypted:
-            faults.append(f"security.{name}: given, but the protocol is {security.protocol}")
-        elif not Path(path).is_file():
-            faults.append(f"security.{name}: {path} is no file")
-    if (security.ssl_cert is None) != (security.ssl_key is None):
-        faults.append("security: ssl_cert and ssl_key go together")
-    return faults
+    return faults + tls_faults(security)

@@ -80,6 +80,7 @@ def settings_from(
     fault."""
     import msgspec
 
+    from streams.security_settings import exposed_secrets
     from streams.settings import SettingsError, read_settings
 
     overlaid = dict(environment)
@@ -95,5 +96,7 @@ def settings_from(
             error.faults,
             "mend the file or the LONGSHORE_* variables named above",
         ) from error
+    for warning in exposed_secrets(settings.http, settings.security, config, overlaid):
+        click.echo(f"Warning: {warning}", err=True)
     given = {name: value for name, value in more.items() if value is not None}
     return msgspec.structs.replace(settings, **given) if given else settings

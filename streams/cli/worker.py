@@ -13,7 +13,7 @@ from streams.cli.inputs import settings_from, settings_options
 
 if TYPE_CHECKING:
     from engine.model import MonitoredModel
-    from streams.settings import HttpSettings, ModelFiles, Settings
+    from streams.settings import ModelFiles, Settings
 
 MAX_PORT = 65_535
 
@@ -27,7 +27,11 @@ MAX_PORT = 65_535
     metavar="SPEC:PROFILE",
     help="Files of one model; once per model. Added to those of the settings.",
 )
-@click.option("--http", metavar="HOST:PORT", help="Where /metrics and /health are; port 0: free.")
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    help="Where /metrics, /ready, /live and /state are; port 0: free.",
+)
 @click.option("--group", help="Kafka consumer group (default longshore).")
 @click.option("--embedded", is_flag=True, hidden=True, help="The broker is the demo's own.")
 @click.option("--verbose", "-v", is_flag=True, help="Say more in the log.")
@@ -62,21 +66,28 @@ def worker(
         prefix,
         group=group,
         embedded=embedded or None,
-        http=None if http is None else http_address(http),
     )
+    if http is not None:
+        settings = serving_at(settings, *http_address(http))
     chosen = (*settings.models, *map(model_files, models))
     loaded = _load(chosen)
     _run(settings, loaded)
 
 
-def http_address(text: str) -> HttpSettings:
-    """``HOST:PORT``; Refused otherwise."""
-    from streams.settings import HttpSettings
+def serving_at(settings: Settings, host: str, port: int) -> Settings:
+    """The settings with another address of the HTTP server; its token stays."""
+    import msgspec
 
+    served = msgspec.structs.replace(settings.http, host=host, port=port)
+    return msgspec.structs.replace(settings, http=served)
+
+
+def http_address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``; Refused otherwise."""
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isdigit() and int(port) <= MAX_PORT):
         raise Refused(f"--http {text}: is not HOST:PORT", hint="such as --http 127.0.0.1:9646")
-    return HttpSettings(host=host, port=int(port))
+    return host, int(port)
 
 
 def model_files(text: str) -> ModelFiles:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from streams.clients import kafka_python_options, librdkafka_reader_options
 from streams.settings import Settings, SettingsError, read_settings
 
 
@@ -93,7 +92,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     """Neither the settings' repr nor a fault shows a password, wherever it came from."""
     (tmp_path / "password").write_text("swordfish\n", encoding="utf-8")
     environment = {
-        "LONGSHORE_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "LONGSHORE_SECURITY_PROTOCOL": "SASL_SSL",
         "LONGSHORE_SECURITY_SASL_MECHANISM": "SCRAM-SHA-512",
         "LONGSHORE_SECURITY_SASL_USER": "ann",
         "LONGSHORE_SECURITY_SASL_PASSWORD_FILE": str(tmp_path / "password"),
@@ -107,36 +106,11 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     assert "tunafish" not in "\n".join(faults(None, both))
 
 
-def test_the_login_reaches_every_client(tmp_path: Path) -> None:
-    """The same user, password and certificate authority reach librdkafka and kafka-python."""
-    authority = tmp_path / "ca.pem"
-    authority.touch()
-    environment = {
-        "LONGSHORE_SECURITY_PROTOCOL": "SASL_SSL",
-        "LONGSHORE_SECURITY_SASL_MECHANISM": "PLAIN",
-        "LONGSHORE_SECURITY_SASL_USER": "ann",
-        "LONGSHORE_SECURITY_SASL_PASSWORD": "swordfish",
-        "LONGSHORE_SECURITY_SSL_CA": str(authority),
-    }
-    options = librdkafka_reader_options(read_settings(None, environment))
-    assert options["security.protocol"] == "SASL_SSL"
-    assert options["sasl.password"] == "swordfish"
-    assert options["ssl.ca.location"] == str(authority)
-    environment["LONGSHORE_SECURITY_PROTOCOL"] = "SASL_PLAINTEXT"
-    del environment["LONGSHORE_SECURITY_SSL_CA"]
-    plain = kafka_python_options(read_settings(None, environment))
-    assert plain["sasl_plain_username"] == "ann"
-    assert plain["sasl_plain_password"] == "swordfish"
-
-
 @pytest.mark.parametrize(
     ("environment", "fault"),
     [
         ({"SECURITY_PROTOCOL": "SASL_SSL"}, "security.sasl_password: needed with SASL_SSL"),
         ({"SECURITY_SASL_USER": "ann"}, "but the protocol is PLAINTEXT"),
-        ({"SECURITY_SSL_CA": "ca.pem"}, "but the protocol is PLAINTEXT"),
-        ({"SECURITY_PROTOCOL": "SSL", "SECURITY_SSL_CA": "no.pem"}, "no.pem is no file"),
-        ({"SECURITY_PROTOCOL": "SSL", "SECURITY_SSL_KEY": "/"}, "go together"),
         ({"SECURITY_PROTOCOL": "TLS"}, "Invalid enum value 'TLS'"),
         ({"PREFIX": "drift/"}, "not legal in a topic name"),
         ({"GROUP": ""}, "group: may not be empty"),
