@@ -17,6 +17,7 @@ from engine.records import Headers, RecordBatch
 MAX_CARRIED_BYTES: Final = 8_388_608
 """A larger record's bytes are left out of its dead letter (its headers then say ``too_large``)."""
 _ORIGIN: Final = "__connect.errors.topic"
+_REASON: Final = "longshore.reason"
 
 
 def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish:
@@ -33,7 +34,7 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
             "__connect.errors.stage",
             b"VALUE_CONVERTER" if to == "dead-letters" else b"TRANSFORMATION",
         ),
-        ("longshore.reason", reason.encode()),
+        (_REASON, reason.encode()),
     ]
     if cut:
         headers.append(("longshore.value-left-out", str(len(value or b"")).encode()))
@@ -44,6 +45,11 @@ def carry(batch: RecordBatch, row: int, to: OutputTopic, reason: str) -> Publish
         kept = b""
         headers.append(("longshore.value-was", b"null" if value is None else b"left out"))
     return Publish(to, key, kept, tuple(headers))
+
+
+def reason_of(letter: Publish) -> str:
+    """Why the record of a dead letter was rejected; ours is the last header of that name."""
+    return next((v or b"").decode() for name, v in reversed(letter.headers) if name == _REASON)
 
 
 def with_origin(
