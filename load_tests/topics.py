@@ -18,18 +18,29 @@ ADMIN_TIMEOUT_S = 20.0
 FLUSH_TIMEOUT_S = 60.0
 QUEUE_RECORDS = 200_000
 SEGMENT_BYTES = 128 * 1024 * 1024
+BY_KEY = -1
 
 
 class LoadError(RuntimeError):
     """The broker did not take what the benchmark sent."""
 
 
-def create_topics(bootstrap: str, names: Iterable[str], *, append_time: bool = False) -> None:
-    """Create topics of PARTITIONS partitions; ``append_time`` makes the broker stamp the records.
+def create_topics(
+    bootstrap: str,
+    names: Iterable[str],
+    *,
+    append_time: bool = False,
+    kept_bytes: int | None = None,
+) -> None:
+    """Create topics of PARTITIONS partitions; ``append_time`` makes the broker stamp the records,
+    ``kept_bytes`` bounds what it keeps of a partition.
 
     Raises LoadError when the broker refuses.
     """
     config = {"segment.bytes": str(SEGMENT_BYTES)}
+    if kept_bytes is not None:
+        config["segment.bytes"] = str(min(SEGMENT_BYTES, kept_bytes // 2))
+        config["retention.bytes"] = str(kept_bytes)
     if append_time:
         config["message.timestamp.type"] = "LogAppendTime"
     topics = [NewTopic(name, PARTITIONS, 1, config=config) for name in names]
@@ -81,11 +92,11 @@ class Sender:
         elif self._acknowledged is not None:
             self._acknowledged(message)
 
-    def send(self, topic: str, key: bytes, value: bytes) -> None:
-        """Queue one record."""
+    def send(self, topic: str, key: bytes, value: bytes, partition: int = BY_KEY) -> None:
+        """Queue one record, in the partition of its key unless told otherwise."""
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, partition, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(0.05)
             else:

@@ -128,6 +128,15 @@ class Scrape:
             if sample == name and all(label in text for label in labels)
         ]
 
+    def labelled(self, name: str, label: str) -> list[tuple[str, float]]:
+        """(text of this label, value) of the metric's samples."""
+        found = []
+        for sample, text, value in self._samples:
+            match = re.search(rf'\b{label}="([^"]*)"', text) if sample == name else None
+            if match is not None:
+                found.append((match[1], value))
+        return found
+
     def total(self, name: str, *labels: str) -> int:
         """Their sum, 0 when there are none."""
         return int(sum(self.values(name, *labels)))
@@ -147,11 +156,17 @@ def _get_metrics(port: int) -> Scrape | None:
 class RunningWorker:
     """``longshore worker`` on topics of one prefix; use it as a context manager.
 
-    Raises ContenderFailedError when the topics cannot be made.
+    ``settings`` are further names of its environment.  Raises ContenderFailedError when the topics
+    cannot be made.
     """
 
     def __init__(
-        self, bootstrap: str, prefix: str, models: Sequence[ModelUnderTest], directory: Path
+        self,
+        bootstrap: str,
+        prefix: str,
+        models: Sequence[ModelUnderTest],
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         port = _free_port()
         environment = {
@@ -161,6 +176,7 @@ class RunningWorker:
             "LONGSHORE_PARTITIONS": str(PARTITIONS),
             "LONGSHORE_HTTP_PORT": str(port),
             "LONGSHORE_MODELS": ",".join(f"{each.spec}:{each.profile}" for each in models),
+            **(settings or {}),
         }
         _command("topics", "create", environment=environment)
         self._port = port
@@ -205,7 +221,13 @@ class RunningWorker:
 
 
 def run_worker(
-    bootstrap: str, prefix: str, events: int, model: ModelUnderTest, directory: Path, number: int
+    bootstrap: str,
+    prefix: str,
+    events: int,
+    model: ModelUnderTest,
+    directory: Path,
+    number: int,
+    settings: Mapping[str, str] | None = None,
 ) -> Round:
     """Measure one worker over the backlog of ``events`` in ``<prefix>predictions``.
 
@@ -213,7 +235,7 @@ def run_worker(
     /metrics, so that no judging is left out.  Raises ContenderFailedError when the worker fails,
     stalls, or does not count each record once and well.
     """
-    with RunningWorker(bootstrap, prefix, (model,), directory) as worker:
+    with RunningWorker(bootstrap, prefix, (model,), directory, settings) as worker:
         deadline = time.monotonic() + RUN_TIMEOUT_S
         first_count, first_at, first_cpu, first_wall = 0, 0.0, 0.0, 0.0
         while True:
