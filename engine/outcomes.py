@@ -7,7 +7,7 @@ records.  Names of unknown models are producers' text, so only the first few are
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -15,6 +15,30 @@ from engine.spec import Topic
 
 Outcome = Literal["tallied", "duplicate", "shadow", "offline", "heartbeat", "late", "rejected"]
 
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+REASONS: Final = (
+    "bad_event_id",
+    "bad_model",
+    "bad_timestamp",
+    "bad_version",
+    "malformed_json",
+    "missing_event_id",
+    "missing_label",
+    "missing_model",
+    "missing_ts",
+    "missing_version",
+    "naive_timestamp",
+    "no_prediction",
+    "not_an_object",
+    "null_value",
+    "number_out_of_range",
+    "registry_framed",
+    "timestamp_in_future",
+    "timestamp_too_old",
+    "too_large",
+    "wrong_type",
+)
+"""Why a record can be rejected: a closed set, so that every table by reason is bounded."""
 MAX_SHADOW_NAMES: Final = 100
 """Unknown models counted by name; the rest are counted as ``(others)``."""
 MAX_SHADOW_CHARS: Final = 128
