@@ -23,8 +23,8 @@ from load_tests.contenders.protocol import peak_rss_bytes
 from load_tests.event import MODEL, MODELS, PARTITIONS
 from load_tests.generator import event_id, stream
 from load_tests.outcomes import Latency
+from load_tests.running_worker import ModelUnderTest, RunningWorker
 from load_tests.topics import Sender, create_topics
-from load_tests.worker_runs import ModelUnderTest, RunningWorker
 
 PANE_MS: Final = 1_000
 LATENESS_MS: Final = 1_000

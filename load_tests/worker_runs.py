@@ -1,41 +1,38 @@
-"""The Longshore worker as a contender: the real program, seen only from outside.
+"""The Longshore worker as a contender: the real program over the backlog that the peers read.
 
-Rule.  What it did is read from its own /metrics, what it cost from /proc; it has read a backlog
-when ``longshore_records_total`` of the topic says so.  The clock starts at the first scrape that
-shows records, and only the records after it count, as for every other contender.
+Rule.  It has read a backlog when ``longshore_records_total`` of the topic says so.  The clock
+starts at the first scrape that shows records, and only the records after it count, as for every
+other contender.
 """
 
 from __future__ import annotations
 
-import http.client
-import re
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import polars as pl
 import yaml
 
 from load_tests.contender_runs import ContenderFailedError
 from load_tests.contenders.protocol import Measurement, cpu_seconds, peak_rss_bytes
-from load_tests.event import CATEGORICAL, MODEL, NUMERIC, PARTITIONS
+from load_tests.event import CATEGORICAL, MODEL, NUMERIC
 from load_tests.generator import START_MS, reference_columns
 from load_tests.outcomes import Round
-from load_tests.processes import LOG_TAIL, ROOT, Child, child_environment
+from load_tests.processes import ROOT
+from load_tests.running_worker import (
+    FINE_POLL_S,
+    ModelUnderTest,
+    RunningWorker,
+    Scrape,
+    run_command,
+)
 
 SPEC: Final = ROOT / "load_tests" / "bench_spec.yaml"
 REFERENCE_ROWS: Final = 50_000
-COMMAND_TIMEOUT_S: Final = 60.0
-START_TIMEOUT_S: Final = 60.0
 RUN_TIMEOUT_S: Final = 120.0
-SCRAPE_TIMEOUT_S: Final = 5.0
-FINE_POLL_S: Final = 0.05
 COARSE_POLL_S: Final = 0.5
 JUDGED_TIMEOUT_S: Final = 20.0
 EVENT_RATE: Final = 5_000.0
@@ -46,21 +43,6 @@ JUDGE_EVERY_MS: Final = 5_000
 PARTITION_SPREAD_MS: Final = 1_000
 """More than the last events of the partitions are apart."""
 LABEL: Final = "Longshore worker"
-
-_SAMPLE: Final = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUnderTest:
-    """The files that the worker monitors by."""
-
-    spec: Path
-    profile: Path
-
-
-def longshore() -> str:
-    """The command beside this interpreter."""
-    return str(Path(sys.executable).with_name("longshore"))
 
 
 def make_model(
@@ -83,141 +65,8 @@ def make_model(
     reference = directory / "reference.parquet"
     pl.DataFrame(table | {"score": columns.score}).write_parquet(reference)
     profile = directory / "profile.json"
-    _command("profile", str(spec), "--data", str(reference), "--out", str(profile))
+    run_command("profile", str(spec), "--data", str(reference), "--out", str(profile))
     return ModelUnderTest(spec, profile)
-
-
-def _command(*arguments: str, environment: Mapping[str, str] | None = None) -> None:
-    command = [longshore(), *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=COMMAND_TIMEOUT_S,
-            env=child_environment(environment or {}),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ContenderFailedError(f"longshore {arguments[0]}: {error}") from error
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout)[-LOG_TAIL:].strip()
-        raise ContenderFailedError(f"longshore {arguments[0]} ended {done.returncode}: {said}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Scrape:
-    """One reading of /metrics."""
-
-    def __init__(self, text: str) -> None:
-        self._samples = [
-            (name, labels, float(value)) for name, labels, value in _SAMPLE.findall(text)
-        ]
-
-    def values(self, name: str, *labels: str) -> list[float]:
-        """Values of the metric's samples that carry all these ``label="value"`` texts."""
-        return [
-            value
-            for sample, text, value in self._samples
-            if sample == name and all(label in text for label in labels)
-        ]
-
-    def labelled(self, name: str, label: str) -> list[tuple[str, float]]:
-        """(text of this label, value) of the metric's samples."""
-        found = []
-        for sample, text, value in self._samples:
-            match = re.search(rf'\b{label}="([^"]*)"', text) if sample == name else None
-            if match is not None:
-                found.append((match[1], value))
-        return found
-
-    def total(self, name: str, *labels: str) -> int:
-        """Their sum, 0 when there are none."""
-        return int(sum(self.values(name, *labels)))
-
-
-def _get_metrics(port: int) -> Scrape | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SCRAPE_TIMEOUT_S)
-    try:
-        connection.request("GET", "/metrics")
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        return Scrape(body) if answer.status == http.client.OK else None
-    finally:
-        connection.close()
-
-
-class RunningWorker:
-    """``longshore worker`` on topics of one prefix; use it as a context manager.
-
-    ``settings`` are further names of its environment.  Raises ContenderFailedError when the topics
-    cannot be made.
-    """
-
-    def __init__(
-        self,
-        bootstrap: str,
-        prefix: str,
-        models: Sequence[ModelUnderTest],
-        directory: Path,
-        settings: Mapping[str, str] | None = None,
-    ) -> None:
-        port = _free_port()
-        environment = {
-            "LONGSHORE_BROKERS": bootstrap,
-            "LONGSHORE_PREFIX": prefix,
-            "LONGSHORE_GROUP": f"{prefix}worker",
-            "LONGSHORE_PARTITIONS": str(PARTITIONS),
-            "LONGSHORE_HTTP_PORT": str(port),
-            "LONGSHORE_MODELS": ",".join(f"{each.spec}:{each.profile}" for each in models),
-            **(settings or {}),
-        }
-        _command("topics", "create", environment=environment)
-        self._port = port
-        self.started_at = time.time()
-        log = directory / f"{prefix}worker.log"
-        self._child = Child([longshore(), "worker"], directory, log, environment)
-        self.pid = self._child.process.pid
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._child.__exit__(kind, error, trace)
-
-    def scrape(self) -> Scrape | None:
-        """/metrics now; None while it does not answer yet.
-
-        Raises ContenderFailedError when the worker has ended.
-        """
-        code = self._child.process.poll()
-        if code is not None:
-            raise ContenderFailedError(f"worker ended with {code}: {self._child.log_tail()}")
-        try:
-            return _get_metrics(self._port)
-        except (http.client.HTTPException, OSError):
-            return None
-
-    def await_metrics(self) -> Scrape:
-        """The first /metrics; ContenderFailedError when it does not come in START_TIMEOUT_S."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            scrape = self.scrape()
-            if scrape is not None:
-                return scrape
-            time.sleep(FINE_POLL_S)
-        raise ContenderFailedError(f"no /metrics within {START_TIMEOUT_S:g} s")
 
 
 def run_worker(
@@ -236,32 +85,54 @@ def run_worker(
     stalls, or does not count each record once and well.
     """
     with RunningWorker(bootstrap, prefix, (model,), directory, settings) as worker:
-        deadline = time.monotonic() + RUN_TIMEOUT_S
-        first_count, first_at, first_cpu, first_wall = 0, 0.0, 0.0, 0.0
-        while True:
-            scrape = worker.await_metrics()
-            now, cpu = time.perf_counter(), cpu_seconds(worker.pid)
-            count = scrape.total("longshore_records_total", 'predictions"')
-            if count and not first_count:
-                first_count, first_at, first_wall, first_cpu = count, time.time(), now, cpu
-            if count >= events:
-                break
-            if time.monotonic() > deadline:
-                raise ContenderFailedError(f"{count} of {events} records in {RUN_TIMEOUT_S:g} s")
-            left_s = _left_seconds(events - count, count - first_count, now - first_wall)
-            time.sleep(min(COARSE_POLL_S, max(FINE_POLL_S, left_s - COARSE_POLL_S)))
-        if count == first_count:
-            raise ContenderFailedError("all records were read between two scrapes: take more")
-        _check_counts(scrape, count, events)
+        reading = read_backlog(worker, events)
         _await_judged(worker, last_window_end_s(events))
+        return reading.round(number, cpu_seconds(worker.pid))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A backlog read by a worker that still runs."""
+
+    worker: RunningWorker
+    events: int
+    """Read between the two clock readings."""
+    seconds: float
+    first_at: float
+    first_cpu_s: float
+
+    def round(self, number: int, cpu_s: float) -> Round:
+        """The outcome, given the CPU that the worker has used by now."""
         measurement = Measurement(
-            events=count - first_count,
-            seconds=now - first_wall,
-            cpu_seconds=cpu_seconds(worker.pid) - first_cpu,
-            peak_rss_bytes=peak_rss_bytes(worker.pid),
-            first_record_at=first_at,
+            events=self.events,
+            seconds=self.seconds,
+            cpu_seconds=cpu_s - self.first_cpu_s,
+            peak_rss_bytes=peak_rss_bytes(self.worker.pid),
+            first_record_at=self.first_at,
         )
-        return Round(number, measurement, first_at - worker.started_at)
+        return Round(number, measurement, self.first_at - self.worker.started_at)
+
+
+def read_backlog(worker: RunningWorker, events: int) -> Reading:
+    """Wait until it has read all; ContenderFailedError when it stalls or miscounts."""
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    first_count, first_at, first_cpu, first_wall = 0, 0.0, 0.0, 0.0
+    while True:
+        scrape = worker.await_metrics()
+        now, cpu = time.perf_counter(), cpu_seconds(worker.pid)
+        count = scrape.total("longshore_records_total", 'predictions"')
+        if count and not first_count:
+            first_count, first_at, first_wall, first_cpu = count, time.time(), now, cpu
+        if count >= events:
+            break
+        if time.monotonic() > deadline:
+            raise ContenderFailedError(f"{count} of {events} records in {RUN_TIMEOUT_S:g} s")
+        left_s = _left_seconds(events - count, count - first_count, now - first_wall)
+        time.sleep(min(COARSE_POLL_S, max(FINE_POLL_S, left_s - COARSE_POLL_S)))
+    if count == first_count:
+        raise ContenderFailedError("all records were read between two scrapes: take more")
+    _check_counts(scrape, count, events)
+    return Reading(worker, count - first_count, now - first_wall, first_at, first_cpu)
 
 
 def _left_seconds(left: int, done: int, seconds: float) -> float:

@@ -18,10 +18,11 @@ import orjson
 from load_tests.contender_runs import ContenderFailedError
 from load_tests.event import MODEL
 from load_tests.processes import Child
+from load_tests.running_worker import RunningWorker, Scrape
 from load_tests.soak.publisher import Assignment
 from load_tests.soak.samples import Sample, delay_bounds, read_sample
 from load_tests.topics import create_topics
-from load_tests.worker_runs import RunningWorker, Scrape, make_model
+from load_tests.worker_runs import make_model
 
 PREFIX: Final = "soak."
 KEPT_BYTES: Final = 64 * 1024 * 1024

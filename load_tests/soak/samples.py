@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from load_tests.contenders.protocol import cpu_seconds
-from load_tests.worker_runs import Scrape
+from load_tests.running_worker import Scrape
 
 KIBIBYTE: Final = 1024
 DELAY: Final = "longshore_event_to_metric_seconds"

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from load_tests.running_worker import Scrape
 from load_tests.soak.report import draw, page
 from load_tests.soak.run import Found, Plan
 from load_tests.soak.samples import Sample, delay_quantile, read_sample
 from load_tests.soak.slope import slope
 from load_tests.soak.verdict import judge
-from load_tests.worker_runs import Scrape
 
 SECONDS = 1_800
 EVERY_S = 5
