@@ -7,10 +7,11 @@ worker refuses to start otherwise, naming every fault at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from time import monotonic, sleep
 from typing import Final
 
+from streams.broker_answers import BrokerAnswers
 from streams.clients import kafka_python_options, librdkafka_options
 from streams.settings import Settings
 
@@ -73,16 +74,16 @@ def topic_config(settings: Settings, role: str) -> dict[str, str]:
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; give their names.  Existing ones are left as they are.
 
-    Raises kafka.errors.KafkaError when the broker refuses, TopicsError when a topic that it made
-    does not show within VISIBLE_WITHIN_S.
+    Raises kafka.errors.KafkaError when the broker refuses, streams.broker_answers.BrokersError when
+    none answers, TopicsError when a topic that it made does not show within VISIBLE_WITHIN_S.
     """
     from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415 - slow to import
     from kafka.errors import TopicAlreadyExistsError  # noqa: PLC0415
 
+    existing = partition_counts(settings)
     admin = KafkaAdminClient(**kafka_python_options(settings))
     created = []
     try:
-        existing = set(admin.list_topics())
         for role in ROLES:
             name = topic_name(settings, role)
             if name in existing:
@@ -118,25 +119,25 @@ def _wait_until_visible(settings: Settings, names: list[str]) -> None:
 def partition_counts(settings: Settings) -> dict[str, int]:
     """Partition count of each topic on the broker, by name.
 
-    Raises confluent_kafka.KafkaException when no broker answers within METADATA_TIMEOUT_S.
+    Raises streams.broker_answers.BrokersError when no broker answers.
     """
+    if settings.embedded:
+        return _counts_made_by_asking(settings)
+    names = [topic_name(settings, role) for role in ROLES]
+    answers = BrokerAnswers(settings).topics(names)
+    return {name: answer.partitions for name, answer in answers.items() if answer.partitions}
+
+
+def _counts_made_by_asking(settings: Settings) -> dict[str, int]:
+    """The mock broker creates a topic when it is asked about it by name."""
     from confluent_kafka import Consumer  # noqa: PLC0415
 
     options = librdkafka_options(settings) | {"group.id": settings.group}
-    reader = Consumer(options | {"allow.auto.create.topics": settings.embedded})
+    reader = Consumer(options | {"allow.auto.create.topics": True})
     try:
         names = [topic_name(settings, role) for role in ROLES]
-        if settings.embedded:
-            # The mock broker creates a topic when it is asked about it by name.
-            metadata = [reader.list_topics(name, timeout=METADATA_TIMEOUT_S) for name in names]
-        else:
-            metadata = [reader.list_topics(timeout=METADATA_TIMEOUT_S)]
-        counts: dict[str, int] = {}
-        for cluster in metadata:
-            for name, topic in cluster.topics.items():
-                if topic.error is None and topic.partitions:
-                    counts[name] = len(topic.partitions)
-        return counts
+        found = {name: reader.list_topics(name, timeout=METADATA_TIMEOUT_S) for name in names}
+        return {name: len(cluster.topics[name].partitions) for name, cluster in found.items()}
     finally:
         reader.close()
 
@@ -144,16 +145,19 @@ def partition_counts(settings: Settings) -> dict[str, int]:
 def check_topics(settings: Settings) -> int:
     """Make sure that the topics can be used; give the partition count of the inputs.
 
-    Raises TopicsError listing every missing topic and unequal partition count.
+    Raises TopicsError listing every missing topic and unequal partition count, and
+    streams.broker_answers.BrokersError when no broker answers.
     """
     return judge_topics(settings, partition_counts(settings))
 
 
-def judge_topics(settings: Settings, counts: Mapping[str, int]) -> int:
-    """As :func:`check_topics`, of counts already read."""
+def judge_topics(
+    settings: Settings, counts: Mapping[str, int], hidden: Collection[str] = ()
+) -> int:
+    """As :func:`check_topics`, of counts already read; nothing is said of the ``hidden``."""
     faults = []
     needed = [topic_name(settings, role) for role in ROLES]
-    missing = [name for name in needed if name not in counts]
+    missing = [name for name in needed if name not in counts and name not in hidden]
     faults += [f"topic {name} is missing (longshore topics create)" for name in missing]
     together = {
         name: counts[name]
@@ -165,4 +169,4 @@ def judge_topics(settings: Settings, counts: Mapping[str, int]) -> int:
         faults.append(f"partition counts must be equal: {listed}")
     if faults:
         raise TopicsError(faults)
-    return next(iter(together.values()))
+    return next(iter(together.values()), 0)

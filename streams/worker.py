@@ -20,11 +20,13 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from engine.model import MonitoredModel
+from streams.broker_answers import BrokersError
 from streams.core import Core, EngineCore
 from streams.http import HttpServer
 from streams.live import LiveState
+from streams.rights import check_worker
 from streams.settings import Settings
-from streams.topics import TopicsError, check_topics
+from streams.topics import TopicsError
 
 log = logging.getLogger("longshore.worker")
 
@@ -54,10 +56,13 @@ def run_worker(
     the address of the HTTP server once it listens.
     """
     try:
-        partitions = check_topics(settings)
+        partitions = check_worker(settings)
     except TopicsError as error:
         for fault in error.faults:
             log.error("%s", fault)  # noqa: TRY400 - one line each
+        return EXIT_FAILED
+    except BrokersError as error:
+        log.error("%s", error)  # noqa: TRY400 - one line
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - whatever the client raises, brokers are out of reach
         log.error("brokers %s: %s", ",".join(settings.brokers), error)  # noqa: TRY400 - one line

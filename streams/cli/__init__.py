@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "check": "List every fault of a spec, or say what it will watch.",
     "replay": "Run files through the same engine as the worker, without Kafka.",
     "topics": "Create the topics on a broker.",
+    "acls": "Print the least rights on the brokers that workers and others need.",
     "publish": "Send files of events to Kafka, at a rate or as fast as it goes.",
     "worker": "Watch models: Kafka in; judgements, triggers and metrics out.",
     "schemas": "Write the JSON Schemas of the events.",

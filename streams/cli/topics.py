@@ -36,6 +36,7 @@ def create(
     """
     from kafka.errors import KafkaError
 
+    from streams.broker_answers import BrokersError
     from streams.reach import knock
     from streams.topics import ROLES, TopicsError, check_topics, create_topics
 
@@ -44,10 +45,13 @@ def create(
     try:
         knock(settings.brokers)
         created = create_topics(settings)
+    except BrokersError as error:
+        raise Failed(str(error)) from error
     except (KafkaError, OSError) as error:
+        words = " ".join(str(error).split())
         raise Failed(
-            f"{where}: the topics could not be created: {type(error).__name__}: {error}",
-            hint="is the broker there, and may this user create topics?",
+            f"{where}: the topics could not be created: {type(error).__name__}: {words}",
+            hint="is the broker there, and may this user create topics (longshore acls)?",
         ) from error
     for name in created:
         click.echo(name)

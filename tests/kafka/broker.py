@@ -164,20 +164,15 @@ class RealBroker:
             self._directory.mkdir(parents=True)
         if not self._detached:
             atexit.register(self.close)
-        self.port, controller_port = free_ports(2)
         properties = self.directory / "server.properties"
-        properties.write_text(
-            PROPERTIES.format(
-                port=self.port,
-                controller_port=controller_port,
-                directory=self.directory,
-                largest=LARGEST_RECORD_BYTES,
-            )
-        )
+        properties.write_text(self._properties())
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         storage_tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
         formatted = subprocess.run(
-            [*command, *storage_tool, f"--cluster-id={cluster}", "--config", str(properties)],
+            [
+                *(*command, *storage_tool, f"--cluster-id={cluster}", "--config", str(properties)),
+                *self._format_options(),
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -188,11 +183,29 @@ class RealBroker:
         logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
         self._command = [*command, *HEAP, logging, "kafka.Kafka", str(properties)]
 
+    def _properties(self) -> str:
+        """What the broker is configured with; takes the ports."""
+        self.port, controller_port = free_ports(2)
+        return PROPERTIES.format(
+            port=self.port,
+            controller_port=controller_port,
+            directory=self.directory,
+            largest=LARGEST_RECORD_BYTES,
+        )
+
+    def _format_options(self) -> list[str]:
+        """What more the storage is formatted with."""
+        return []
+
+    def _answers(self) -> bool:
+        """Whether a broker that is a member of its cluster answers."""
+        return answers(self.port, {})
+
     def _launch(self) -> None:
         log = self.directory / LOG
         self._process = OwnedProcess(self._command, self.directory, log, detached=self._detached)
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(self.port):
+        while not self._answers():
             if not self._process.alive():
                 raise BrokerFailedError(f"the broker ended while starting:\n{self.log()}")
             if time.monotonic() > deadline:
@@ -200,13 +213,13 @@ class RealBroker:
             time.sleep(0.05)
 
 
-def _answers(port: int) -> bool:
-    """Whether a broker that is a member of its cluster answers there."""
+def answers(port: int, login: dict[str, str]) -> bool:
+    """Whether a broker that is a member of its cluster answers there; ``login`` is librdkafka's."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         if probe.connect_ex(("127.0.0.1", port)) != 0:
             return False
-    client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+    client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0, **login})
     try:
         return bool(client.list_topics(timeout=1.0).brokers)
     except KafkaException:
