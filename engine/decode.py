@@ -35,7 +35,7 @@ from engine.diagnose import MAX_RECORD_BYTES, Diagnosis, Heartbeat, Rejected, Sh
 from engine.model import MonitoredModel
 from engine.records import RecordBatch
 from engine.spec import Topic
-from engine.timestamps import TimestampError, rfc3339_to_ms
+from engine.timestamps import AHEAD_OF_RECORD_MS, TimestampError, rfc3339_to_ms
 
 MAX_EVENT_ID_CHARS: Final = 256
 LENIENT_AFTER: Final = 16
@@ -186,13 +186,17 @@ class Decoder:
     def _heartbeat(self, beat: Heartbeat, batch: RecordBatch, row: int, out: Decoded) -> None:
         try:
             ts = beat.ts if isinstance(beat.ts, int) else rfc3339_to_ms(beat.ts)
-            versions = self._models[beat.model].versions.values()
-            late_ms = max(m.spec.clock(self._topic).lateness_ms for m in versions)
-            refuse_absurd(ts, batch.timestamps_ms[row], late_ms)
+            ahead_ms = self._beat_ahead_ms(self._models[beat.model])
+            refuse_absurd(ts, batch.timestamps_ms[row], ahead_ms)
         except TimestampError as error:
             out.rejected.append((row, str(error)))
         else:
             out.heartbeats.append((row, beat.model, ts))
+
+    def _beat_ahead_ms(self, named: NamedModel) -> int:
+        """How much further than an event a heartbeat may be ahead of its record: the one that ends
+        a stream is ahead of the last event by the lateness of its model."""
+        return max(m.spec.clock(self._topic).lateness_ms for m in named.versions.values())
 
     def _collect(
         self,
@@ -208,10 +212,14 @@ class Decoder:
         names = type(events[0]).__struct_fields__
         fields = dict(zip(names, zip(*map(ROW, events), strict=True), strict=True))
         at = np.array(rows, dtype=np.int64)
-        ts = timestamps(fields["ts"], at, record_ms[at], out.rejected)
+        ahead_ms: int | npt.NDArray[np.int64] = AHEAD_OF_RECORD_MS
+        beats = np.array(fields["heartbeat"]) if True in fields["heartbeat"] else None
+        if beats is not None:
+            ahead_ms = AHEAD_OF_RECORD_MS + beats * self._beat_ahead_ms(named)
+        ts = timestamps(fields["ts"], at, record_ms[at], ahead_ms, out.rejected)
         good = ts > 0
-        if True in fields["heartbeat"]:
-            for i in np.flatnonzero(good & np.array(fields["heartbeat"])).tolist():
+        if beats is not None:
+            for i in np.flatnonzero(good & beats).tolist():
                 good[i] = False
                 out.heartbeats.append((rows[i], named.name, int(ts[i])))
         lengths = np.fromiter(map(len, fields["event_id"]), dtype=np.int64, count=len(rows))

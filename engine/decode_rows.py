@@ -140,14 +140,17 @@ def timestamps(
     stamps: Sequence[int | str],
     at: npt.NDArray[np.int64],
     record_ms: npt.NDArray[np.int64],
+    ahead_ms: int | npt.NDArray[np.int64],
     rejected: list[tuple[int, str]],
 ) -> npt.NDArray[np.int64]:
     """Epoch ms per event, shape (n,); 0 where it was rejected, its reason added to ``rejected``.
 
-    ``at`` are the events' positions in the batch and ``record_ms`` their records' own times.
+    ``at`` are the events' positions in the batch, ``record_ms`` their records' own times and
+    ``ahead_ms`` how far an event may be ahead of that.
     """
     ts, reasons = _read_stamps(stamps)
-    limit = np.where(record_ms >= 0, record_ms + AHEAD_OF_RECORD_MS, NEWEST_MS)
+    # a producer may set any record time: cut first, so that the sum stays in an int64
+    limit = np.where(record_ms >= 0, np.minimum(record_ms, NEWEST_MS) + ahead_ms, NEWEST_MS)
     limit = np.minimum(limit, NEWEST_MS)
     for i in np.flatnonzero((ts < OLDEST_MS) | (ts > limit)).tolist():
         usual = "timestamp_too_old" if ts[i] < OLDEST_MS else "timestamp_in_future"

@@ -18,15 +18,16 @@ from typing import Final
 import numpy as np
 import orjson
 
+from engine import judge_snapshot
 from engine.decide.decisions import DecisionState, decide
 from engine.effects import Publish
-from engine.judge_snapshot import JudgeSnapshot, decode_snapshot, encode_snapshot
 from engine.judgement import AlarmCount, Judged
 from engine.layout import COUNTERS
+from engine.merge import Merge
 from engine.model import MonitoredModel
-from engine.open_panes import Held, OpenPanes, RolledUp
-from engine.pane_checks import refuse_impossible_mark, refuse_impossible_pane
-from engine.panes import Mark, PaneError, PaneRecord, decode, stamp_of, unpack
+from engine.panes import PaneError, PaneRecord, decode, unpack
+from engine.pieces import Packed, PieceReader
+from engine.snapshot import Snapshot, SnapshotError
 from engine.window_judging import WindowJudging
 from engine.windows import WindowRing
 
@@ -41,7 +42,7 @@ class Judge:
     """Judges one version of one model over all source partitions."""
 
     def __init__(
-        self, model: MonitoredModel, partitions: int, *, resume: bytes | None = None
+        self, model: MonitoredModel, partitions: int, *, resume: Snapshot | None = None
     ) -> None:
         """Start afresh or resume; SnapshotError when ``resume`` cannot be read.
 
@@ -49,6 +50,8 @@ class Judge:
         """
         self.model = model
         self.fresh = False
+        self.policy_changed = False
+        """Whether the snapshot was made under another policy; counts and decisions are kept."""
         self.clock_ms: int | None = None
         self.decisions = DecisionState()
         self.latest: dict[str, Judged] = {}
@@ -64,16 +67,12 @@ class Judge:
         self.late_counts = 0
         """Events that came after their pane was rolled up and are in no window."""
         self._judging = WindowJudging(model)
-        self._partitions = partitions
-        self._marks: dict[int, Mark] = {}
-        self._open = OpenPanes({})
-        self._rolled_up = RolledUp()
+        self._merge = Merge(model, partitions)
         self._first_event_ms: int | None = None
-        self._counted = model.layout.counted_cells()
         size, season = model.layout.size, model.spec.season
         self._rings = {w.name: WindowRing(w, size, season) for w in model.spec.windows}
         if resume is not None:
-            self._resume(decode_snapshot(resume))
+            self._resume(judge_snapshot.read(resume), PieceReader(resume.pieces))
 
     def accept(self, value: bytes) -> list[Publish]:
         """Take one record of the panes topic and do all that follows; PaneError when it is none."""
@@ -90,16 +89,12 @@ class Judge:
         if record.target != self.model.key or record.layout != self.model.layout.hash:
             self.foreign_records += 1
             return []
-        if not 0 <= record.partition < self._partitions:
-            raise PaneError(f"partition {record.partition} of {self._partitions}")
         if isinstance(record, PaneRecord):
-            return self._hold(record)
-        refuse_impossible_mark(record)
-        held = self._marks.get(record.partition)
-        if held is not None and stamp_of(held) > stamp_of(record):
-            return []  # an equal one may have been interrupted, and is gone through again
-        self._marks[record.partition] = record
-        goal_ms = self._event_time_ms()
+            surplus = self._merge.hold(record, self.clock_ms)
+            return self._tell_surplus(record, surplus) if surplus else []
+        if not self._merge.mark(record):
+            return []
+        goal_ms = self._merge.event_time_ms()
         if goal_ms is None or (self.clock_ms is not None and goal_ms <= self.clock_ms):
             return []
         self._goal_ms = goal_ms
@@ -133,22 +128,7 @@ class Judge:
                 return due
             out += self._perform(due)
 
-    def _hold(self, record: PaneRecord) -> list[Publish]:
-        """Replace what is held of a (partition, pane) if the stamp is higher."""
-        size, time = self.model.layout.size, self.model.spec.time
-        late = None if record.amended is None else unpack(record.amended, size)
-        held = Held(stamp_of(record), unpack(record.on_time, size), late)
-        start = record.start_ms
-        refuse_impossible_pane(start, time.pane_ms, [held.on_time, late], self._counted)
-        if self.clock_ms is not None and start + time.pane_ms + time.amend_ms <= self.clock_ms:
-            return self._too_late(record, held)
-        self._open.hold(start, record.partition, held)
-        return []
-
-    def _too_late(self, record: PaneRecord, held: Held) -> list[Publish]:
-        surplus = self._rolled_up.surplus(record.start_ms, record.partition, held)
-        if not surplus:
-            return []
+    def _tell_surplus(self, record: PaneRecord, surplus: int) -> list[Publish]:
         self.late_counts += surplus
         tree = {
             "model": self.model.spec.model,
@@ -159,24 +139,10 @@ class Judge:
         }
         return [Publish("late", self.model.spec.model.encode(), orjson.dumps(tree))]
 
-    def _event_time_ms(self) -> int | None:
-        """The smallest watermark of all sources that are not idle; None when one is unheard of."""
-        if len(self._marks) < self._partitions:
-            return None
-        lowest: int | None = None
-        for mark in self._marks.values():
-            for topic, watermark in mark.watermarks_ms.items():
-                if topic in mark.idle:
-                    continue
-                if watermark is None:
-                    return None
-                lowest = watermark if lowest is None else min(lowest, watermark)
-        return lowest
-
     def _candidates(self) -> Iterator[Due]:
         """The next thing of each kind."""
         time = self.model.spec.time
-        waiting, rolled = self._open.next_waiting(), self._open.next_rolled()
+        waiting, rolled = self._merge.open.next_waiting(), self._merge.open.next_rolled()
         if waiting is not None:
             yield (waiting + time.pane_ms, _ROLL, 0, waiting)
         if rolled is not None:
@@ -213,24 +179,25 @@ class Judge:
         A pane that turns up only after event time passed its end has come late for revision 0,
         whatever its own source thought (it may have been declared idle): all of it is amendment.
         """
-        start_ms, pane = self._open.roll()
+        start_ms, pane = self._merge.open.roll()
         size, end_ms = self.model.layout.size, start_ms + self.model.spec.time.pane_ms
         passed = self.clock_ms is not None and end_ms <= self.clock_ms
-        pane.rolled = np.zeros(size, np.int64) if passed else pane.on_time(size)
-        if self._first_event_ms is None and pane.rolled[:COUNTERS].any():
+        on_time = np.zeros(size, np.int64) if passed else pane.on_time(size)
+        pane.rolled = Packed.of(on_time)
+        if self._first_event_ms is None and on_time[:COUNTERS].any():
             self._first_event_ms = start_ms
-        self.totals += pane.rolled[: len(self.totals)]
+        self.totals += on_time[: len(self.totals)]
         for ring in self._rings.values():
-            ring.add(start_ms, pane.rolled, amended=False)
+            ring.add(start_ms, on_time, amended=False)
 
     def _finish(self) -> None:
         """Give what was amended to the rings and let the pane go."""
-        start_ms, pane = self._open.finish()
+        start_ms, pane = self._merge.open.finish()
         remainder = pane.remainder(self.model.layout.size)
         self.totals += remainder[: len(self.totals)]
         for ring in self._rings.values():
             ring.add(start_ms, remainder, amended=True)
-        self._rolled_up.remember(start_ms, pane)
+        self._merge.rolled_up.remember(start_ms, pane)
 
     def _judge(self, ring: WindowRing, end_ms: int) -> list[Publish]:
         judged = self._window(ring, end_ms, revision=0)
@@ -261,38 +228,43 @@ class Judge:
         value = orjson.dumps(judged.as_tree(), option=orjson.OPT_SERIALIZE_NUMPY)
         return [Publish("judgements", self.model.spec.model.encode(), value)]
 
-    def snapshot(self) -> bytes:
+    @property
+    def open_pane_bytes(self) -> int:
+        """Packed counts that wait for lagging sources, at most MAX_OPEN_PANE_BYTES."""
+        return self._merge.open.bytes
+
+    def snapshot(self) -> Snapshot:
         """State after everything accepted so far."""
-        return encode_snapshot(
-            JudgeSnapshot.of(
-                layout=self.model.layout.hash,
-                decisions=self.decisions,
-                clock_ms=self.clock_ms,
-                first_event_ms=self._first_event_ms,
-                marks=self._marks,
-                open_panes=self._open.panes,
-                rolled_up=self._rolled_up,
-                rings=self._rings,
-                late_counts=self.late_counts,
-                judged_windows=self.judged_windows,
-                totals=self.totals,
-            )
+        return judge_snapshot.save(
+            layout=self.model.layout.hash,
+            policy=self.model.policy_hash,
+            decisions=self.decisions,
+            clock_ms=self.clock_ms,
+            first_event_ms=self._first_event_ms,
+            merge=self._merge,
+            rings=self._rings,
+            late_counts=self.late_counts,
+            judged_windows=self.judged_windows,
+            totals=self.totals,
         )
 
-    def _resume(self, snapshot: JudgeSnapshot) -> None:
+    def _resume(self, snapshot: judge_snapshot.JudgeSnapshot, pieces: PieceReader) -> None:
         self.decisions = snapshot.decisions
+        self.policy_changed = snapshot.policy != self.model.policy_hash
         if snapshot.layout != self.model.layout.hash:
             self.fresh = True
             return
         self.clock_ms = snapshot.clock_ms
         self.late_counts = snapshot.late_counts
         self.judged_windows = snapshot.judged_windows
-        self.totals = unpack(snapshot.totals, len(self.totals))
         self._first_event_ms = snapshot.first_event_ms
-        self._marks = dict(snapshot.marks)
-        panes, self._rolled_up = snapshot.restore_panes(self.model.layout.size)
-        self._open = OpenPanes(panes)
-        snapshot.restore_rings(self._rings, self.model.layout.size)
+        size = self.model.layout.size
+        try:
+            self.totals = unpack(snapshot.totals, len(self.totals))
+            snapshot.restore_merge(self._merge, pieces, size)
+            snapshot.restore_rings(self._rings, pieces, size)
+        except PaneError as error:
+            raise SnapshotError(f"counts that are not this layout's: {error}") from error
         for ring in self._rings.values():
             end = ring.last_end_ms
             if end is not None:

@@ -23,6 +23,7 @@ from engine.decode import Events
 from engine.duplicates import DuplicateFilter
 from engine.model import MonitoredModel
 from engine.panes import Counts
+from engine.pieces import Packed
 from engine.spec import Topic
 
 Mask = npt.NDArray[np.bool_]
@@ -37,6 +38,15 @@ class OpenPane:
     on_time: Counts
     amended: Counts | None = None
     dirty: bool = True
+    packed: tuple[Packed, Packed | None] | None = None
+    """Both as they were last told or saved; None when they changed since."""
+
+    def pack(self) -> tuple[Packed, Packed | None]:
+        """On-time and amended counts as bytes."""
+        if self.packed is None:
+            late = None if self.amended is None else Packed.of(self.amended)
+            self.packed = (Packed.of(self.on_time), late)
+        return self.packed
 
 
 @dataclass(slots=True)
@@ -180,7 +190,7 @@ class ModelTally:
         pane = self.state.panes.get(start_ms)
         if pane is None:
             pane = self.state.panes[start_ms] = OpenPane(np.zeros(len(counts), np.int64))
-        pane.dirty = True
+        pane.dirty, pane.packed = True, None
         if not amended:
             pane.on_time += counts
         elif pane.amended is None:

@@ -1,20 +1,23 @@
-"""The envelope of every snapshot: a format version and a checksum around msgpack.
+"""A snapshot: a sealed state and the pieces that it names.
 
-Rule.  A snapshot that is damaged, cut short, of a future version or of another kind is refused with
-its reason; it is never read as something else.
+Rule.  The envelope of the state is a format version and a checksum around msgpack.  A snapshot that
+is damaged, cut short, of a future version or of another kind is refused with its reason; it is
+never read as something else.  Nothing is compressed here: counts are packed already, and the topic
+compresses the rest.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
-"""Unpacked size beyond which a snapshot is refused as hostile or damaged."""
+"""Size of a state beyond which a snapshot is refused as hostile or damaged."""
 _MAGIC: Final = b"LSHR"
 _HEAD: Final = len(_MAGIC) + 1 + 32
 
@@ -25,13 +28,24 @@ class SnapshotError(ValueError):
     """A snapshot cannot be used; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is kept of a tally or a judge; equal states give equal snapshots."""
+
+    state: bytes
+    """Sealed."""
+    pieces: Mapping[bytes, bytes] = field(default_factory=dict)
+    """SHA-256 -> content of the blocks that the state names (see :mod:`engine.pieces`)."""
+
+
 def seal(kind: str, state: msgspec.Struct) -> bytes:
-    """Magic, format, SHA-256 of the rest, then the packed state.
+    """Magic, format, SHA-256 of the rest, then the state.
 
     Dictionaries are written in the order of their keys, so that equal states give equal bytes.
     """
-    ordered = _ordered(msgspec.to_builtins((kind, state), builtin_types=(bytes,)))
-    body = zlib.compress(msgspec.msgpack.encode(ordered), 1)
+    body = msgspec.msgpack.encode(
+        _ordered(msgspec.to_builtins((kind, state), builtin_types=(bytes,)))
+    )
     return _MAGIC + bytes([FORMAT]) + hashlib.sha256(body).digest() + body
 
 
@@ -50,16 +64,14 @@ def unseal(kind: str, data: bytes, state_type: type[T]) -> T:
         raise SnapshotError("not a snapshot, or cut short")
     if data[len(_MAGIC)] != FORMAT:
         raise SnapshotError(f"snapshot format {data[len(_MAGIC)]}, this version reads {FORMAT}")
+    if len(data) > MAX_SNAPSHOT_BYTES:
+        raise SnapshotError(f"larger than {MAX_SNAPSHOT_BYTES} bytes")
     body = data[_HEAD:]
     if hashlib.sha256(body).digest() != data[len(_MAGIC) + 1 : _HEAD]:
         raise SnapshotError("the checksum does not match: damaged or cut short")
     try:
-        unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(body, MAX_SNAPSHOT_BYTES)
-        if not unpacker.eof:
-            raise SnapshotError(f"larger than {MAX_SNAPSHOT_BYTES} bytes")
-        found, state = msgspec.msgpack.decode(raw, type=tuple[str, state_type])  # type: ignore[valid-type]
-    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        found, state = msgspec.msgpack.decode(body, type=tuple[str, state_type])  # type: ignore[valid-type]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"not a {kind} snapshot: {error}") from error
     if found != kind:
         raise SnapshotError(f"a {found} snapshot where a {kind} one was wanted")

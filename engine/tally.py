@@ -8,7 +8,7 @@ delivery, then ``snapshot`` and wait for delivery, and only then may ``covered``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Final
 
@@ -17,16 +17,19 @@ import numpy.typing as npt
 
 from detectors.discovery import estimators
 from detectors.kernels import murmur2_partitions
+from engine import tally_snapshot
 from engine.dead_letters import carry
 from engine.decode import Decoded, Decoder
 from engine.effects import OutputTopic, Publish
 from engine.model import MonitoredModel
 from engine.model_tally import ModelState, ModelTally, OpenPane
 from engine.outcomes import Outcomes
-from engine.panes import Mark, PaneRecord, Stamp, encode, pack
+from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
+from engine.pieces import PieceReader, PieceWriter
 from engine.records import RecordBatch
+from engine.snapshot import Snapshot, SnapshotError
 from engine.spec import Topic
-from engine.tally_snapshot import ModelSnapshot, TallySnapshot, decode_snapshot, encode_snapshot
+from engine.tally_snapshot import ModelSnapshot, TallySnapshot
 
 TOPICS: Final[tuple[Topic, ...]] = ("features", "predictions", "labels")
 
@@ -40,7 +43,7 @@ class Tally:
         partitions: int,
         models: Sequence[MonitoredModel],
         *,
-        resume: bytes | None = None,
+        resume: Snapshot | None = None,
         generation: int = 0,
     ) -> None:
         """Start afresh or resume; SnapshotError when ``resume`` cannot be read.
@@ -58,13 +61,13 @@ class Tally:
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
-        self._absent: dict[str, ModelSnapshot] = {}
+        self._absent: dict[str, tuple[ModelSnapshot, dict[bytes, bytes]]] = {}
         """State of models that this run was not told of (a broken spec file, say): kept as it is,
         so that their counts are there when they come back."""
         self._decoders = {topic: Decoder(models, topic) for topic in TOPICS}
-        self._epoch, self._generation, self._seq = 1, generation, 0
+        self._epoch, self._generation, self._seq = max(1, generation), generation, 0
         if resume is not None:
-            self._resume(decode_snapshot(resume))
+            self._resume(tally_snapshot.read(resume), resume.pieces)
 
     @property
     def reread_records(self) -> int:
@@ -89,6 +92,10 @@ class Tally:
         ]
         letters += [(row, "late", "late") for row in late]
         return [carry(batch, row, to, reason) for row, to, reason in sorted(letters)]
+
+    def read_on_from(self, topic: Topic, offset: int) -> None:
+        """Go on at this offset: what stood before it is gone, or is another topic's."""
+        self.covered[topic] = offset
 
     def _remember(self, batch: RecordBatch, start: int) -> RecordBatch:
         """Read the covered head of a batch into the filters; returns the rest."""
@@ -186,14 +193,15 @@ class Tally:
         return (self._epoch, self._generation, self._seq)
 
     def _pane_record(self, model: MonitoredModel, start_ms: int, pane: OpenPane) -> PaneRecord:
+        on_time, amended = pane.pack()
         return PaneRecord(
             model.key,
             model.layout.hash,
             self.partition,
             self._stamp(),
             start_ms,
-            pack(pane.on_time),
-            None if pane.amended is None else pack(pane.amended),
+            on_time.content,
+            None if amended is None else amended.content,
         )
 
     def _mark(self, tally: ModelTally) -> Mark:
@@ -208,39 +216,36 @@ class Tally:
             tally.state.moved_by_ms,
         )
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Snapshot:
         """State after everything accepted so far; write it only after ``flush`` was delivered."""
-        models = dict(self._absent)
+        pieces = PieceWriter()
+        models = {key: held for key, (held, _) in self._absent.items()}
+        for _, kept in self._absent.values():
+            pieces.pieces.update(kept)
         for key, tally in self._models.items():
-            state = tally.state
-            models[key] = ModelSnapshot(
-                tally.model.layout.hash,
-                dict(state.newest_ms),
-                state.dropped_to_ms,
-                {
-                    start: (pack(p.on_time), None if p.amended is None else pack(p.amended))
-                    for start, p in sorted(state.panes.items())
-                },
-                {name: bank.snapshot() for name, bank in sorted(state.banks.items())},
-            )
-        return encode_snapshot(
-            TallySnapshot(self.partition, self._epoch, self.covered, self.outcomes, models)
+            models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
+        return tally_snapshot.save(
+            TallySnapshot(self.partition, self._epoch, self.covered, self.outcomes, models), pieces
         )
 
-    def _resume(self, snapshot: TallySnapshot) -> None:
-        """Continue from a snapshot under the next epoch; every open pane is told again."""
-        assert snapshot.partition == self.partition, "snapshot of another partition"
-        self._epoch = snapshot.epoch + 1
+    def _resume(self, snapshot: TallySnapshot, pieces: Mapping[bytes, bytes]) -> None:
+        """Continue from a snapshot under a higher epoch; every open pane is told again."""
+        if snapshot.partition != self.partition:
+            raise SnapshotError(f"of partition {snapshot.partition}, not {self.partition}")
+        self._epoch = max(snapshot.epoch + 1, self._generation)
         self.covered = dict(snapshot.covered)
         self.outcomes = snapshot.outcomes
         for key, held in snapshot.models.items():
             tally = self._models.get(key)
             if tally is None:
-                self._absent[key] = held
+                self._absent[key] = (held, held.pieces_in(pieces))
             elif held.layout != tally.model.layout.hash:
                 self.fresh.append(key)
             else:
-                held.restore(tally.state, tally.model)
+                try:
+                    held.restore(tally.state, tally.model, PieceReader(pieces))
+                except PaneError as error:
+                    raise SnapshotError(f"counts that are not {key}'s: {error}") from error
 
 
 def _new_state(model: MonitoredModel) -> ModelState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -11,8 +12,8 @@ from detectors.discovery import estimators
 from engine.model import MonitoredModel
 from engine.model_tally import ModelState, OpenPane
 from engine.outcomes import Outcomes
-from engine.panes import unpack
-from engine.snapshot import seal, unseal
+from engine.pieces import PieceReader, PieceWriter, piece_named
+from engine.snapshot import Snapshot, seal, unseal
 from engine.spec import Topic
 
 KIND: Final = "tally"
@@ -27,7 +28,17 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
     panes: dict[int, tuple[bytes, bytes | None]]
     banks: dict[str, bytes]
 
-    def restore(self, state: ModelState, model: MonitoredModel) -> None:
+    @classmethod
+    def of(cls, layout: str, state: ModelState, pieces: PieceWriter) -> ModelSnapshot:
+        """Freeze a model's state."""
+        panes = {}
+        for start, pane in sorted(state.panes.items()):
+            on_time, amended = pane.pack()
+            panes[start] = (pieces.put(on_time), pieces.put_if(amended))
+        banks = {name: bank.snapshot() for name, bank in sorted(state.banks.items())}
+        return cls(layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks)
+
+    def restore(self, state: ModelState, model: MonitoredModel, pieces: PieceReader) -> None:
         """Put this back into a fresh state of the same layout.
 
         Idleness is not restored: what was silent when the snapshot was made may have spoken since,
@@ -38,8 +49,9 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         state.dropped_to_ms = self.dropped_to_ms
         size = model.layout.size
         for start, (on_time, amended) in self.panes.items():
-            late = None if amended is None else unpack(amended, size)
-            state.panes[start] = OpenPane(unpack(on_time, size), late)
+            packed = (pieces.get(on_time), pieces.get_if(amended))
+            late = None if packed[1] is None else packed[1].counts(size)
+            state.panes[start] = OpenPane(packed[0].counts(size), late, packed=packed)
         known = estimators()
         for name in state.banks:
             if name not in self.banks:
@@ -50,6 +62,12 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
             except ForeignSnapshotError:
                 continue
             state.banks[name] = bank
+
+    def pieces_in(self, pieces: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """Those of the pieces that this model's panes name."""
+        stored = [block for pane in self.panes.values() for block in pane if block is not None]
+        named = [digest for block in stored if (digest := piece_named(block)) is not None]
+        return {digest: pieces[digest] for digest in named if digest in pieces}
 
 
 class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -62,11 +80,11 @@ class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):
     models: dict[str, ModelSnapshot]
 
 
-def encode_snapshot(snapshot: TallySnapshot) -> bytes:
-    """The snapshot's bytes; equal states give equal bytes."""
-    return seal(KIND, snapshot)
+def save(snapshot: TallySnapshot, pieces: PieceWriter) -> Snapshot:
+    """The whole; equal states give equal snapshots."""
+    return Snapshot(seal(KIND, snapshot), pieces.pieces)
 
 
-def decode_snapshot(data: bytes) -> TallySnapshot:
+def read(snapshot: Snapshot) -> TallySnapshot:
     """Read a tally's snapshot; SnapshotError when it cannot be used."""
-    return unseal(KIND, data, TallySnapshot)
+    return unseal(KIND, snapshot.state, TallySnapshot)

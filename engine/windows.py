@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.layout import COUNTERS
-from engine.panes import Counts
+from engine.panes import Counts, PaneError
+from engine.pieces import Packed
 from engine.seasonal_mix import SLICES, slice_of
 from engine.spec import Season, WindowRule
 
@@ -33,6 +34,15 @@ class RingPane:
     amended_slices: Counts | None = None
     has_events: bool = False
     """Whether anything on time was counted."""
+    packed: tuple[Packed, Packed | None] | None = None
+    """On-time and amended counts as they were last saved; None when they changed since."""
+
+    def pack(self) -> tuple[Packed, Packed | None]:
+        """On-time and amended counts for a snapshot."""
+        if self.packed is None:
+            late = None if self.amended is None else Packed.of(self.amended)
+            self.packed = (Packed.of(self.on_time), late)
+        return self.packed
 
 
 class WindowRing:
@@ -59,6 +69,7 @@ class WindowRing:
         if pane is None:
             zeros = np.zeros(self._size, np.int64)
             pane = self.panes[at] = RingPane(zeros, np.zeros(self._slices, np.int64))
+        pane.packed = None
         if amended:
             if pane.amended is None or pane.amended_slices is None:
                 pane.amended = np.zeros(self._size, np.int64)
@@ -71,6 +82,12 @@ class WindowRing:
             slices = pane.amended_slices if amended else pane.slices
             assert slices is not None
             slices[slice_of(np.array([start_ms]), self._season)[0]] += counts[:2].max()
+
+    def sliced(self, counts: list[int]) -> Counts:
+        """Slice counts that were saved; PaneError when they are not of this ring's season."""
+        if len(counts) != self._slices:
+            raise PaneError(f"{len(counts)} slices where a ring has {self._slices}")
+        return np.array(counts, dtype=np.int64)
 
     def total(self, end_ms: int, *, amended: bool) -> tuple[Counts, Counts]:
         """Counts and slice counts of the window that ends at ``end_ms``."""

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, cast
 
 from engine.records import RecordBatch
 from engine.spec import Topic
-from streams.feed import Feed, PanesBatch
+from streams.feed import PanesBatch
 from streams.judging import PANES, Judging
 from streams.live import LiveState
+from streams.recovery import Recovery, RestoreError
 from streams.settings import Settings
-from streams.starting_offsets import Source
+from streams.snapshot_table import SnapshotTable
+from streams.starting_offsets import Gap, LogMismatchError, Source
 from streams.tallying import Tallying
 
 log = logging.getLogger("longshore.worker")
@@ -34,12 +36,17 @@ class Agents:
     """Keeper of the state (:class:`streams.transport.Keeper`) and body of the agents."""
 
     def __init__(
-        self, settings: Settings, tallying: Tallying, judging: Judging, feed: Feed, live: LiveState
+        self,
+        settings: Settings,
+        tallying: Tallying,
+        judging: Judging,
+        snapshots: SnapshotTable,
+        live: LiveState,
     ) -> None:
         self._settings = settings
+        self._snapshots = snapshots
         self._tallying = tallying
         self._judging = judging
-        self._feed = feed
         self._live = live
         self._generation = -1
         self._saving = asyncio.Lock()
@@ -50,13 +57,27 @@ class Agents:
     # -- what the transport asks (Keeper) -----------------------------------------------------
 
     async def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
-        """Restore the state of these sources, once per generation."""
+        """Restore the state of these sources, once per generation.
+
+        Raises RestoreError when it cannot be restored exactly and is not to be rebuilt.
+        """
         async with self._saving:
             if generation == self._generation:
                 return
             began = monotonic()
-            self._tallying.take_up(committed, generation)
-            self._judging.take_up(committed, generation)
+            self._snapshots.look()
+            self._live.restored_of = (0, self._to_restore(committed))
+            recovery = Recovery(self._settings.recovery, self._snapshots, self._live)
+            await self._tallying.take_up(committed, generation, recovery)
+            await self._judging.take_up(committed, generation, recovery)
+            self._live.restored_of = None
+            try:
+                recovery.conclude()
+            except RestoreError:
+                self._drop()
+                raise
+            self._tallying.go(generation)
+            self._judging.go(generation)
             self._generation = self._live.generation = generation
             self._live.state = "ready"
             self._live.rebalances += 1
@@ -67,6 +88,28 @@ class Agents:
                 sorted(self._live.judges) or "none",
                 monotonic() - began,
             )
+
+    def _to_restore(self, committed: Mapping[Source, int | None]) -> int:
+        inputs = {partition for role, partition in committed if role != PANES}
+        benches = {partition for role, partition in committed if role == PANES}
+        return len(inputs) + self._judging.count(benches)
+
+    def read_on(self, gaps: Sequence[Gap], starts: Mapping[Source, int]) -> None:
+        """Sources whose log does not have what must be read next: go on where their logs start, or
+        raise LogMismatchError, as the settings say."""
+        recovery = Recovery(self._settings.recovery, self._snapshots, self._live)
+        for gap in gaps:
+            recovery.trouble("gap", str(gap))
+        try:
+            recovery.conclude()
+        except RestoreError as error:
+            raise LogMismatchError(str(error)) from error
+        for gap in gaps:
+            role, partition = gap.source
+            if role == PANES:
+                self._judging.read_on_from(partition, starts[gap.source])
+            else:
+                self._tallying.read_on_from(cast("Topic", role), partition, starts[gap.source])
 
     def needed(self) -> dict[Source, int]:
         """Next offset that each source needs."""
@@ -94,11 +137,14 @@ class Agents:
                     await asyncio.wait_for(self._checkpoint(), limit)
                 except Exception as error:  # noqa: BLE001 - the state is being dropped anyway
                     log.warning("last checkpoint before giving up failed: %r", error)
-            self._generation = -1
-            self._tallying.drop()
-            self._judging.drop()
+            self._drop()
             if self._live.state == "ready":
                 self._live.state = "recovering"
+
+    def _drop(self) -> None:
+        self._generation = -1
+        self._tallying.drop()
+        self._judging.drop()
 
     def covered(self, source: Source) -> int | None:
         """Next offset that a durable snapshot covers."""

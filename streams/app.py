@@ -7,7 +7,7 @@ Faust is imported nowhere before a worker runs: importing it reads ``sys.argv`` 
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,27 +17,30 @@ from faust.serializers.schemas import Schema
 from yarl import URL
 
 from streams.agents import Agents
-from streams.checkpoint import Outbox, SnapshotTable
+from streams.bounds import PRODUCER_BATCH_BYTES, QUEUED_BATCHES, RECOVERY_BUFFERED, obey
+from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
 from streams.core import Core
 from streams.feed import Feed
 from streams.judging import Judging
 from streams.live import LiveState
 from streams.settings import SecuritySettings, Settings
+from streams.snapshot_table import Home, SnapshotTable
 from streams.tallying import Tallying
 from streams.tls import tls_context
 from streams.topics import BATCHED_ROLES, INPUT_ROLES, topic_name
 from streams.transport import batching_transport
 
-QUEUED_BATCHES: Final = 4
-"""Batches waiting before an agent; beyond it the fetcher waits."""
 REQUEST_TIMEOUT_S: Final = 40.0
+MAX_POLL_INTERVAL_S: Final = 300.0
+"""aiokafka leaves the group when the worker was out of touch with it for so long."""
 PRODUCER_LINGER_S: Final = 0.002
-PRODUCER_BATCH_BYTES: Final = 262_144
+RECOVERY_BOUND_S: Final = 86_400.0
+"""Faust would end a whole restore by its request time-out; the watchdog looks at its progress."""
+CARRYING_ROLES: Final = ("dead-letters", "late")
 NEVER_S: Final = 86_400.0 * 3_650
 COMMIT_INTERVAL_S: Final = 3_600.0
 """Every checkpoint commits by itself; Faust's own timer has nothing to add."""
-NOISY_LOGGERS: Final = ("faust", "mode", "aiokafka", "kafka", "streams.transport")
 
 
 class BatchSchema(Schema):
@@ -60,19 +63,27 @@ class WiredApp:
     agents: Agents
     feed: Feed
     live: LiveState
+    transport: Any
+    """The bound :class:`streams.transport.BatchingTransport`."""
 
 
 def wire(
-    settings: Settings, core: Core, partitions: int, scratch: Path, live: LiveState
+    settings: Settings,
+    core: Core,
+    partitions: int,
+    scratch: Path,
+    live: LiveState,
+    topic_ids: Mapping[str, str] | None = None,
 ) -> WiredApp:
     """Build the app; nothing is connected yet.  Needs the running event loop.
 
     ``partitions`` is the count of the topics as checked, ``scratch`` a directory that Faust insists
-    on making.
+    on making, ``topic_ids`` are the brokers' ids of the topics by role, as far as they tell them.
     """
     names = {topic_name(settings, role): role for role in BATCHED_ROLES}
     feed = Feed(librdkafka_reader_options(settings), names, settings.batch_size)
     live.feed = feed
+    obey(live, settings)
     app = faust.App(settings.group, **_options(settings, scratch))
     app.finalize()
 
@@ -84,12 +95,18 @@ def wire(
 
     outbox = Outbox(send, name_of, core.read, live)
     snapshots = SnapshotTable(
-        _snapshots_table(app, name_of("snapshots"), partitions), name_of("snapshots"), send, live
+        _snapshots_table(app, name_of("snapshots"), partitions),
+        name_of("snapshots"),
+        send,
+        live,
+        Home(partitions, topic_ids or {}, part_bytes=settings.snapshot_record_bytes),
     )
     tallying = Tallying(core, outbox, snapshots, feed, live)
     judging = Judging(core, partitions, outbox, snapshots, live)
-    agents = Agents(settings, tallying, judging, feed, live)
-    app.transport = batching_transport(feed, agents, names)(app.conf.broker_consumer, app)
+    agents = Agents(settings, tallying, judging, snapshots, live)
+    carried = map(name_of, CARRYING_ROLES)
+    transport = batching_transport(feed, agents, names, partitions, carried)
+    app.transport = transport(app.conf.broker_consumer, app)
     for body, roles in ((agents.tally, INPUT_ROLES), (agents.judge, ("panes",))):
         channel = app.topic(
             *(name_of(role) for role in roles),
@@ -99,7 +116,7 @@ def wire(
         )
         app.agent(channel, name=f"longshore.{body.__name__}", concurrency=1)(body)
     agents.consumer = app.consumer
-    return WiredApp(app, agents, feed, live)
+    return WiredApp(app, agents, feed, live, app.transport)
 
 
 def _snapshots_table(app: faust.App, name: str, partitions: int) -> Any:  # noqa: ANN401
@@ -119,6 +136,7 @@ def _snapshots_table(app: faust.App, name: str, partitions: int) -> Any:  # noqa
         value_type=bytes,
         partitions=partitions,
         changelog_topic=changelog,
+        recovery_buffer_size=RECOVERY_BUFFERED,
     )
 
 
@@ -131,11 +149,11 @@ def _options(settings: Settings, scratch: Path) -> dict[str, Any]:
         "broker_session_timeout": settings.session_timeout_s,
         "broker_heartbeat_interval": settings.heartbeat_interval_s,
         "broker_rebalance_timeout": settings.rebalance_timeout_s,
-        "broker_request_timeout": REQUEST_TIMEOUT_S,
+        "broker_request_timeout": RECOVERY_BOUND_S,
         "broker_commit_interval": COMMIT_INTERVAL_S,
         "broker_commit_every": 1_000_000_000,
         "broker_commit_livelock_soft_timeout": NEVER_S,
-        "broker_max_poll_interval": 300.0,
+        "broker_max_poll_interval": MAX_POLL_INTERVAL_S,
         "consumer_group_instance_id": settings.group_instance_id,
         "consumer_auto_offset_reset": "earliest",
         "consumer_max_fetch_size": 2_000_000,
@@ -150,6 +168,7 @@ def _options(settings: Settings, scratch: Path) -> dict[str, Any]:
         "stream_wait_empty": False,  # nothing is acknowledged, so it would wait for ever
         "stream_processing_timeout": NEVER_S,
         "stream_recovery_delay": 0.0,
+        "stream_buffer_maxsize": RECOVERY_BUFFERED,  # with Faust's 4,096, gigabytes in a recovery
         "table_standby_replicas": 0,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
@@ -170,11 +189,3 @@ def _credentials(security: SecuritySettings) -> Any:  # noqa: ANN401 - Faust's u
             ssl_context=context,
         )
     return None if context is None else faust.SSLCredentials(context)
-
-
-def quiet_faust() -> None:
-    """Keep Faust and its clients to warnings; they log tables at every rebalance."""
-    for name in NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns of every topic that it was told not to create.
-    logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)

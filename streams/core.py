@@ -15,6 +15,7 @@ from engine.effects import Publish
 from engine.model import MonitoredModel
 from engine.panes import Mark, PaneError, PaneRecord
 from engine.records import RecordBatch
+from engine.snapshot import Snapshot
 from engine.spec import Topic
 
 
@@ -31,6 +32,9 @@ class TallyLike(Protocol):
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Take a batch in; records below ``covered`` are dropped."""
+
+    def read_on_from(self, topic: Topic, offset: int) -> None:
+        """Go on at this offset: what stood before it is gone, or is another topic's."""
 
     @property
     def fresh(self) -> Sequence[str]:
@@ -49,7 +53,7 @@ class TallyLike(Protocol):
     def flush(self) -> list[Publish]:
         """Changed panes, then one mark per model."""
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Snapshot:
         """The whole state."""
 
 
@@ -60,6 +64,12 @@ class JudgeLike(Protocol):
     """Kafka time of the record that last moved event time, -1 unknown; for measuring delays."""
     fresh: bool
     """Whether there was a snapshot whose counts did not fit."""
+    policy_changed: bool
+    """Whether the snapshot was made under another policy."""
+
+    @property
+    def open_pane_bytes(self) -> int:
+        """Packed counts that wait for lagging sources."""
 
     @property
     def behind(self) -> bool:
@@ -71,7 +81,7 @@ class JudgeLike(Protocol):
     def go_on(self) -> list[Publish]:
         """Do the next part of what the record made due."""
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Snapshot:
         """The whole state."""
 
 
@@ -84,10 +94,10 @@ class Core(Protocol):
     def idle_ms(self, key: str) -> int:
         """How long a source of this model must be silent before it is called idle."""
 
-    def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
+    def tally(self, partition: int, resume: Snapshot | None, generation: int) -> TallyLike:
         """The tally of one partition, fresh or continued."""
 
-    def judge(self, key: str, resume: bytes | None) -> JudgeLike:
+    def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
         """The judge of one model, fresh or continued."""
 
     def read(self, value: bytes) -> tuple[str, bool]:
@@ -130,7 +140,7 @@ class EngineCore:
         """As its spec says."""
         return self._models[key].spec.time.idle_ms
 
-    def tally(self, partition: int, resume: bytes | None, generation: int) -> TallyLike:
+    def tally(self, partition: int, resume: Snapshot | None, generation: int) -> TallyLike:
         """A tally; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.tally import Tally  # noqa: PLC0415 - compiles kernels
 
@@ -142,7 +152,7 @@ class EngineCore:
             generation=generation,
         )
 
-    def judge(self, key: str, resume: bytes | None) -> JudgeLike:
+    def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
         """A judge; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.judge import Judge  # noqa: PLC0415
 

@@ -51,6 +51,19 @@ class GaugeSample:
     value: float
 
 
+def first(found: Iterable[tuple[int, GaugeSample]], most: int) -> tuple[list[GaugeSample], int]:
+    """The first samples by priority, and how many there were; what is left out is never held."""
+    chosen: dict[int, list[GaugeSample]] = {}
+    count = 0
+    for priority, sample in found:
+        count += 1
+        held = chosen.setdefault(priority, [])
+        if len(held) < most:
+            held.append(sample)
+    in_order = [sample for priority in sorted(chosen) for sample in chosen[priority]]
+    return in_order[:most], count
+
+
 def families(found: Iterable[GaugeSample]) -> Iterator[Metric]:
     """Samples by metric, in the order in which the metrics first appear."""
     by_name: dict[str, GaugeMetricFamily] = {}

@@ -12,11 +12,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import compress, islice, pairwise
-from operator import ne
 from time import monotonic, sleep
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -28,21 +25,34 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from engine.records import Headers, RecordBatch
-from engine.spec import Topic
+from streams.batches import Batch, PanesBatch, batch_of, by_partition
 from streams.starting_offsets import Source
 
 FETCH_WAIT_S: Final = 0.05
 """How long a fetch waits for a full batch; the latency of a slow stream."""
 OFFSETS_WAIT_S: Final = 2.0
-BOUNDS_WAIT_S: Final = 15.0
+BOUNDS_WAIT_S: Final = 120.0
+"""Brokers may be restarting while partitions are taken up."""
 OFFSETS_RETRY_S: Final = 0.1
 
 ERRORS_TOLD_EVERY_S: Final = 60.0
 STALLED_AFTER_S: Final = 30.0
 """A source that lags and gives nothing for this long is stuck, whatever the reason."""
-LOST_OFFSET: Final = frozenset({"_AUTO_OFFSET_RESET", "OFFSET_OUT_OF_RANGE"})
-REFUSED: Final = frozenset({"TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PART"})
+LOST: Final = (
+    "offset {} is to be read next and is not in the log any more: retention deleted it unread, or "
+    "the topic was created anew"
+)
+ENDS: Final = {
+    "_AUTO_OFFSET_RESET": LOST,
+    "OFFSET_OUT_OF_RANGE": LOST,
+    "TOPIC_AUTHORIZATION_FAILED": "this user may not read it: grant Read and Describe",
+    "UNKNOWN_TOPIC_OR_PART": (
+        "is missing: it was deleted, or another cluster answers.  longshore topics create makes it"
+    ),
+}
+"""Errors that end the worker, with the words for them ({} is the offset)."""
+
+__all__ = ["Batch", "Feed", "FeedError", "PanesBatch"]
 
 log = logging.getLogger("longshore.feed")
 
@@ -51,21 +61,6 @@ _Result = TypeVar("_Result")
 
 class FeedError(RuntimeError):
     """The input can no longer be read exactly: the log no longer has what must come next."""
-
-
-@dataclass(frozen=True, slots=True)
-class PanesBatch:
-    """Fetched records of one partition of the panes topic, in offset order."""
-
-    partition: int
-    offsets: list[int]
-    values: list[bytes | None]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-
-Batch = RecordBatch | PanesBatch
 
 
 class Feed:
@@ -79,12 +74,20 @@ class Feed:
         self._names = {role: name for name, role in roles.items()}
         self._batch_size = batch_size
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="longshore-feed")
-        self._consumer = Consumer(options | {"error_cb": self._note_state})
+        self._consumer = Consumer(
+            options | {"error_cb": self._note_state, "enable.partition.eof": True}
+        )
         self._told_at_s = -ERRORS_TOLD_EVERY_S
         self.positions: dict[Source, int] = {}
         """Next offset to be handed out, per assigned source."""
         self.errors: Counter[tuple[str, int, str]] = Counter()
         """Errors met in fetching, by (role of the topic, partition, error's name)."""
+        self.starts: dict[Source, int] = {}
+        """From where each assigned source is read."""
+        self._read_up_to: dict[Source, int] = {}
+        """Up to where a source was found empty: markers of transactions are no records."""
+        self.last_errors: dict[Source, str] = {}
+        """What the last attempt to fetch met, per source that gave nothing since."""
         self.moved_at_s: dict[Source, float] = {}
         """When (monotonic) each source last gave records, or was assigned."""
         self.away_since_s: float | None = None
@@ -102,8 +105,8 @@ class Feed:
 
         def work() -> None:
             self._consumer.assign(partitions)
-            self.positions = dict(starts)
-            self.moved_at_s = dict.fromkeys(starts, monotonic())
+            self.positions, self.starts, self.last_errors = dict(starts), dict(starts), {}
+            self.moved_at_s, self._read_up_to = dict.fromkeys(starts, monotonic()), {}
             self.generation = generation
 
         await self._in_thread(work)
@@ -145,9 +148,11 @@ class Feed:
                 found = {source: (first[source], end[source]) for source in first if source in end}
                 if len(found) == len(sources):
                     return found
-                if monotonic() > limit:
+                if self._closed or monotonic() > limit:
                     silent = sorted(set(sources) - set(found))
-                    raise FeedError(f"no broker says how far the logs reach of {silent}")
+                    raise FeedError(
+                        f"no broker says how far the logs reach of {silent}: see to the brokers"
+                    )
                 sleep(OFFSETS_RETRY_S)
 
         return await self._in_thread(work)
@@ -178,7 +183,8 @@ class Feed:
             except (KafkaException, RuntimeError):
                 continue
             if ends is not None and ends[1] >= 0:
-                lags[role, partition] = max(0, int(ends[1]) - position)
+                done = max(position, self._read_up_to.get((role, partition), 0))
+                lags[role, partition] = max(0, int(ends[1]) - done)
         return lags
 
     def stalled(self) -> list[Source]:
@@ -187,6 +193,19 @@ class Feed:
         lags = self.lags()
         moved = self.moved_at_s
         return sorted(s for s, lag in lags.items() if lag and moved.get(s, long_ago) < long_ago)
+
+    def stall_line(self, source: Source) -> str:
+        """What is known about a source that gives nothing."""
+        role, partition = source
+        position, error = self.positions.get(source), self.last_errors.get(source)
+        where = f"{self._names.get(role, role)}/{partition}"
+        if error is None:
+            return f"{where} gives nothing from offset {position} on, though more is there"
+        return (
+            f"{where} cannot be read at offset {position}: {error}.  What lies behind it waits.  "
+            f"If this lasts, the record is at fault: delete the records up to it "
+            f"(kafka-delete-records) and start again"
+        )
 
     async def close(self) -> None:
         """Give everything back; the feed is of no use afterwards."""
@@ -211,14 +230,15 @@ class Feed:
             self.away_since_s = None
         batches = []
         now = monotonic()
-        for name, partition, run in _by_partition(messages):
+        for name, partition, run in by_partition(messages):
             source = (self._roles[name], partition)
             if source not in self.positions:
                 continue
-            batch = _batch(source, run)
+            batch = batch_of(source, run)
             last = batch.offsets[-1]
             self.positions[source] = last + 1
             self.moved_at_s[source] = now
+            self.last_errors.pop(source, None)
             batches.append((source, last, batch))
         return batches
 
@@ -238,60 +258,17 @@ class Feed:
                 continue
             topic, partition = message.topic() or "", message.partition() or 0
             where = f"{topic}/{partition}"
-            if error.name() in LOST_OFFSET:
-                raise FeedError(
-                    f"{where}: the offset to be read next is not in the log any more "
-                    f"(retention or re-creation)"
-                )
-            if error.fatal() or error.name() in REFUSED:
+            source = (self._roles.get(topic, topic), partition)
+            if error.name() == "_PARTITION_EOF":
+                self._read_up_to[source] = message.offset() or 0
+                continue
+            if error.name() in ENDS:
+                raise FeedError(f"{where}: {ENDS[error.name()].format(self.positions.get(source))}")
+            if error.fatal():
                 raise FeedError(f"{where}: {error.str()}")
-            self.errors[self._roles.get(topic, topic), partition, error.name()] += 1
+            self.errors[*source, error.name()] += 1
+            self.last_errors[source] = error.str()
             if monotonic() - self._told_at_s >= ERRORS_TOLD_EVERY_S:
                 self._told_at_s = monotonic()
-                log.error(
-                    "%s cannot be read at offset %s: %s.  What lies behind it waits.  If this "
-                    "lasts, the record is at fault: delete the records up to it "
-                    "(kafka-delete-records) and start again",
-                    where,
-                    self.positions.get((self._roles.get(topic, topic), partition)),
-                    error.str(),
-                )
+                log.error("%s", self.stall_line(source))
         return good
-
-
-def _by_partition(messages: list[Message]) -> list[tuple[str, int, list[Message]]]:
-    """Group by (topic, partition), order within each kept.
-
-    librdkafka hands out runs of one partition: the list is cut where one ends.  Comparing
-    neighbours in C costs a tenth of a loop over the messages.
-    """
-    partitions = list(map(Message.partition, messages))
-    names = list(map(Message.topic, messages))
-    count = len(messages)
-    cuts = {0, count}
-    cuts.update(compress(range(1, count), map(ne, partitions, islice(partitions, 1, None))))
-    cuts.update(compress(range(1, count), map(ne, names, islice(names, 1, None))))
-    edges = sorted(cuts)
-    groups: dict[tuple[str, int], list[Message]] = {}
-    for start, end in pairwise(edges):
-        source = (cast("str", names[start]), cast("int", partitions[start]))
-        groups.setdefault(source, []).extend(messages[start:end])
-    return [(name, partition, run) for (name, partition), run in groups.items()]
-
-
-def _batch(source: Source, run: list[Message]) -> Batch:
-    role, partition = source
-    offsets = cast("list[int]", list(map(Message.offset, run)))
-    values = cast("list[bytes | None]", list(map(Message.value, run)))
-    if role == "panes":
-        return PanesBatch(partition, offsets, values)
-    headers = list(map(Message.headers, run))
-    return RecordBatch(
-        topic=cast("Topic", role),
-        partition=partition,
-        offsets=offsets,
-        timestamps_ms=[stamp[1] for stamp in map(Message.timestamp, run)],
-        keys=cast("list[bytes | None]", list(map(Message.key, run))),
-        values=values,
-        headers=cast("list[Headers | None]", headers) if any(headers) else None,
-    )

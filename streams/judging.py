@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import time
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,12 +20,14 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from engine.panes import PaneError
-from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
+from engine.snapshot import Snapshot, SnapshotError
+from streams.checkpoint import MAX_UNSETTLED, Outbox, settle
 from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch
 from streams.live import LiveState
+from streams.recovery import Recovery
+from streams.snapshot_table import Name, SnapshotTable
 from streams.starting_offsets import Source
-from streams.tallying import RestoreError
 
 log = logging.getLogger("longshore.worker")
 
@@ -60,6 +63,8 @@ class Bench:
 
     name: Name
     position: int
+    listed: list[str] = field(default_factory=list)
+    """Keys of the judges that the snapshot says were saved."""
     seats: dict[str, Seat] = field(default_factory=dict)
     sent: list[Awaitable[Any]] = field(default_factory=list)
     unsaved: bool = False
@@ -78,27 +83,41 @@ class Judging:
         self._snapshots = snapshots
         self._live = live
         self._benches: dict[int, Bench] = {}
+        live.usage["unsettled_judge_effects"] = lambda: max(
+            (len(bench.sent) for bench in self._benches.values()), default=0
+        )
         self._still = asyncio.Lock()
         self._generation = -1
 
-    def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
-        """Restore the judges of every panes partition among the sources.
+    async def take_up(
+        self, committed: Mapping[Source, int | None], generation: int, recovery: Recovery
+    ) -> None:
+        """Restore the judges of every panes partition among the sources, one after the other.
 
-        Raises RestoreError when offsets are committed that the restored state does not cover, or a
-        judge that was saved is gone.
+        ``recovery`` is told of offsets that are committed but not covered by the restored state,
+        and of judges that were saved and are gone.
         """
         self.drop()
-        faults: list[str] = []
         for role, partition in sorted(committed):
             if role == PANES:
+                bench = self._restore_bench(partition, generation, recovery)
                 done = committed[role, partition] or 0
-                self._benches[partition] = self._restore(partition, generation, done, faults)
-        if faults:
-            self.drop()
-            raise RestoreError(
-                "the judges' snapshots contradict the committed offsets "
-                "(was the snapshots topic deleted or truncated?): " + "; ".join(faults)
-            )
+                if done > bench.position:
+                    recovery.trouble(
+                        bench.name.name,
+                        f"{PANES}/{partition}: {done} committed but {bench.position} covered (was "
+                        "the snapshots topic deleted or truncated?)",
+                    )
+                self._benches[partition] = bench
+                await self._restore_seats(bench, generation, recovery)
+
+    def count(self, partitions: Collection[int]) -> int:
+        """Judges that live in these partitions of the panes topic."""
+        models = self._core.models().values()
+        return sum(panes_partition(model, self._partitions) in partitions for model in models)
+
+    def go(self, generation: int) -> None:
+        """Begin to take records of this generation in."""
         self._generation = generation
         for bench in self._benches.values():
             self._live.judges.update({key: seat.judge for key, seat in bench.seats.items()})
@@ -109,30 +128,45 @@ class Judging:
                     "(features, bins, panes, windows, profile) changed",
                     key,
                 )
+            elif judge.policy_changed:
+                log.info("%s is judged by a changed policy; counts and decisions are kept", key)
 
-    def _restore(self, partition: int, generation: int, done: int, faults: list[str]) -> Bench:
+    def _restore_bench(self, partition: int, generation: int, recovery: Recovery) -> Bench:
         name = f"{PANES}/{partition}"
-        restored = self._snapshots.restore(name)
+
+        def build(snapshot: Snapshot | None, _: int) -> list[str]:
+            if snapshot is None:
+                return []
+            try:
+                return msgspec.msgpack.decode(snapshot.state, type=list[str])
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise SnapshotError(f"not a list of judges: {error}") from error
+
+        listed, restored, mine = recovery.resume(name, generation, build)
         covered = 0 if restored is None else restored.covered.get(PANES, 0)
-        if done > covered:
-            faults.append(f"{PANES}/{partition}: {done} committed, {covered} covered")
-        above = generation if restored is None else max(generation, restored.generation + 1)
-        bench = Bench(Name(name, partition, above), position=covered, durable=covered or None)
-        listed = [] if restored is None else msgspec.msgpack.decode(restored.state, type=list[str])
+        own = Name(name, partition, mine)
+        return Bench(own, position=covered, listed=listed, durable=covered or None)
+
+    def _build(self, key: str, snapshot: Snapshot | None, _: int) -> JudgeLike:
+        return self._core.judge(key, snapshot)
+
+    async def _restore_seats(self, bench: Bench, generation: int, recovery: Recovery) -> None:
+        """The judges of a partition.  One that cannot be restored is made anew and reads the
+        partition from its beginning; the others drop what they have seen."""
+        partition = bench.name.partition
         for key, model in self._core.models().items():
             if panes_partition(model, self._partitions) != partition:
                 continue
             name = judge_name(key)
-            saved = self._snapshots.restore(name)
-            if saved is None and key in listed:
-                faults.append(f"{name}: its snapshot is gone")
-            mine = generation if saved is None else max(generation, saved.generation + 1)
-            bench.seats[key] = Seat(
-                judge=self._core.judge(key, None if saved is None else saved.state),
-                name=Name(name, partition, mine),
-                covered=0 if saved is None else saved.covered.get(PANES, 0),
-            )
-        return bench
+            judge, restored, mine = recovery.resume(name, generation, partial(self._build, key))
+            if restored is None and key in bench.listed:
+                if self._snapshots.newest(name) is None:
+                    recovery.trouble(name, f"snapshot {name}: it was written and is gone")
+                bench.position = 0
+            covered = 0 if restored is None else restored.covered.get(PANES, 0)
+            bench.seats[key] = Seat(judge=judge, name=Name(name, partition, mine), covered=covered)
+            self._live.restored()
+            await asyncio.sleep(0)
 
     def drop(self) -> None:
         """Forget every judge."""
@@ -143,6 +177,14 @@ class Judging:
     def needed(self) -> dict[Source, int]:
         """Next offset that each panes partition needs."""
         return {(PANES, partition): bench.position for partition, bench in self._benches.items()}
+
+    def read_on_from(self, partition: int, offset: int) -> None:
+        """Go on at this offset, what stood before it being gone or never having been."""
+        bench = self._benches[partition]
+        bench.position = offset
+        for seat in bench.seats.values():
+            seat.covered = min(seat.covered, offset)
+        bench.unsaved = True
 
     def covered(self, partition: int) -> int | None:
         """Next offset that durable snapshots cover."""
@@ -209,7 +251,8 @@ class Judging:
                 await settle(sent)
             for bench in due:
                 bench.unsaved = False
-                heads.append((bench, bench.position, msgspec.msgpack.encode(sorted(bench.seats))))
+                listed = msgspec.msgpack.encode(sorted(bench.seats))
+                heads.append((bench, bench.position, Snapshot(listed)))
                 for seat in bench.seats.values():
                     if seat.unsaved or seat.name.written == 0:
                         seat.unsaved = False

@@ -6,10 +6,13 @@ here any more, so no series goes stale.  Everything here is touched by the event
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import time
 from typing import Literal
 
 from streams.core import JudgeLike, TallyLike
+from streams.dead_letter_limit import DEFAULT_RATIO_LIMIT, DeadLetterLimit
 from streams.delays import Delays
 from streams.feed import Feed
 from streams.starting_offsets import Source
@@ -35,20 +38,57 @@ class LiveState:
     unknown_panes_records: int = 0
     """Records of the panes topic of models that this worker was not told of."""
     published: dict[str, int] = field(default_factory=dict)
-    """Role of the output topic -> records delivered."""
+    """Role of the output topic -> records handed to the producer."""
+    dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+    dead_letter_ratio_limit: float = DEFAULT_RATIO_LIMIT
     snapshots: int = 0
     snapshot_bytes: int = 0
     snapshot_seconds: float = 0.0
     last_snapshot_s: float | None = None
     """Unix time at which the newest snapshot became durable."""
+    snapshot_pieces_written: int = 0
+    """Pieces of snapshots written; one that was written before is not written again."""
+    largest_snapshot_bytes: int = 0
+    """Of the snapshots made durable since the start, the largest."""
+    restored_of: tuple[int, int] | None = None
+    """While partitions are taken up: how many names are restored, and of how many."""
+    rebuilt: dict[str, int] = field(default_factory=dict)
+    """Kind of name (``tally``, ``judge``, ``panes``) -> states rebuilt from the topics because
+    their snapshot could not be used."""
+    refused_restores: int = 0
+    """Times that a restore was refused because snapshots and offsets contradict each other."""
+    started_s: float = field(default_factory=time)
+    """Unix time of the start."""
     committed: dict[Source, int] = field(default_factory=dict)
     """Next offset that a durable snapshot covers, per source."""
     delays: Delays = field(default_factory=Delays)
     feed: Feed | None = None
+    usage: dict[str, Callable[[], float]] = field(default_factory=dict)
+    """Name of a bound (:mod:`streams.bounds`) -> what is used of it now, put in by who holds it."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """Bounds that the settings decide, by name."""
+
+    def restored(self) -> None:
+        """One more name is restored."""
+        if self.restored_of is not None:
+            done, names = self.restored_of
+            self.restored_of = (done + 1, names)
 
     def lags(self) -> dict[Source, int]:
         """Records not yet read, per source; what the last fetch saw, asks no broker."""
         return {} if self.feed is None else self.feed.lags()
+
+    def positions(self) -> dict[Source, int]:
+        """Next offset to be read, per source."""
+        return {} if self.feed is None else dict(self.feed.positions)
+
+    def starts(self) -> dict[Source, int]:
+        """From where each source is read since it was taken up."""
+        return {} if self.feed is None else dict(self.feed.starts)
+
+    def stalled(self) -> set[Source]:
+        """Sources that have records to read and have given none for long."""
+        return set() if self.feed is None else set(self.feed.stalled())
 
     def fetch_errors(self) -> dict[tuple[str, int, str], int]:
         """Errors met in fetching, by (topic, partition, the error's name)."""

@@ -23,13 +23,16 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from detectors.kernels import SUM
+from engine.decide.rules import rules
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.tally import Tally
-from streams.drift_gauges import families, samples
+from streams.bounds import MAX_SERIES
+from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
+from streams.record_metrics import dead_letters, records
+from streams.worker_metrics import worker
 
-MAX_SERIES: Final = 50_000
 _MODEL: Final = ("model", "version")
 
 
@@ -39,6 +42,9 @@ class WorkerCollector(Collector):
     def __init__(self, live: LiveState, max_series: int = MAX_SERIES) -> None:
         self._live = live
         self._max_series = max_series
+        self._wanted = 0
+        live.limits["series"] = max_series
+        live.usage["series"] = lambda: self._wanted
 
     def describe(self) -> Iterable[Metric]:
         """Nothing in advance: names depend on what is discovered, and no scrape is needed."""
@@ -48,23 +54,21 @@ class WorkerCollector(Collector):
         """Every family, from the state as it is now."""
         judges = [j for j in self._live.judges.values() if isinstance(j, Judge)]
         tallies = {p: t for p, t in self._live.tallies.items() if isinstance(t, Tally)}
-        found = sorted(
-            ((priority, sample) for judge in judges for priority, sample in samples(judge)),
-            key=lambda entry: entry[0],
-        )
-        kept = [sample for _, sample in found[: self._max_series]]
+        found = (entry for judge in judges for entry in samples(judge))
+        kept, self._wanted = first(found, self._max_series)
         yield from families(kept)
         left_out = GaugeMetricFamily(
             "longshore_series_left_out", "Series left out because of the bound on series."
         )
-        left_out.add_metric([], len(found) - len(kept))
+        left_out.add_metric([], self._wanted - len(kept))
         yield left_out
         yield from _serving(judges)
         yield from _decisions(judges)
-        yield from _records(tallies)
+        yield from records(tallies)
+        yield from dead_letters(self._live.dead_letters, self._live.dead_letter_ratio_limit)
         yield from _panes(judges, tallies)
         yield from _clocks(judges, tallies)
-        yield from _worker(self._live)
+        yield from worker(self._live)
 
 
 def _serving(judges: Iterable[Judge]) -> Iterator[Metric]:
@@ -105,55 +109,12 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
         for key, episode in judge.decisions.episodes.items():
             rule, cause = key.split("/", 1)
             active.add_metric((*labels, episode.severity, rule, cause), 1)
-        for rule, count in judge.decisions.triggers.items():
-            triggers.add_metric((*labels, rule), count)
+        for rule in rules():
+            if getattr(judge.model.spec.retraining, rule) is not None:
+                triggers.add_metric((*labels, rule), judge.decisions.triggers.get(rule, 0))
     yield active
     yield triggers
     yield judgements
-
-
-def _records(tallies: dict[int, Tally]) -> Iterator[Metric]:
-    """Where records ended.  Per partition, so that a partition that moves away ends its series."""
-    records = CounterMetricFamily(
-        "longshore_records", "Records read.", labels=("topic", "partition")
-    )
-    outcomes = CounterMetricFamily(
-        "longshore_records_outcomes",
-        "Records by where they ended; the outcomes of a topic add up to its records.",
-        labels=("topic", "outcome", "partition"),
-    )
-    rejected = CounterMetricFamily(
-        "longshore_records_rejected", "Records rejected.", labels=("reason", "partition")
-    )
-    late = CounterMetricFamily(
-        "longshore_records_late",
-        "Records beyond lateness and amend.",
-        labels=(*_MODEL, "partition"),
-    )
-    shadows = CounterMetricFamily(
-        "longshore_shadow_records", "Records of unmonitored models.", labels=("name", "partition")
-    )
-    misrouted = CounterMetricFamily(
-        "longshore_records_misrouted",
-        "Records in another partition than their event_id belongs to.",
-        labels=("partition",),
-    )
-    for number, tally in tallies.items():
-        partition, out = str(number), tally.outcomes
-        for topic, count in out.records.items():
-            records.add_metric((topic, partition), count)
-        for key, count in out.by_outcome.items():
-            topic_name, outcome = key.split("/", 1)
-            outcomes.add_metric((topic_name, outcome, partition), count)
-        for reason, count in out.by_reason.items():
-            rejected.add_metric((reason, partition), count)
-        for key, count in out.late_by_model.items():
-            name, version = key.rsplit("@", 1)
-            late.add_metric((name, version, partition), count)
-        for name, count in out.shadows.items():
-            shadows.add_metric((name, partition), count)
-        misrouted.add_metric((partition,), out.misrouted)
-    yield from (records, outcomes, rejected, late, shadows, misrouted)
 
 
 def _panes(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metric]:
@@ -211,61 +172,3 @@ def _clocks(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metr
                     sources.add_metric(source, at_ms / 1000)
     yield watermark
     yield sources
-
-
-def _worker(live: LiveState) -> Iterator[Metric]:
-    lag = GaugeMetricFamily(
-        "longshore_consumer_lag_records", "Records not read yet.", labels=("topic", "partition")
-    )
-    for (topic, partition), records in live.lags().items():
-        lag.add_metric((topic, str(partition)), records)
-    errors = CounterMetricFamily(
-        "longshore_fetch_errors",
-        "Errors met in fetching; what lies behind one waits.",
-        labels=("topic", "partition", "error"),
-    )
-    for (topic, partition, error), count in live.fetch_errors().items():
-        errors.add_metric((topic, str(partition), error), count)
-    ready = GaugeMetricFamily("longshore_ready", "Whether the worker is reading its partitions.")
-    ready.add_metric([], float(live.state == "ready"))
-    published = CounterMetricFamily(
-        "longshore_published_records", "Records delivered to output topics.", labels=("topic",)
-    )
-    for topic, count in live.published.items():
-        published.add_metric((topic,), count)
-    delay = HistogramMetricFamily(
-        "longshore_event_to_metric_seconds",
-        "From the append of the record that closed a window to its judgement's metrics.",
-    )
-    delay.add_metric([], live.delays.buckets(), live.delays.total_s)
-    yield from (lag, errors, ready, published)
-    for name, text, value in (
-        ("longshore_rebalances", "Times that partitions were taken up.", live.rebalances),
-        ("longshore_batches", "Batches of input records read.", live.batches),
-        (
-            "longshore_refused_pane_records",
-            "Pane records that no tally can have written.",
-            live.refused_panes_records,
-        ),
-        (
-            "longshore_unknown_pane_records",
-            "Pane records of models that this worker was not told of.",
-            live.unknown_panes_records,
-        ),
-        ("longshore_snapshots", "Snapshots made durable.", live.snapshots),
-        ("longshore_snapshot_bytes", "Bytes of the snapshots made durable.", live.snapshot_bytes),
-        (
-            "longshore_snapshot_seconds",
-            "Time spent on making snapshots durable, side by side ones added up.",
-            live.snapshot_seconds,
-        ),
-    ):
-        counter = CounterMetricFamily(name, text)
-        counter.add_metric([], value)
-        yield counter
-    last = GaugeMetricFamily(
-        "longshore_last_snapshot_timestamp_seconds", "When the newest snapshot became durable."
-    )
-    if live.last_snapshot_s is not None:
-        last.add_metric([], live.last_snapshot_s)
-    yield from (last, delay)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 import yaml
@@ -18,6 +18,7 @@ from streams.bounded_file import read_bounded
 from streams.dead_letter_limit import DEFAULT_PER_MINUTE, DEFAULT_RATIO_LIMIT
 from streams.security_settings import HttpSettings, Secret, SecuritySettings, read_secrets
 from streams.settings_faults import MAX_PORT, contradictions
+from streams.snapshots import MAX_PART_BYTES
 
 __all__ = [
     "MAX_PORT",
@@ -32,8 +33,12 @@ __all__ = [
 
 ENVIRONMENT_PREFIX: Final = "LONGSHORE_"
 MAX_SETTINGS_BYTES: Final = 1_048_576
+STATIC_SESSION_TIMEOUT_S: Final = 45.0
+"""Default with ``group_instance_id``: a restart has to fit into it."""
 NOT_SETTINGS: Final = frozenset({"CONFIG"})
 """Names under the prefix that are read by the command line itself."""
+
+RecoveryPolicy = Literal["refuse", "rebuild"]
 
 
 class SettingsError(ValueError):
@@ -64,11 +69,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     flush_interval_s: float = 0.5
     snapshot_interval_s: float = 2.0
+    snapshot_record_bytes: int = MAX_PART_BYTES
+    """Largest record of a snapshot; what is larger is split."""
+    recovery: RecoveryPolicy = "refuse"
+    """What to do when state cannot be restored exactly: refuse to start, or rebuild it from the
+    topics as far as they reach (:mod:`streams.recovery`)."""
     batch_size: int = 4_000
     max_record_bytes: int = 10_000_000
     session_timeout_s: float = 6.0
     heartbeat_interval_s: float = 1.0
     rebalance_timeout_s: float = 10.0
+    stuck_after_s: float = 300.0
+    """A worker that makes no progress for so long, though brokers answer, ends."""
+    recovery_limit_s: float = 300.0
+    """As above, while it restores its state."""
     panes_retention_h: float = 24.0
     dead_letters_per_minute: int = DEFAULT_PER_MINUTE
     """Dead letters carried per reason and minute by a worker; the others are counted only."""
@@ -99,6 +113,8 @@ def read_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         values = _section(kind, section, f"{name}.", places, faults)
         values.update(read_secrets(name, values, faults))
         fields[name] = kind(**values)
+    if fields.get("group_instance_id"):
+        fields.setdefault("session_timeout_s", STATIC_SESSION_TIMEOUT_S)
     settings = Settings(**fields)
     faults += contradictions(settings)
     if faults:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_PORT: Final = 65_535
 MAX_TOPIC_PREFIX: Final = 100
+MIN_SNAPSHOT_RECORD_BYTES: Final = 1_024
 
 
 def contradictions(settings: Settings) -> list[str]:
@@ -33,6 +34,8 @@ def contradictions(settings: Settings) -> list[str]:
         faults.append("heartbeat_interval_s: at most a third of session_timeout_s")
     if settings.snapshot_interval_s < settings.flush_interval_s:
         faults.append("snapshot_interval_s: at least flush_interval_s")
+    if not settings.snapshot_record_bytes >= MIN_SNAPSHOT_RECORD_BYTES:
+        faults.append(f"snapshot_record_bytes: at least {MIN_SNAPSHOT_RECORD_BYTES}")
     return faults
 
 
@@ -50,6 +53,8 @@ def _range_faults(settings: Settings) -> list[str]:
         ("session_timeout_s", settings.session_timeout_s),
         ("heartbeat_interval_s", settings.heartbeat_interval_s),
         ("rebalance_timeout_s", settings.rebalance_timeout_s),
+        ("stuck_after_s", settings.stuck_after_s),
+        ("recovery_limit_s", settings.recovery_limit_s),
         ("panes_retention_h", settings.panes_retention_h),
     )
     faults = [f"{name}: {value} is not above 0" for name, value in positive if not value > 0]

@@ -1,32 +1,38 @@
 """Snapshots as records of a compacted topic.
 
-Rule.  A snapshot is a head record and, when it is too large for one record, parts written before
-it; the head commits.  Parts alternate between two slots, so the last good head's parts outlive the
-writing of the next.  The key holds the group generation of the writer: restore takes the highest,
-so the late write of a worker that lost the partition changes nothing.  Older generations are
-deleted before the second snapshot of a new one, so that the last record of the log is always a
-head.
+Rule.  A snapshot is a head record, written last, and what the head names: the state in parts when
+it is too large for one record, and the pieces (:mod:`engine.pieces`), each written once as long as
+a head names it.  Parts alternate between two slots, so the last good head's parts outlive the
+writing of the next.
+
+Every key holds the group generation of its writer: restore takes the highest, so the late write of
+a worker that lost the partition changes nothing, and neither does its late deletion, because a new
+generation writes pieces of its own.  Deletions come before a head, so that the last record of the
+log is always a head.
+
+Keys: ``NAME/GENERATION`` the head, ``NAME/GENERATION/SLOT/NUMBER`` a part, and
+``NAME/GENERATION/SHA-256/NUMBER`` a piece; NAME is ``tally/3``, ``judge/fraud@2``, ``panes/3``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Final
 
 import msgspec
 
-SNAPSHOT_SCHEMA: Final = 1
+from engine.snapshot import Snapshot, SnapshotError
+
+SNAPSHOT_SCHEMA: Final = 2
 MAX_PART_BYTES: Final = 900_000
 """Below every Kafka default for the largest record (1 MB)."""
 SLOTS: Final = 2
+MAX_DIGITS: Final = 18
+"""Of a number in a key; a longer one is no key of ours."""
 
 Record = tuple[bytes, bytes | None]
 """Key and value; None deletes."""
-
-
-class SnapshotError(RuntimeError):
-    """A snapshot on the topic cannot be used."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -36,10 +42,23 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     covered: dict[str, int]
     """Role of the topic -> next offset that the state covers."""
     sha256: bytes
+    """Of the state."""
     slot: int
     parts: int
     """0 when the state is in ``body``."""
     body: bytes
+    pieces: list[tuple[bytes, int]]
+    """SHA-256 and number of records of each piece."""
+    partitions: int
+    """Partition count of the topics when it was written."""
+    topic_ids: dict[str, str]
+    """Role -> the broker's id of the topic that ``covered`` speaks of, as far as known."""
+
+
+class _Schema(msgspec.Struct, frozen=True, array_like=True):
+    """The first field of a head of any schema."""
+
+    schema: int
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +66,52 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 
     generation: int
     covered: dict[str, int]
-    state: bytes
+    snapshot: Snapshot
     slot: int
+    partitions: int
+    topic_ids: dict[str, str]
+
+
+class Shelf:
+    """The keys of a snapshots topic by name and generation."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        self._keys: dict[str, dict[int, set[bytes]]] = {}
+        for key in keys:
+            self.add(key)
+
+    def add(self, key: bytes) -> None:
+        """Note a key; one that is none of ours is left alone."""
+        place = _place(key)
+        if place is not None:
+            name, generation = place
+            self._keys.setdefault(name, {}).setdefault(generation, set()).add(key)
+
+    def discard(self, key: bytes) -> None:
+        """Forget a key."""
+        place = _place(key)
+        if place is not None:
+            name, generation = place
+            self._keys.get(name, {}).get(generation, set()).discard(key)
+
+    def newest(self, name: str) -> int | None:
+        """The highest generation that ever wrote a head of ``name``; None when there was none."""
+        written = self._keys.get(name, {})
+        return max((g for g, keys in written.items() if head_key(name, g) in keys), default=None)
+
+    def superseded(self, name: str, generation: int) -> list[bytes]:
+        """Keys of older generations of ``name``, heads first so that no head outlives its parts."""
+        written = self._keys.get(name, {})
+        old = [key for g, keys in written.items() if g < generation for key in keys]
+        return sorted(old, key=lambda key: (key.count(b"/"), key))
+
+
+def _place(key: bytes) -> tuple[str, int] | None:
+    """Name and generation of a key; None when it is none of ours."""
+    kind, name, generation, *_ = [*key.split(b"/", 3), b"", b""]
+    if not generation.isdigit() or len(generation) > MAX_DIGITS:
+        return None
+    return f"{kind.decode(errors='replace')}/{name.decode(errors='replace')}", int(generation)
 
 
 def head_key(name: str, generation: int) -> bytes:
@@ -57,20 +120,40 @@ def head_key(name: str, generation: int) -> bytes:
 
 
 def part_key(name: str, generation: int, slot: int, part: int) -> bytes:
-    """The key of a part, always longer than its head's."""
+    """The key of a part."""
     return f"{name}/{generation}/{slot}/{part}".encode()
 
 
-def encode_snapshot(
-    name: str, generation: int, covered: Mapping[str, int], state: bytes, last_slot: int | None
+def piece_keys(name: str, generation: int, digest: bytes, count: int) -> Iterator[bytes]:
+    """The keys of a piece."""
+    start = f"{name}/{generation}/{digest.hex()}"
+    return (f"{start}/{number}".encode() for number in range(count))
+
+
+def cut(content: bytes, part_bytes: int) -> list[bytes]:
+    """Content in records of at most ``part_bytes``; always at least one."""
+    return [content[at : at + part_bytes] for at in range(0, max(1, len(content)), part_bytes)]
+
+
+def encode_head(  # noqa: PLR0913 - the fields of the record, by name
+    name: str,
+    generation: int,
+    covered: Mapping[str, int],
+    snapshot: Snapshot,
+    last_slot: int | None,
+    *,
+    partitions: int,
+    topic_ids: Mapping[str, str],
+    part_bytes: int = MAX_PART_BYTES,
 ) -> tuple[list[Record], Record]:
-    """The parts to be written first and the head to be written when they are durable."""
+    """The parts of the state, and the head that is to be written when they and the pieces are
+    durable."""
     slot = 0 if last_slot is None else (last_slot + 1) % SLOTS
-    parts: list[Record] = []
-    if len(state) > MAX_PART_BYTES:
-        pieces = [state[at : at + MAX_PART_BYTES] for at in range(0, len(state), MAX_PART_BYTES)]
+    state, parts = snapshot.state, []
+    if len(state) > part_bytes:
         parts = [
-            (part_key(name, generation, slot, number), piece) for number, piece in enumerate(pieces)
+            (part_key(name, generation, slot, number), part)
+            for number, part in enumerate(cut(state, part_bytes))
         ]
     head = Head(
         schema=SNAPSHOT_SCHEMA,
@@ -79,47 +162,66 @@ def encode_snapshot(
         slot=slot,
         parts=len(parts),
         body=b"" if parts else state,
+        pieces=[
+            (digest, len(cut(content, part_bytes)))
+            for digest, content in sorted(snapshot.pieces.items())
+        ],
+        partitions=partitions,
+        topic_ids=dict(topic_ids),
     )
-    return parts, (head_key(name, generation), msgspec.msgpack.encode(head))
+    return [*parts], (head_key(name, generation), msgspec.msgpack.encode(head))
 
 
-def restore(records: Mapping[bytes, bytes], name: str) -> Restored | None:
-    """The newest generation's snapshot of ``name``, None when there never was one.
+def encode_piece(
+    name: str, generation: int, digest: bytes, content: bytes, part_bytes: int = MAX_PART_BYTES
+) -> list[Record]:
+    """The records of a piece."""
+    parts = cut(content, part_bytes)
+    return list(zip(piece_keys(name, generation, digest, len(parts)), parts, strict=True))
+
+
+def restore(records: Mapping[bytes, bytes], name: str, generation: int) -> Restored:
+    """The snapshot of ``name`` that this generation wrote.
 
     Raises SnapshotError when it is of another schema, incomplete or damaged.
     """
-    generations = _generations(records, name)
-    if not generations:
-        return None
-    generation = max(generations)
+    raw = records[head_key(name, generation)]
     try:
-        head = msgspec.msgpack.decode(records[head_key(name, generation)], type=Head)
-    except msgspec.DecodeError as error:
-        raise SnapshotError(f"snapshot {name}: its head cannot be read: {error}") from error
-    if head.schema != SNAPSHOT_SCHEMA:
-        raise SnapshotError(
-            f"snapshot {name}: schema {head.schema}, this version reads {SNAPSHOT_SCHEMA}"
-        )
-    keys = [part_key(name, generation, head.slot, part) for part in range(head.parts)]
-    missing = [key for key in keys if key not in records]
-    if missing:
-        raise SnapshotError(f"snapshot {name}: {len(missing)} of {head.parts} parts are missing")
-    state = b"".join(records[key] for key in keys) if keys else head.body
+        schema = msgspec.msgpack.decode(raw, type=_Schema).schema
+        if schema != SNAPSHOT_SCHEMA:
+            raise SnapshotError(f"schema {schema}, this version reads {SNAPSHOT_SCHEMA}")
+        head = msgspec.msgpack.decode(raw, type=Head)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotError(f"its head cannot be read: {error}") from error
+    state = head.body
+    if head.parts:
+        keys = (part_key(name, generation, head.slot, part) for part in range(head.parts))
+        state = _joined(records, keys, "part")
     if hashlib.sha256(state).digest() != head.sha256:
-        raise SnapshotError(f"snapshot {name}: its content does not match its hash")
-    return Restored(generation=generation, covered=head.covered, state=state, slot=head.slot)
+        raise SnapshotError("its content does not match its hash")
+    pieces = {
+        digest: _joined(records, piece_keys(name, generation, digest, count), "piece")
+        for digest, count in head.pieces
+    }
+    return Restored(
+        generation=generation,
+        covered=head.covered,
+        snapshot=Snapshot(state, pieces),
+        slot=head.slot,
+        partitions=head.partitions,
+        topic_ids=head.topic_ids,
+    )
 
 
-def superseded(records: Iterable[bytes], name: str, generation: int) -> list[bytes]:
-    """Keys of older generations of ``name``, heads first so that no head outlives its parts."""
-    start = f"{name}/".encode()
-    old = []
-    for key in records:
-        if key.startswith(start):
-            numbers = _numbers(key[len(start) :])
-            if numbers and numbers[0] < generation:
-                old.append(key)
-    return sorted(old, key=lambda key: (key.count(b"/"), key))
+def _joined(records: Mapping[bytes, bytes], keys: Iterable[bytes], what: str) -> bytes:
+    """The contents of some records; SnapshotError at the first that is missing."""
+    found = []
+    for key in keys:
+        content = records.get(key)
+        if content is None:
+            raise SnapshotError(f"a {what} is missing ({key.decode()})")
+        found.append(content)
+    return b"".join(found) if len(found) > 1 else found[0] if found else b""
 
 
 def apply(records: MutableMapping[bytes, bytes], written: Iterable[Record]) -> None:
@@ -129,20 +231,3 @@ def apply(records: MutableMapping[bytes, bytes], written: Iterable[Record]) -> N
             records.pop(key, None)
         else:
             records[key] = value
-
-
-def _generations(records: Mapping[bytes, bytes], name: str) -> list[int]:
-    start = f"{name}/".encode()
-    found = []
-    for key in records:
-        if key.startswith(start):
-            numbers = _numbers(key[len(start) :])
-            if len(numbers) == 1:
-                found.append(numbers[0])
-    return found
-
-
-def _numbers(text: bytes) -> list[int]:
-    """The numbers of ``17`` or ``17/0/3``; none when it is part of a longer name."""
-    pieces = text.split(b"/")
-    return [int(piece) for piece in pieces] if all(piece.isdigit() for piece in pieces) else []

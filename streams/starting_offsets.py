@@ -8,6 +8,7 @@ records for those of before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 Source = tuple[str, int]
 """Role of the topic, partition."""
@@ -17,26 +18,47 @@ class LogMismatchError(RuntimeError):
     """What must be read next is not in the log: deleted by retention, or the topic is a new one."""
 
 
+@dataclass(frozen=True)
+class Gap:
+    """A source whose log does not have the record that must be read next."""
+
+    source: Source
+    needed: int
+    low: int
+    high: int
+    """The log holds [low, high)."""
+
+    def __str__(self) -> str:
+        role, partition = self.source
+        why = (
+            f"{self.low - self.needed} records were deleted unread (raise the topic's retention)"
+            if self.needed < self.low
+            else "the topic was deleted and made anew"
+        )
+        return (
+            f"{role}/{partition}: offset {self.needed} is needed next, the log has "
+            f"[{self.low}, {self.high}): {why}"
+        )
+
+
 def starting_offsets(
     bounds: Mapping[Source, tuple[int, int]],
     needed: Mapping[Source, int],
     reread: Callable[[Source], int],
-) -> dict[Source, int]:
-    """First offset to read of each source.
+) -> tuple[dict[Source, int], list[Gap]]:
+    """First offset to read of each source, and the sources that cannot be continued exactly (they
+    start where their log does).
 
     ``bounds`` are the log's [first, end), ``needed`` the next offset that the state needs (0 or
     absent: never read), ``reread`` how many records before it are wanted again as far as the log
-    has them.  Raises LogMismatchError naming every source whose needed offset is not in its log.
+    has them.
     """
-    starts, faults = {}, []
-    for source, (low, high) in bounds.items():
+    starts, gaps = {}, []
+    for source, (low, high) in sorted(bounds.items()):
         need = needed.get(source, 0)
         if need and not low <= need <= high:
-            role, partition = source
-            faults.append(
-                f"{role}/{partition}: offset {need} is needed next, the log has [{low}, {high})"
-            )
-        starts[source] = max(low, need - reread(source))
-    if faults:
-        raise LogMismatchError("; ".join(sorted(faults)))
-    return starts
+            gaps.append(Gap(source, need, low, high))
+            starts[source] = low
+        else:
+            starts[source] = max(low, need - reread(source))
+    return starts, gaps

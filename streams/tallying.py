@@ -15,19 +15,18 @@ from typing import Any
 
 from engine.idleness import Silence
 from engine.records import RecordBatch
+from engine.snapshot import Snapshot
 from engine.spec import Topic
-from streams.checkpoint import MAX_UNSETTLED, Name, Outbox, SnapshotTable, settle
+from streams.checkpoint import MAX_UNSETTLED, Outbox, settle
 from streams.core import Core, TallyLike
 from streams.feed import Feed
 from streams.live import LiveState
+from streams.recovery import Recovery
+from streams.snapshot_table import Name, SnapshotTable
 from streams.starting_offsets import Source
 from streams.topics import INPUT_ROLES
 
 log = logging.getLogger("longshore.worker")
-
-
-class RestoreError(RuntimeError):
-    """State and committed offsets contradict each other; counting on would be wrong."""
 
 
 @dataclass
@@ -58,31 +57,40 @@ class Tallying:
         self._feed = feed
         self._live = live
         self._held: dict[int, Held] = {}
+        live.usage["unsettled_tally_effects"] = lambda: max(
+            (len(held.sent) for held in self._held.values()), default=0
+        )
         self._still = asyncio.Lock()
         """Held while batches are taken in, and while what was flushed becomes a snapshot."""
         self._generation = -1
 
-    def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
-        """Restore the tally of every partition among the sources.
+    async def take_up(
+        self, committed: Mapping[Source, int | None], generation: int, recovery: Recovery
+    ) -> None:
+        """Restore the tally of every partition among the sources, one after the other.
 
-        Raises RestoreError when offsets are committed that the restored state does not cover.
+        ``recovery`` is told of committed offsets that the restored state does not cover.
         """
         self.drop()
-        faults = []
         for partition in sorted({p for role, p in committed if role in INPUT_ROLES}):
-            held = self._restore(partition, generation)
-            for topic in INPUT_ROLES:
-                done = committed.get((topic, partition)) or 0
-                covered = held.tally.covered.get(topic, 0)
-                if done > covered:
-                    faults.append(f"{topic}/{partition}: {done} committed, {covered} covered")
-            self._held[partition] = held
-        if faults:
-            self.drop()
-            raise RestoreError(
-                "the snapshots are older than the committed offsets, records would be lost "
-                "(was the snapshots topic deleted or truncated?): " + "; ".join(faults)
-            )
+            held = self._held[partition] = self._restore(partition, generation, recovery)
+            lost = [
+                f"{done} committed but {covered} covered of {topic}"
+                for topic in INPUT_ROLES
+                if (done := committed.get((topic, partition)) or 0)
+                > (covered := held.tally.covered.get(topic, 0))
+            ]
+            if lost:
+                recovery.trouble(
+                    held.name.name,
+                    f"partition {partition}: {', '.join(lost)} (was the snapshots topic deleted or "
+                    "truncated?)",
+                )
+            self._live.restored()
+            await asyncio.sleep(0)
+
+    def go(self, generation: int) -> None:
+        """Begin to take batches of this generation in."""
         self._generation = generation
         self._live.tallies.update({p: held.tally for p, held in self._held.items()})
         self._tell_fresh()
@@ -101,12 +109,11 @@ class Tallying:
                 found,
             )
 
-    def _restore(self, partition: int, generation: int) -> Held:
+    def _restore(self, partition: int, generation: int, recovery: Recovery) -> Held:
         name = f"tally/{partition}"
-        restored = self._snapshots.restore(name)
-        mine = generation if restored is None else max(generation, restored.generation + 1)
-        state = None if restored is None else restored.state
-        tally = self._core.tally(partition, state, mine)
+        tally, restored, mine = recovery.resume(
+            name, generation, lambda snapshot, own: self._core.tally(partition, snapshot, own)
+        )
         return Held(
             tally=tally,
             name=Name(name, partition, mine),
@@ -115,7 +122,7 @@ class Tallying:
                 for key, topics in tally.watermarks_ms().items()
                 for topic in topics
             },
-            durable=dict(tally.covered.items()),
+            durable={} if restored is None else dict(tally.covered.items()),
         )
 
     def drop(self) -> None:
@@ -139,6 +146,12 @@ class Tallying:
     def positioned(self, topic: Topic, partition: int, start: int) -> None:
         """From where a source is read; until the first record it stands there."""
         self._held[partition].positions[topic] = start
+
+    def read_on_from(self, topic: Topic, partition: int, offset: int) -> None:
+        """Go on at this offset, what stood before it being gone or never having been."""
+        held = self._held[partition]
+        held.tally.read_on_from(topic, offset)
+        held.unsaved = True
 
     def covered(self, topic: Topic, partition: int) -> int | None:
         """Next offset that a durable snapshot covers."""
@@ -182,7 +195,7 @@ class Tallying:
             for held in due:
                 held.sent, sent = [], held.sent
                 await settle(sent)
-            saved: list[tuple[Held, dict[str, int], bytes]] = []
+            saved: list[tuple[Held, dict[str, int], Snapshot]] = []
             for held in due:
                 held.unsaved = False
                 saved.append((held, dict(held.tally.covered.items()), held.tally.snapshot()))

@@ -75,10 +75,14 @@ def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; give their names.  Existing ones are left as they are.
 
     Raises kafka.errors.KafkaError when the broker refuses, streams.broker_answers.BrokersError when
-    none answers, TopicsError when a topic that it made does not show within VISIBLE_WITHIN_S.
+    none answers, TopicsError when this user may not, or a topic that it made does not show within
+    VISIBLE_WITHIN_S.
     """
     from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415 - slow to import
-    from kafka.errors import TopicAlreadyExistsError  # noqa: PLC0415
+    from kafka.errors import (  # noqa: PLC0415
+        TopicAlreadyExistsError,
+        TopicAuthorizationFailedError,
+    )
 
     existing = partition_counts(settings)
     admin = KafkaAdminClient(**kafka_python_options(settings))
@@ -98,6 +102,9 @@ def create_topics(settings: Settings) -> list[str]:
                 admin.create_topics([topic])
             except TopicAlreadyExistsError:
                 continue
+            except TopicAuthorizationFailedError:
+                grant = "grant it (longshore acls --operator)"
+                raise TopicsError([f"topic {name}: no right to Create, {grant}"]) from None
             created.append(name)
     finally:
         admin.close()

@@ -11,28 +11,36 @@ Overridden, with the reason each time the installed version of Faust is changed:
 partitions up in order), ``getmany`` (batches), ``_new_offset`` and
 ``_filter_tps_with_pending_acks`` (commit what is covered), ``ack`` and ``_add_gap`` (no walk over
 the offsets inside a batch), ``verify_event_path`` (its livelock detector watches a fetcher that is
-paused on purpose).
+paused on purpose), ``_new_consumer_thread`` (membership, :mod:`streams.membership`), the producer
+(:mod:`streams.producer`).
+
+aiokafka leaves the group when nobody fetches through it for long, as happens to a spare worker
+without partitions, and in a long restore; and its coordinator waits for ever with an error that
+nobody asks for.  A task of its own therefore keeps the member in touch, fetching or not.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from time import monotonic
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import Consumer as AioConsumer
 from faust.transport.drivers.aiokafka import Transport as AioTransport
 from faust.types import TP, ConsumerMessage, Message
+from mode import Service
 
 from streams.feed import Feed
-from streams.starting_offsets import Source, starting_offsets
+from streams.membership import MembershipError, MemberThread, trouble_of
+from streams.producer import RidingProducer
+from streams.starting_offsets import Gap, Source, starting_offsets
 
 IDLE_SLEEP_S: Final = 0.05
 CHANGELOG_WAIT_S: Final = 0.1
 KEEP_MEMBER_S: Final = 1.0
-"""aiokafka leaves the group when nobody fetches through it for long, as with batched topics."""
+GROUP_RETRIES: Final = 10
+"""Troubles of the coordinator without a new generation after which joining again is hopeless."""
 TIMESTAMP_CREATE: Final = 0
 
 
@@ -51,6 +59,10 @@ class Keeper(Protocol):
     def positioned(self, starts: Mapping[Source, int]) -> None:
         """From where the sources are really read."""
 
+    def read_on(self, gaps: Sequence[Gap], starts: Mapping[Source, int]) -> None:
+        """Sources whose log lacks what must be read next start where their logs do, or
+        LogMismatchError."""
+
     async def give_up(self) -> None:
         """Write what can still be written and let go of all state."""
 
@@ -59,6 +71,10 @@ class Keeper(Protocol):
 
     def fail(self, error: BaseException) -> None:
         """Something broke that nobody else would report."""
+
+
+class AddedPartitionsError(RuntimeError):
+    """A topic has partitions that this worker does not know of."""
 
 
 class BatchingConsumer(AioConsumer):
@@ -70,8 +86,9 @@ class BatchingConsumer(AioConsumer):
         self._feed = transport.feed
         self._keeper = transport.keeper
         self._roles = transport.roles
+        self._partitions = transport.partitions
         self._names = {role: name for name, role in transport.roles.items()}
-        self._touched_at = 0.0
+        self._troubles = 0
 
     def _batched(self, tp: TP) -> bool:
         return tp.topic in self._roles
@@ -82,9 +99,16 @@ class BatchingConsumer(AioConsumer):
     # -- assignment ---------------------------------------------------------------------------
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Keep aiokafka from fetching what librdkafka will."""
+        """Keep aiokafka from fetching what librdkafka will; without partitions, stand by."""
+        self._troubles = 0
+        beyond = sorted(tp for tp in assigned if tp.partition >= self._partitions)
+        if beyond:
+            self._keeper.fail(AddedPartitionsError(added_partitions(beyond[0], self._partitions)))
         self._pause_in_aiokafka(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
+        if not assigned:
+            # Faust ends a recovery by a seek only where there is something to seek.
+            await self._keeper.take_up({}, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop reading, save, let go; only then does the group go on."""
@@ -119,12 +143,15 @@ class BatchingConsumer(AioConsumer):
     async def _starts(
         self, sources: Mapping[Source, TP], needed: Mapping[Source, int]
     ) -> dict[Source, int]:
-        """Where each source is read from; LogMismatchError as starting_offsets."""
+        """Where each source is read from; LogMismatchError where it cannot be continued."""
         if not sources:
             return {}
         # Not through aiokafka: there the question waits behind a long poll of the changelog.
         bounds = await self._feed.bounds(sources)
-        return starting_offsets(bounds, needed, self._keeper.reread)
+        starts, gaps = starting_offsets(bounds, needed, self._keeper.reread)
+        if gaps:
+            self._keeper.read_on(gaps, starts)
+        return starts
 
     # -- fetching -----------------------------------------------------------------------------
 
@@ -134,7 +161,6 @@ class BatchingConsumer(AioConsumer):
             await self.wait(self.can_resume_flow)
         if self.should_stop:
             return
-        await self._keep_member()
         generation = self.app.consumer_generation_id
         reading = self._feed.generation == generation
         for tp, message in await self._fetch_batches(generation) if reading else ():
@@ -167,18 +193,29 @@ class BatchingConsumer(AioConsumer):
     def _current(self, generation: int) -> bool:
         return bool(self.flow_active) and self.app.consumer_generation_id == generation
 
+    # -- membership ---------------------------------------------------------------------------
+
+    def _new_consumer_thread(self) -> MemberThread:
+        return MemberThread(self, loop=self.loop, beacon=self.beacon)
+
+    @Service.task
     async def _keep_member(self) -> None:
-        now = monotonic()
-        if now - self._touched_at < KEEP_MEMBER_S:
-            return
-        self._touched_at = now
-        subscriptions = self._thread._ensure_consumer()._subscription  # noqa: SLF001
+        """Say that somebody is there, and hear what the coordinator cannot mend."""
+        while not self.should_stop:
+            await asyncio.sleep(KEEP_MEMBER_S)
+            trouble = await self._thread.call_thread(self._touch)
+            if trouble is None:
+                continue
+            self._troubles += 1
+            if trouble.lasting or self._troubles > GROUP_RETRIES:
+                self._keeper.fail(trouble)
+                return
 
-        async def touch() -> None:
-            with subscriptions.fetch_context():
-                pass
-
-        await self._thread.call_thread(touch)
+    async def _touch(self) -> MembershipError | None:
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - no public way
+        with consumer._subscription.fetch_context():  # noqa: SLF001
+            pass
+        return trouble_of(consumer)
 
     # -- commits ------------------------------------------------------------------------------
 
@@ -192,6 +229,12 @@ class BatchingConsumer(AioConsumer):
         if self._batched(tp):
             return self._keeper.covered(self._source(tp))
         return cast("int | None", super()._new_offset(tp))
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Also back to a lower offset, when state was rebuilt from further down."""
+        if self._batched(tp):
+            return bool(self._committed_offset[tp] != offset)
+        return bool(super()._should_commit(tp, offset))
 
     def ack(self, message: Message) -> bool:
         """Mark only; a batch is covered by a snapshot or not at all."""
@@ -231,15 +274,36 @@ class BatchingTransport(AioTransport):
     """Bound to one worker's feed and keeper by :func:`batching_transport`."""
 
     Consumer: ClassVar[Any] = BatchingConsumer
+    Producer: ClassVar[Any] = RidingProducer
     feed: Feed
     keeper: Keeper
     roles: Mapping[str, str]
+    partitions: int
+    carried: frozenset[str] = frozenset()
+    producer: RidingProducer | None = None
+    """Set by the producer once Faust makes it."""
 
 
-def batching_transport(feed: Feed, keeper: Keeper, roles: Mapping[str, str]) -> type[AioTransport]:
-    """A transport class for one Faust app; Faust makes the instance by itself."""
-    return type(
-        "BoundBatchingTransport",
-        (BatchingTransport,),
-        {"feed": feed, "keeper": keeper, "roles": dict(roles)},
+def batching_transport(
+    feed: Feed,
+    keeper: Keeper,
+    roles: Mapping[str, str],
+    partitions: int,
+    carried: Iterable[str] = (),
+) -> type[AioTransport]:
+    """A transport class for one Faust app; Faust makes the instance by itself.
+
+    ``partitions`` is the count of the batched topics as checked, ``carried`` are the names of the
+    topics whose records carry others' bytes.
+    """
+    bound = {"feed": feed, "keeper": keeper, "roles": dict(roles)}
+    bound |= {"partitions": partitions, "carried": frozenset(carried)}
+    return type("BoundBatchingTransport", (BatchingTransport,), bound)
+
+
+def added_partitions(tp: TP, known: int) -> str:
+    """The line about a partition beyond the known count."""
+    return (
+        f"topic {tp.topic} has a partition {tp.partition}, this worker knows {known}: partitions "
+        f"were added while it ran, and keys have other homes now"
     )

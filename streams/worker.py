@@ -21,11 +21,17 @@ from prometheus_client import CollectorRegistry
 
 from engine.model import MonitoredModel
 from streams.broker_answers import BrokersError
+from streams.client_logs import quiet_clients
 from streams.core import Core, EngineCore
 from streams.http import HttpServer
+from streams.lifeline import Lifeline
 from streams.live import LiveState
+from streams.reach import ReachError, reach
 from streams.rights import check_worker
 from streams.settings import Settings
+from streams.spoken import spoken
+from streams.tls import tls_context
+from streams.topic_identity import Identities, describe_topics, ids_by_role
 from streams.topics import TopicsError
 
 log = logging.getLogger("longshore.worker")
@@ -35,6 +41,7 @@ EXIT_FAILED: Final = 1
 COLLECT_AFTER: Final = 100_000
 """New containers before the garbage collector looks: a batch makes tens of thousands that die by
 reference count alone, and a look in the middle of one walks over all of them for nothing."""
+OWN_PACKAGES: Final = ("streams", "engine")
 STOP_LIMIT_S: Final = 15.0
 """Longest clean stop; after it the process ends anyway, and the group notices by its time-out."""
 
@@ -55,11 +62,17 @@ def run_worker(
     ``registry`` is served at /metrics, ``live`` is filled for its collectors, ``listening`` is told
     the address of the HTTP server once it listens.
     """
+    quiet_clients()
     try:
+        reach(settings.brokers, tls_context(settings.security), spoken())
         partitions = check_worker(settings)
+        topics = describe_topics(settings)
     except TopicsError as error:
         for fault in error.faults:
             log.error("%s", fault)  # noqa: TRY400 - one line each
+        return EXIT_FAILED
+    except ReachError as error:
+        log.error("no broker can be used: %s", error)  # noqa: TRY400 - one line
         return EXIT_FAILED
     except BrokersError as error:
         log.error("%s", error)  # noqa: TRY400 - one line
@@ -68,7 +81,8 @@ def run_worker(
         log.error("brokers %s: %s", ",".join(settings.brokers), error)  # noqa: TRY400 - one line
         return EXIT_FAILED
     chosen = core if core is not None else EngineCore(models, partitions)
-    worker = Worker(settings, chosen, partitions, registry, live or LiveState(), listening)
+    live = live or LiveState()
+    worker = Worker(settings, chosen, partitions, topics, registry, live, listening)
     with tempfile.TemporaryDirectory(prefix="longshore-") as scratch:
         return asyncio.run(worker.run(Path(scratch)))
 
@@ -81,6 +95,7 @@ class Worker:
         settings: Settings,
         core: Core,
         partitions: int,
+        topics: Identities,
         registry: CollectorRegistry | None,
         live: LiveState,
         listening: Listening | None,
@@ -88,7 +103,9 @@ class Worker:
         self._settings = settings
         self._core = core
         self._partitions = partitions
+        self._topics = topics
         self._live = live
+        self._lifeline: Lifeline | None = None
         self._http = HttpServer(registry or CollectorRegistry(), self.health)
         self._listening = listening
 
@@ -105,13 +122,16 @@ class Worker:
         feed, state = self._live.feed, str(self._live.state)
         stalled = [] if feed is None else feed.stalled()
         if state == "ready" and feed is not None:
-            away = feed.away_since_s
-            if away is not None and monotonic() - away > self._settings.session_timeout_s:
+            if self._lifeline is not None and self._lifeline.observer.unreachable is not None:
                 state = "unreachable"
             elif stalled:
                 state = "stalled"
+        restored = self._live.restored_of
         return {
             "state": state,
+            "stuck": None if self._lifeline is None else self._lifeline.stuck,
+            "standby": state == "ready" and not self._live.partitions(),
+            "restored": None if restored is None else f"{restored[0]} of {restored[1]}",
             "stalled": [f"{topic}/{partition}" for topic, partition in stalled],
             "partitions": self._live.partitions(),
             "models": sorted(self._live.judges),
@@ -120,14 +140,15 @@ class Worker:
 
     async def run(self, scratch: Path) -> int:
         """Start, wait for a signal or a failure, stop."""
-        from streams.app import quiet_faust, wire  # noqa: PLC0415 - importing Faust has effects
+        from streams.app import wire  # noqa: PLC0415 - importing Faust has effects
 
-        quiet_faust()
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, asked.set)
-        wired = wire(self._settings, self._core, self._partitions, scratch, self._live)
+        ids = ids_by_role(self._settings, self._topics)
+        wired = wire(self._settings, self._core, self._partitions, scratch, self._live, ids)
+        self._lifeline = Lifeline(self._settings, self._live, wired, self._topics, _die)
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
@@ -140,6 +161,7 @@ class Worker:
                 self._listening(host, port, self._live)
             self._live.state = "recovering"
             beat = asyncio.create_task(wired.agents.beat(), name="longshore-beat")
+            self._lifeline.start()
             code = await self._until_end(wired, asked)
         except OSError as error:
             log.error("http: %s", error)  # noqa: TRY400 - one line
@@ -147,6 +169,7 @@ class Worker:
             self._live.state = "stopping"
             if beat is not None:
                 beat.cancel()
+            self._lifeline.stop()
             await self._stop(wired, save=code == EXIT_OK)
         return code
 
@@ -188,6 +211,11 @@ class Worker:
                     await wired.agents.give_up()
                 await wired.feed.close()
                 await wired.app.stop()
+        except TimeoutError:
+            log.warning(
+                "not everything was closed within %g s; a restart reads on at the last snapshot",
+                STOP_LIMIT_S,
+            )
         except Exception as error:  # noqa: BLE001 - the worker ends either way
             log.warning("stopping: %s", describe(error))
         await self._http.stop()
@@ -195,10 +223,16 @@ class Worker:
 
 
 def describe(error: BaseException | None) -> str:
-    """One line for the log: the kind of the error and its words."""
+    """One line for the log: the error's words, and its kind where it is not our own."""
     if error is None:
         return "unknown"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    words = " ".join(str(error).split())
+    ours = type(error).__module__.partition(".")[0] in OWN_PACKAGES
+    return words if ours and words else f"{type(error).__name__}: {words}"
+
+
+def _die(_: str) -> None:
+    exit_hard(EXIT_FAILED)
 
 
 def exit_hard(code: int) -> None:

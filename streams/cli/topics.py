@@ -45,7 +45,7 @@ def create(
     try:
         knock(settings.brokers)
         created = create_topics(settings)
-    except BrokersError as error:
+    except (BrokersError, TopicsError) as error:
         raise Failed(str(error)) from error
     except (KafkaError, OSError) as error:
         words = " ".join(str(error).split())

@@ -6,6 +6,7 @@ equal chains mean that none was lost, none taken twice and none out of turn.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 from zlib import crc32
@@ -14,6 +15,7 @@ import msgspec
 
 from engine.effects import Publish
 from engine.records import RecordBatch
+from engine.snapshot import Snapshot
 from engine.spec import Topic
 
 KEY = "fake@1"
@@ -61,7 +63,7 @@ class FakeTally:
     def __init__(
         self,
         partition: int,
-        resume: bytes | None,
+        resume: Snapshot | None,
         generation: int,
         padding: int,
         breaks_at: bytes | None = None,
@@ -74,7 +76,7 @@ class FakeTally:
         if resume is None:
             self.state = TallyState(1, {}, {}, {}, [])
         else:
-            self.state = msgspec.msgpack.decode(resume[padding:], type=TallyState)
+            self.state = msgspec.msgpack.decode(resume.state[padding:], type=TallyState)
             self.state.epoch += 1
 
     @property
@@ -144,9 +146,15 @@ class FakeTally:
         )
         return Publish("panes", NAME.encode(), msgspec.msgpack.encode(told))
 
-    def snapshot(self) -> bytes:
-        """The state."""
-        return b"." * self.padding + msgspec.msgpack.encode(self.state)
+    def snapshot(self) -> Snapshot:
+        """The state, and a piece that never changes."""
+        piece = b"piece" * (self.padding // 10)
+        pieces = {hashlib.sha256(piece).digest(): piece} if piece else {}
+        return Snapshot(b"." * self.padding + msgspec.msgpack.encode(self.state), pieces)
+
+    def read_on_from(self, topic: Topic, offset: int) -> None:
+        """Go on there."""
+        self.state.covered[topic] = offset
 
 
 class FakeJudge:
@@ -155,10 +163,10 @@ class FakeJudge:
     moved_by_ms = -1
     fresh = False
 
-    def __init__(self, resume: bytes | None) -> None:
+    def __init__(self, resume: Snapshot | None) -> None:
         self.held: dict[int, tuple[int, int, int]] = {}
         if resume is not None:
-            self.held = msgspec.msgpack.decode(resume, type=dict[int, tuple[int, int, int]])
+            self.held = msgspec.msgpack.decode(resume.state, type=dict[int, tuple[int, int, int]])
 
     behind = False
 
@@ -174,9 +182,12 @@ class FakeJudge:
         self.held[told.partition] = told.stamp
         return [Publish("judgements", NAME.encode(), msgspec.json.encode(told))]
 
-    def snapshot(self) -> bytes:
+    open_pane_bytes = 0
+    policy_changed = False
+
+    def snapshot(self) -> Snapshot:
         """The state."""
-        return msgspec.msgpack.encode(self.held)
+        return Snapshot(msgspec.msgpack.encode(self.held))
 
 
 class FakeCore:
@@ -198,11 +209,11 @@ class FakeCore:
         assert key == KEY
         return self._idle_ms
 
-    def tally(self, partition: int, resume: bytes | None, generation: int) -> FakeTally:
+    def tally(self, partition: int, resume: Snapshot | None, generation: int) -> FakeTally:
         """A tally of this partition."""
         return FakeTally(partition, resume, generation, self._padding, self._breaks_at)
 
-    def judge(self, key: str, resume: bytes | None) -> FakeJudge:
+    def judge(self, key: str, resume: Snapshot | None) -> FakeJudge:
         """The one judge."""
         assert key == KEY
         return FakeJudge(resume)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, cast
 
 import msgspec
 import pytest
 
+from engine.snapshot import Snapshot
 from streams.core import EngineCore
 from streams.judging import PANES, Judging
 from streams.live import LiveState
+from streams.recovery import Recovery
 from streams.snapshots import Restored
 from streams.tallying import Tallying
 from tests.engine.models import START, batch, model_of, raw, run, spec_text
@@ -24,14 +27,26 @@ class Saved:
     def __init__(self, states: dict[str, Restored]) -> None:
         self._states = states
 
+    def newest(self, name: str) -> int | None:
+        """Its generation."""
+        saved = self._states.get(name)
+        return None if saved is None else saved.generation
+
     def restore(self, name: str) -> Restored | None:
         """The one of this name."""
         return self._states.get(name)
 
 
-def restored(covered: dict[str, int], state: bytes) -> Restored:
+def restored(covered: dict[str, int], snapshot: Snapshot) -> Restored:
     """A snapshot of the first generation."""
-    return Restored(generation=1, covered=covered, state=state, slot=0)
+    return Restored(
+        generation=1,
+        covered=covered,
+        snapshot=snapshot,
+        slot=0,
+        partitions=PARTITIONS,
+        topic_ids={},
+    )
 
 
 def saved_by(text: str) -> Saved:
@@ -43,7 +58,7 @@ def saved_by(text: str) -> Saved:
         for p, tally in enumerate(pipeline.tallies)
     }
     states["judge/m@v1"] = restored({PANES: 4}, pipeline.judges["m@v1"].snapshot())
-    states["panes/0"] = restored({PANES: 4}, msgspec.msgpack.encode(["m@v1"]))
+    states["panes/0"] = restored({PANES: 4}, Snapshot(msgspec.msgpack.encode(["m@v1"])))
     return Saved(states)
 
 
@@ -57,11 +72,20 @@ def test_a_changed_layout_is_told_once_per_model(
     rules = "{cooldown: 3m}"
     now = model_of(spec_text(features=features, retraining=rules) if changed else spec_text())
     core, live, outside = EngineCore([now], PARTITIONS), LiveState(), cast("Any", None)
+    tallying = Tallying(core, outside, snapshots, outside, live)
+    judging = Judging(core, 1, outside, snapshots, live)
+
+    async def take_up() -> None:
+        recovery = Recovery("refuse", snapshots, live)
+        committed = {("predictions", p): 50 for p in range(PARTITIONS)}
+        await tallying.take_up(committed, 2, recovery)
+        await judging.take_up({(PANES, 0): 4}, 2, recovery)
+        recovery.conclude()
+        tallying.go(2)
+        judging.go(2)
+
     with caplog.at_level(logging.WARNING, "longshore.worker"):
-        Tallying(core, outside, snapshots, outside, live).take_up(
-            {("predictions", p): 50 for p in range(PARTITIONS)}, 2
-        )
-        Judging(core, 1, outside, snapshots, live).take_up({(PANES, 0): 4}, 2)
+        asyncio.run(take_up())
     said = [record.getMessage() for record in caplog.records]
     if changed:
         assert len(said) == 2

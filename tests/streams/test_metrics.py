@@ -94,6 +94,7 @@ def live_of(pipeline: Pipeline) -> LiveState:
         snapshot_bytes=2_048,
         snapshot_seconds=0.25,
         last_snapshot_s=1_357_552_900.5,
+        started_s=1_357_552_000.5,
     )
     live.tallies.update(enumerate(pipeline.tallies))
     live.judges.update(pipeline.judges)
@@ -224,7 +225,11 @@ def test_what_moved_away_leaves_no_series() -> None:
     del live.judges["n@v1"]
     gone = samples(exposed(live))
     left = {name.split("{")[0] for name in gone if 'model="n"' in name}
-    assert left == {"longshore_source_watermark_timestamp_seconds", "longshore_fresh_starts"}
+    assert left == {
+        "longshore_source_watermark_timestamp_seconds",
+        "longshore_fresh_starts",
+        "longshore_records_late_total",
+    }
     live.tallies.clear()
     assert 'model="n"' not in exposed(live)
     assert 'partition="0"' not in exposed(live)

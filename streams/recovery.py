@@ -1,0 +1,90 @@
+"""What happens when state cannot be restored exactly: refuse or rebuild, by choice, never silence.
+
+Rule.  ``refuse`` (the default) ends the worker with every trouble listed and what to do.
+``rebuild`` drops what cannot be used and counts again from the topics, as far as they reach; each
+such step is one warning and one count in /metrics.  What is rebuilt is exact when the topics still
+hold everything that was counted; a judge that is rebuilt says again what it said before, with the
+same ids.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from engine.snapshot import Snapshot, SnapshotError
+from streams.live import LiveState
+from streams.settings import RecoveryPolicy
+from streams.snapshots import Restored
+
+log = logging.getLogger("longshore.worker")
+
+REMEDY = (
+    "To drop what cannot be used and count again from the topics, as far as they reach, start with "
+    "LONGSHORE_RECOVERY=rebuild"
+)
+
+T = TypeVar("T")
+
+
+class RestoreError(RuntimeError):
+    """State, committed offsets and topics contradict each other; counting on would be wrong."""
+
+
+class Saved(Protocol):
+    """The snapshots that there are (:class:`streams.snapshot_table.SnapshotTable`)."""
+
+    def newest(self, name: str) -> int | None:
+        """The newest generation that saved ``name``."""
+
+    def restore(self, name: str) -> Restored | None:
+        """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
+
+
+class Resumed(NamedTuple, Generic[T]):
+    """Something built from its snapshot, or anew."""
+
+    built: T
+    restored: Restored | None
+    generation: int
+    """Its own: above that of every snapshot of its name."""
+
+
+class Recovery:
+    """One restore of a worker's state: what could not be had, and what was done about it."""
+
+    def __init__(self, policy: RecoveryPolicy, snapshots: Saved, live: LiveState) -> None:
+        self.policy = policy
+        self._snapshots = snapshots
+        self._live = live
+        self._troubles: list[str] = []
+
+    def resume(
+        self, name: str, generation: int, build: Callable[[Snapshot | None, int], T]
+    ) -> Resumed[T]:
+        """Build ``name`` from its snapshot and a generation; anew where it is unusable."""
+        newest = self._snapshots.newest(name)
+        mine = generation if newest is None else max(generation, newest + 1)
+        try:
+            restored = self._snapshots.restore(name)
+            built = build(None if restored is None else restored.snapshot, mine)
+        except SnapshotError as error:
+            self.trouble(name, f"snapshot {name}: {error}")
+            return Resumed(build(None, mine), None, mine)
+        return Resumed(built, restored, mine)
+
+    def trouble(self, name: str, text: str) -> None:
+        """Note what cannot be used of ``name``; with ``rebuild`` it is told and counted at once."""
+        if self.policy == "refuse":
+            self._troubles.append(text)
+            return
+        kind = name.partition("/")[0]
+        self._live.rebuilt[kind] = self._live.rebuilt.get(kind, 0) + 1
+        log.warning("rebuilding from the topics: %s", text)
+
+    def conclude(self) -> None:
+        """RestoreError when anything was noted and is not to be rebuilt."""
+        if self._troubles:
+            self._live.refused_restores += 1
+            raise RestoreError(f"{'; '.join(self._troubles)}.  {REMEDY}")

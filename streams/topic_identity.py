@@ -1,0 +1,101 @@
+"""Which topics these are: a topic of the same name may be another one.
+
+Rule.  State belongs to a log, and a log is told apart by its topic's id and its number of
+partitions, not by its name.  A deleted and re-created topic begins at offset 0 again, and once it
+has grown past the old offset nothing but the id shows it; another number of partitions gives keys
+other homes.  In either case reading on would count other records as those of before, so the worker
+stops and says what happened.  Brokers before 2.8 have no ids; there only the count is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from streams.clients import librdkafka_options
+from streams.settings import Settings
+from streams.topics import CO_PARTITIONED_ROLES, ROLES, topic_name
+
+DESCRIBE_LIMIT_S: Final = 10.0
+NO_ID: Final = ""
+GONE: Final = "UNKNOWN_TOPIC_OR_PART"
+LOG_CRITICAL: Final = 2
+
+Identities = Mapping[str, "Identity"]
+"""By name of the topic on the broker."""
+
+
+class Identity(NamedTuple):
+    """What a topic is, beside its name; ``partitions`` is 0 for one that is not there."""
+
+    topic_id: str
+    partitions: int
+
+
+def describe_topics(settings: Settings) -> dict[str, Identity]:
+    """The worker's topics as the brokers see them now; without those they refuse to describe.
+
+    Raises KafkaException or TimeoutError when no broker answers within DESCRIBE_LIMIT_S.
+    """
+    if settings.embedded:
+        return {}  # it lives and dies with its owner, and describes no topics
+    options = librdkafka_options(settings) | {"log_level": LOG_CRITICAL}
+    admin = AdminClient(options)
+    names = [topic_name(settings, role) for role in ROLES]
+    asked = admin.describe_topics(TopicCollection(names), request_timeout=DESCRIBE_LIMIT_S)
+    found: dict[str, Identity] = {}
+    for name, answer in asked.items():
+        try:
+            topic = answer.result(DESCRIBE_LIMIT_S)
+        except KafkaException as error:
+            code = error.args[0].name()
+            if code == GONE:
+                found[name] = Identity(NO_ID, 0)
+            elif not found and code.startswith("_"):
+                raise
+            continue
+        text = NO_ID if topic.topic_id is None else str(topic.topic_id)
+        found[name] = Identity(NO_ID if set(text) <= {"A", "="} else text, len(topic.partitions))
+    return found
+
+
+def changes(before: Identities, now: Identities) -> list[str]:
+    """What changed while a worker ran, one line per topic; a name that is not in both says nothing.
+
+    What changed between two runs is found when a snapshot is restored (its head holds the ids).
+    """
+    faults = []
+    for name, was in sorted(before.items()):
+        current = now.get(name)
+        if current is None:
+            continue
+        if current.partitions == 0 and was.partitions:
+            faults.append(
+                f"topic {name} was deleted while this worker ran: longshore topics create makes it "
+                f"anew, and what a reader of it has not read is lost"
+            )
+        elif was.topic_id and current.topic_id and was.topic_id != current.topic_id:
+            faults.append(
+                f"topic {name} was deleted and made anew while this worker ran: its offsets mean "
+                f"other records now.  A restart says what can be done"
+            )
+        elif was.partitions != current.partitions:
+            faults.append(
+                f"topic {name} had {was.partitions} partitions and has {current.partitions} now: "
+                f"keys have other homes.  Use new topics (another prefix and group): the number of "
+                f"partitions cannot change"
+            )
+    return faults
+
+
+def ids_by_role(settings: Settings, identities: Identities) -> dict[str, str]:
+    """Role -> id of the topics that state depends on, without those whose id is not told."""
+    names = {role: topic_name(settings, role) for role in CO_PARTITIONED_ROLES}
+    return {
+        role: identities[name].topic_id
+        for role, name in names.items()
+        if name in identities and identities[name].topic_id
+    }
