@@ -14,7 +14,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-NOISY_LOGGERS: Final = ("faust", "mode", "aiokafka", "kafka", "streams.transport", "asyncio")
+NOISY_LOGGERS: Final = ("faust", "mode", "aiokafka", "kafka", "streams", "asyncio")
 OWN_LOGGERS: Final = "longshore"
 SAME_LINE_EVERY_S: Final = 60.0
 MAX_LINES_KNOWN: Final = 256
