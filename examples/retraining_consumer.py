@@ -2,6 +2,8 @@
 
     python examples/retraining_consumer.py --brokers 127.0.0.1:9092 --seen seen-triggers.txt
 
+Brokers, prefix, TLS and login are those of Longshore's settings (``--config`` and ``LONGSHORE_*``).
+
 Rules.
 
 * A trigger may be delivered more than once: after a crash, a rebalance or a replay.  Its
@@ -23,6 +25,10 @@ from typing import Any, Final
 
 import click
 import orjson
+
+from streams.cli.inputs import settings_from
+from streams.clients import kafka_python_options
+from streams.topics import topic_name
 
 MAX_SEEN: Final = 10_000
 """Trigger ids that are remembered; a cool-down of days makes this years."""
@@ -162,6 +168,10 @@ def _properties(_context: object, _option: object, given: tuple[str, ...]) -> di
         name, equals, value = one.partition("=")
         if not name or not equals:
             raise click.BadParameter(f"{one!r} is not NAME=VALUE")
+        if "password" in name or "token" in name:
+            raise click.BadParameter(
+                f"{name}: every user of this machine reads a command line; see --config"
+            )
         try:
             parsed = orjson.loads(value)
             # KafkaConsumer compares versions as tuples.
@@ -173,19 +183,13 @@ def _properties(_context: object, _option: object, given: tuple[str, ...]) -> di
 
 @click.command()
 @click.option(
-    "--brokers",
-    default="127.0.0.1:9092",
-    show_default=True,
-    envvar="LONGSHORE_BROKERS",
-    help="HOST:PORT, several with commas.",
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="LONGSHORE_CONFIG",
+    help="Longshore's settings (YAML); LONGSHORE_* of the environment stand over them.",
 )
-@click.option(
-    "--prefix",
-    default="drift.",
-    show_default=True,
-    envvar="LONGSHORE_PREFIX",
-    help="Prefix of the topics.",
-)
+@click.option("--brokers", help="HOST:PORT, several with commas; over the settings.")
+@click.option("--prefix", help="Prefix of the topics; over the settings.")
 @click.option("--group", default="retraining-example", show_default=True, help="Consumer group.")
 @click.option(
     "--seen",
@@ -200,12 +204,13 @@ def _properties(_context: object, _option: object, given: tuple[str, ...]) -> di
     multiple=True,
     callback=_properties,
     metavar="NAME=VALUE",
-    help="Any setting of kafka-python's KafkaConsumer, such as "
-    "security_protocol=SASL_SSL; values are read as JSON where they are.",
+    help="Any setting of kafka-python's KafkaConsumer that is no secret, such as "
+    "max_partition_fetch_bytes=100000; values are read as JSON where they are.",
 )
 def main(
-    brokers: str,
-    prefix: str,
+    config: Path | None,
+    brokers: str | None,
+    prefix: str | None,
     group: str,
     seen_path: Path | None,
     once: bool,  # noqa: FBT001
@@ -214,14 +219,15 @@ def main(
     """Read retraining triggers, drop repeats, print what would be done."""
     from kafka import KafkaConsumer  # noqa: PLC0415 - slow to import, `--help` need not wait
 
+    settings = settings_from(config, brokers, prefix)
     seen, stop = SeenTriggers(seen_path), Stop()
-    settings = {
-        "bootstrap_servers": brokers.split(","),
+    options = {
+        **kafka_python_options(settings),
         "group_id": group,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
     }
-    consumer = KafkaConsumer(prefix + TOPIC, **(settings | properties))
+    consumer = KafkaConsumer(topic_name(settings, TOPIC), **(options | properties))
     try:
         consume(consumer, seen, stop, once=once)
     finally:

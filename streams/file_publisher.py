@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, Final
 
 from engine.spec import Topic
+from streams.broker_answers import BrokerAnswers, BrokersError
 from streams.clients import librdkafka_options
 from streams.replay import Source, end_of_stream, merged_events
 from streams.settings import Settings
@@ -145,17 +146,20 @@ class _Sending:
         return self.done
 
     def _partitions(self, role: Topic) -> int:
-        from confluent_kafka import KafkaException  # noqa: PLC0415
-
         name = topic_name(self._settings, role)
+        if self._settings.embedded:
+            return len(
+                self._producer.list_topics(name, timeout=METADATA_LIMIT_S).topics[name].partitions
+            )
         try:
-            found = self._producer.list_topics(name, timeout=METADATA_LIMIT_S).topics[name]
-        except KafkaException as error:
-            where = ",".join(self._settings.brokers)
-            raise PublishError(f"{where}: {error.args[0].str()}") from error
-        if found.error is not None or not found.partitions:
+            found = BrokerAnswers(self._settings).topics([name])[name]
+        except BrokersError as error:
+            raise PublishError(str(error)) from error
+        if found.operations is not None and "WRITE" not in found.operations:
+            raise PublishError(f"topic {name}: no right to Write, grant it (longshore acls)")
+        if not found.partitions:
             raise PublishError(f"topic {name} is missing (longshore topics create)")
-        return len(found.partitions)
+        return found.partitions
 
     def _wait(self, ts_ms: int) -> bool:
         """Keep the pace; False when told to stop."""

@@ -10,6 +10,11 @@ dropped and counted by its reason, so that a broker that is away costs records a
 
 The record's key is the event id in UTF-8 and Java's murmur2 chooses the partition, so that an
 event's features, prediction and label meet in the same one.
+
+TLS, mutual TLS and logins are those of a worker's settings, with the secrets in files or in the
+environment; options of kafka-python's own (``security_protocol`` and so on) do as well.
+
+    publisher = Publisher.from_settings(read_settings(Path("longshore.yaml"), os.environ))
 """
 
 from __future__ import annotations

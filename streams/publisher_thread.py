@@ -88,7 +88,7 @@ class Delivery:
                 knock(self._options["bootstrap_servers"])
                 return KafkaProducer(**{**defaults, **self._options})
             except Exception as error:  # noqa: BLE001 - away, refused or misconfigured: told, retried
-                self._note(error)
+                self._note(error, self._doubt)
                 self._stopping.wait(RECONNECT_S)
         return None
 
@@ -146,8 +146,15 @@ class Delivery:
             self.in_flight -= 1
         self._note(error)
 
-    def _note(self, error: BaseException) -> None:
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    @property
+    def _doubt(self) -> str:
+        """kafka-python says no more than that it could not connect when a login is refused."""
+        if self._options.get("security_protocol", "PLAINTEXT") == "PLAINTEXT":
+            return ""
+        return " (is the broker away, or does it refuse the login or the certificate?)"
+
+    def _note(self, error: BaseException, doubt: str = "") -> None:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}{doubt}"
         if text != self.last_error:
             log.warning("%s", text)
         self.last_error = text
