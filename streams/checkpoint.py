@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from time import monotonic
 from typing import Any, Final
 
 from engine.dead_letters import with_origin
@@ -43,7 +42,8 @@ class Outbox:
     async def begin(self, effects: Iterable[Publish]) -> list[Awaitable[Any]]:
         """Hand effects to the producer, in order; the result settles each of them."""
         sent = []
-        for effect in self._live.dead_letters.admitted(effects, monotonic()):
+        now_s = asyncio.get_running_loop().time()
+        for effect in self._live.dead_letters.admitted(effects, now_s):
             headers = list(with_origin(effect.headers, self._topic_name)) or None
             name = self._topic_name(effect.topic)
             sent.append(await self._send(name, effect.key, effect.value, None, None, headers))
