@@ -23,11 +23,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from load_tests.bench_run import LATENCY, PARTS, Bench, Plan
+from load_tests.contender_runs import ContenderFailedError
+from load_tests.sections import write_section
+from load_tests.snapshot_cost import loads, measure, section
 from load_tests.table import as_json, report
+from load_tests.topics import LoadError
 from tests.kafka.broker import BrokerFailedError, RealBroker
 from tests.kafka.libraries import SystemPackageError
 
 TERMINATED: Final = 128 + signal.SIGTERM
+COST_PAGE: Final = Path("docs/cost.md")
 
 
 def _parts(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
@@ -57,6 +62,11 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     "--minutes", default=6.0, show_default=True, help="No further round starts that would pass it."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON goes here.")
+@click.option(
+    "--snapshot-cost",
+    is_flag=True,
+    help="Instead: a worker with and without snapshots, written to docs/cost.md (or --out).",
+)
 def main(  # noqa: PLR0913, PLR0917 - one argument per option
     events: int,
     naive_events: int,
@@ -68,8 +78,12 @@ def main(  # noqa: PLR0913, PLR0917 - one argument per option
     latency_seconds: float,
     minutes: float,
     out: Path | None,
+    snapshot_cost: bool,  # noqa: FBT001 - click passes it by keyword
 ) -> None:
     """Run the benchmark and print the table."""
+    if snapshot_cost:
+        _snapshot_cost(events, rounds, broker, seed, out or COST_PAGE)
+        return
     plan = Plan(
         events=events,
         naive_events=min(naive_events, events),
@@ -100,6 +114,25 @@ def main(  # noqa: PLR0913, PLR0917 - one argument per option
         out.write_bytes(orjson.dumps(as_json(*found), option=orjson.OPT_INDENT_2))
     if bench.failed:
         sys.exit(1)
+
+
+def _snapshot_cost(events: int, rounds: int, broker: str | None, seed: int, page: Path) -> None:
+    """The other benchmark: one worker in two ways."""
+    console = Console(width=200)
+    signal.signal(signal.SIGTERM, _terminate)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        try:
+            bootstrap = broker or stack.enter_context(RealBroker()).bootstrap
+            costs = [
+                measure(bootstrap, each, rounds, directory, console.print)
+                for each in loads(bootstrap, directory, events, seed)
+            ]
+        except (BrokerFailedError, SystemPackageError, ContenderFailedError, LoadError) as error:
+            raise click.ClickException(str(error)) from error
+    text = section(costs)
+    write_section(page, "Snapshots", text)
+    console.print(text, markup=False)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from load_tests.processes import LOG_TAIL, Child, child_environment
 COMMAND_TIMEOUT_S: Final = 120.0
 START_TIMEOUT_S: Final = 60.0
 SCRAPE_TIMEOUT_S: Final = 5.0
-STOP_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 90.0
 FINE_POLL_S: Final = 0.05
 
 _SAMPLE: Final = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)", re.MULTILINE)
@@ -168,9 +168,15 @@ class RunningWorker:
             return False
 
     def end(self, number: signal.Signals) -> int:
-        """Send the signal and wait for the end; the exit code."""
+        """Send the signal and wait for the exit code; ContenderFailedError when none comes."""
         self._child.process.send_signal(number)
-        return self._child.process.wait(STOP_TIMEOUT_S)
+        try:
+            return self._child.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            said = self._child.log_tail()
+            raise ContenderFailedError(
+                f"no end within {STOP_TIMEOUT_S:g} s of {number.name}: {said}"
+            ) from error
 
     def _check(self) -> None:
         code = self._child.process.poll()
