@@ -1,0 +1,83 @@
+"""The real core, watched: what must hold at every step is checked at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.effects import Publish
+from engine.model import MonitoredModel
+from engine.records import RecordBatch
+from streams.core import EngineCore
+
+Fail = Callable[[str], None]
+Watermarks = Mapping[str, Mapping[Any, int | None]]
+
+
+class ObservedTally:
+    """A tally whose watermarks must never go back and whose records must all end somewhere."""
+
+    def __init__(self, tally: Any, fail: Fail) -> None:  # noqa: ANN401 - as little as possible is known of it
+        self._tally = tally
+        self._fail = fail
+        self._seen: Watermarks = tally.watermarks_ms()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._tally, name)
+
+    def accept(self, batch: RecordBatch) -> list[Publish]:
+        """The tally's, then the checks."""
+        effects: list[Publish] = self._tally.accept(batch)
+        now = self._tally.watermarks_ms()
+        for key, topics in self._seen.items():
+            for topic, before in topics.items():
+                if before is not None and (now[key][topic] is None or now[key][topic] < before):
+                    self._fail(f"the watermark of {key} in {topic} went back")
+        self._seen = now
+        outcomes = self._tally.outcomes
+        if outcomes.ended(batch.topic) != outcomes.records.get(batch.topic, 0):
+            self._fail(f"records of {batch.topic}/{batch.partition} did not end as one outcome")
+        return effects
+
+
+class ObservedJudge:
+    """A judge whose clock must never go back."""
+
+    def __init__(self, judge: Any, fail: Fail) -> None:  # noqa: ANN401
+        self._judge = judge
+        self._fail = fail
+        self._clock_ms: int | None = judge.clock_ms
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._judge, name)
+
+    def begin(self, value: bytes) -> list[Publish]:
+        """The judge's, then the check."""
+        return self._looked(self._judge.begin(value))
+
+    def go_on(self) -> list[Publish]:
+        """The judge's, then the check."""
+        return self._looked(self._judge.go_on())
+
+    def _looked(self, effects: list[Publish]) -> list[Publish]:
+        now_ms = self._judge.clock_ms
+        if self._clock_ms is not None and (now_ms is None or now_ms < self._clock_ms):
+            self._fail("the clock of a judge went back")
+        self._clock_ms = now_ms
+        return effects
+
+
+class ObservedCore(EngineCore):
+    """The real core with observers around what it builds."""
+
+    def __init__(self, models: Sequence[MonitoredModel], partitions: int, fail: Fail) -> None:
+        super().__init__(models, partitions)
+        self._fail = fail
+
+    def tally(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        """The real one, watched."""
+        return ObservedTally(super().tally(*arguments, **named), self._fail)
+
+    def judge(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        """The real one, watched."""
+        return ObservedJudge(super().judge(*arguments, **named), self._fail)

@@ -1,0 +1,123 @@
+"""What goes wrong, when and to whom: everything that a seed decides beforehand.
+
+Rule.  One generator, drawn from in a fixed order, so that a seed names one run.  A fault strikes at
+a time, or at the moment when a worker has handed over (``send``) or got rid of (``arrived``) its
+n-th record to a topic: that is how a kill comes between the parts and the head of a snapshot, or
+between panes and their mark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Literal
+
+from streams.settings import Settings
+from tests.simulation.broker import PANES, SNAPSHOTS
+from tests.simulation.group import HEARTBEAT_S, REBALANCE_S, SESSION_S
+from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.weather import Weather
+
+FAULTS_END_S: Final = 30.0
+OUTPUTS: Final = ("judgements", "alerts", "retraining-triggers", "late", "dead-letters")
+
+Action = Literal["kill", "freeze", "stop"]
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong with one worker."""
+
+    action: Action
+    slot: int
+    at_s: float
+    """Not before this time since the start."""
+    when: str | None = None
+    """``send`` or ``arrived``: the moment is the next record to ``topic``, from ``at_s`` on."""
+    topic: str = ""
+    nth: int = 1
+    lasts_s: float = 0.0
+    """Of a freeze, until it is thawed; of the others, until it is started again."""
+
+
+@dataclass
+class Plan:
+    """A run as the seed has it."""
+
+    seed: int
+    scenario: int
+    settings: Settings
+    starts_s: list[float]
+    """When each worker is started."""
+    produced_s: float
+    """How long the producers of events take."""
+    weather: Weather
+    faults: list[Fault] = field(default_factory=list)
+    compactions_s: list[float] = field(default_factory=list)
+    static: bool = False
+    part_bytes: int = 900_000
+    piece_bytes: int = 2_048
+    unsettled: int = 5_000
+
+
+def plan_of(seed: int) -> Plan:
+    """Everything that the seed decides beforehand."""
+    chance = Random(seed)
+    calm = seed % 16 == 0
+    workers = chance.choice([1, 2, 2, 3])
+    settings = Settings(
+        flush_interval_s=chance.choice([0.2, 0.5, 1.5]),
+        snapshot_interval_s=chance.choice([0.4, 1.0, 2.0, 5.0]),
+        batch_size=chance.choice([8, 25, 80]),
+        session_timeout_s=SESSION_S,
+        heartbeat_interval_s=HEARTBEAT_S,
+        rebalance_timeout_s=REBALANCE_S,
+    )
+    plan = Plan(
+        seed=seed,
+        scenario=chance.randrange(SCENARIOS),
+        settings=settings,
+        starts_s=[0.0] + [chance.choice([0.0, 15.0 * chance.random()]) for _ in range(workers - 1)],
+        produced_s=chance.uniform(3.0, 22.0),
+        weather=Weather(),
+        part_bytes=chance.choice([300, 900, 900_000]),
+        piece_bytes=chance.choice([70, 110, 2_048]),
+        unsettled=chance.choice([3, 20, 5_000]),
+    )
+    if calm:
+        return plan
+    plan.static = chance.random() < 0.25
+    plan.weather = _weather(chance)
+    plan.faults = [_fault(chance, workers) for _ in range(chance.choice([1, 2, 3, 5]))]
+    plan.compactions_s = sorted(
+        chance.uniform(1.0, FAULTS_END_S) for _ in range(chance.choice([0, 3, 12]))
+    )
+    return plan
+
+
+def _weather(chance: Random) -> Weather:
+    stuck = []
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        start_s = chance.uniform(1.0, FAULTS_END_S - 6.0)
+        topic = chance.choice([PANES, SNAPSHOTS, "judgements", "dead-letters"])
+        stuck.append((topic, start_s, start_s + chance.uniform(0.5, 8.0)))
+    return Weather(
+        pace=chance.choice([0.2, 1.0, 1.0, 6.0]),
+        stuck=stuck,
+        lost_acks=chance.choice([0.0, 0.0, 0.05]),
+        failing_sends=chance.choice([0.0, 0.0, 0.0, 0.002]),
+    )
+
+
+def _fault(chance: Random, workers: int) -> Fault:
+    action: Action = chance.choice(["kill", "kill", "freeze", "freeze", "stop"])  # type: ignore[assignment]
+    fault = Fault(action, chance.randrange(workers), chance.uniform(0.5, FAULTS_END_S - 8.0))
+    if chance.random() < 0.6:
+        fault.when = chance.choice(["send", "arrived"])
+        fault.topic = chance.choice([PANES, PANES, SNAPSHOTS, SNAPSHOTS, *OUTPUTS[:2]])
+        fault.nth = chance.choice([1, 1, 2, 3, 5, 9])
+    if action == "freeze":
+        fault.lasts_s = chance.choice([chance.uniform(0.3, 4.0), chance.uniform(6.5, 16.0)])
+    else:
+        fault.lasts_s = chance.choice([0.2, chance.uniform(0.5, 8.0)])
+    return fault

@@ -1,0 +1,204 @@
+"""What happens in the world of events: models, the logs of their events, and the true outcome.
+
+Rule.  A scenario is made of its number alone and kept, so that thousands of seeds share a few dozen
+oracles.  The oracle is :class:`engine.pipeline.Pipeline` over the same logs, undisturbed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from engine.effects import Publish
+from engine.model import MonitoredModel
+from engine.pipeline import Pipeline
+from engine.records import RecordBatch
+from engine.reference_table import ReferenceTable
+from engine.spec import Topic
+from streams.starting_offsets import Source
+from tests.engine.models import (
+    MINUTE,
+    SECOND,
+    START,
+    beat,
+    disordered,
+    home,
+    model_of,
+    pieces,
+    stream,
+)
+
+SCENARIOS: Final = 24
+EVENTS: Final = 260
+STEP_MS: Final = 2_500
+LATENESS_MS: Final = 20 * SECOND
+AMEND_MS: Final = MINUTE
+END_MS: Final = START + 20 * MINUTE
+IDLE_S: Final = 30
+RECORD_DELAY_MS: Final = 700
+BEATS_FOR_THE_SILENT: Final = 12
+
+SPEC: Final = """\
+model: {name}
+version: v1
+inventory: {{owner: risk}}
+time: {{pane: 10s, lateness: 20s, amend: 1m, idle: {idle}s}}
+windows: [{{length: 1m, judge_every: 1m}}, {{length: 3m, judge_every: 1m}}]
+features:
+  x: {{type: numeric, bins: 4, fine_bins: 8}}
+  y: {{type: numeric, bins: 4, fine_bins: 8}}
+inputs: {inputs}
+{more}
+budget: {{false_pages: 1000, per: 1d}}
+retraining:
+  cooldown: 3m
+  rules:
+    psi_features: {{above: 0.2, features: 2, window: 1m, at_least: 2, of_last: 3}}
+"""
+COOLDOWN_MS: Final = 3 * MINUTE
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Logs, and what is true of them."""
+
+    number: int
+    partitions: int
+    models: list[MonitoredModel]
+    logs: dict[Source, RecordBatch]
+    silent: tuple[int, ...]
+    """Partitions without any record, which only idleness lets windows pass by."""
+    pipeline: Pipeline
+    said: dict[str, list[Publish]] = field(default_factory=dict)
+    """What the undisturbed run publishes, by topic, in order."""
+
+
+@cache
+def _table() -> ReferenceTable:
+    random, rows = np.random.default_rng(1), 2_000
+    numeric = {"x": random.normal(size=rows), "y": random.normal(size=rows)}
+    return ReferenceTable(
+        rows=rows, numeric=numeric, categorical={}, score=random.random(rows), ts_ms=None
+    )
+
+
+@cache
+def model(name: str, *, labels: bool, duplicates: bool) -> MonitoredModel:
+    """One of the few models of all scenarios."""
+    more = "duplicates: {last: 30}" if duplicates else ""
+    inputs = "[predictions, labels]" if labels else "[predictions]"
+    if labels:
+        more += "\nlabel: {ttl: 1d, lateness: 1h, amend: 1h}"
+    return model_of(
+        SPEC.format(name=name, idle=IDLE_S, inputs=inputs, more=more.strip()), _table()
+    )
+
+
+def _events(number: int, name: str, chance: Random) -> list[dict[str, Any]]:
+    """A model's predictions as they arrive: drift, disorder, repeats."""
+    shift = chance.choice([0.0, 2.0, 2.5])
+    trees = stream(number, EVENTS, step_ms=STEP_MS, shift=shift, shift_after=chance.random() * 0.6)
+    for tree in trees:
+        tree["model"] = name
+        tree["event_id"] = f"{name}{tree['event_id']}"
+        del tree["features"]["c"]
+    late = disordered(trees, number, lateness_ms=LATENESS_MS, amend_ms=AMEND_MS)
+    return [copy for tree in late for copy in ([tree] * (2 if chance.random() < 0.04 else 1))]
+
+
+def _noise(chance: Random, ts: int) -> bytes | None:
+    """A record that is no good event of the models, now and then."""
+    draw = chance.random()
+    if draw < 0.02:
+        return b'{"event_id": "bad'
+    if draw < 0.04:
+        return orjson.dumps({"event_id": "s", "model": "shadow", "version": "1", "ts": ts})
+    if draw < 0.06:
+        return beat(ts - LATENESS_MS)
+    return None
+
+
+def _logs(
+    number: int, names: list[str], partitions: int, silent: tuple[int, ...], *, labels: bool
+) -> dict[Source, RecordBatch]:
+    """Every partition of every input topic."""
+    chance = Random(number)
+    topics: list[Topic] = ["predictions", *(["labels"] if labels else [])]  # type: ignore[list-item]
+    rows: dict[Source, list[tuple[int, bytes]]] = {
+        (topic, p): [] for topic in ("features", "predictions", "labels") for p in range(partitions)
+    }
+    speaking = [p for p in range(partitions) if p not in silent]
+    for name in names:
+        for tree in _events(number, name, chance):
+            partition = home(tree["event_id"], partitions)
+            if partition in silent:
+                partition = speaking[0]
+            ts = int(tree["ts"])
+            rows["predictions", partition].append((ts, orjson.dumps(tree)))
+            if (noise := _noise(chance, ts)) is not None:
+                rows["predictions", partition].append((ts, noise))
+            if labels and chance.random() < 0.3:
+                label = {k: tree[k] for k in ("event_id", "model", "ts")} | {"label": 1}
+                rows["labels", partition].append((ts, orjson.dumps(label)))
+    # What has nothing more to say is idle after a while.  Where windows wait for a partition that
+    # never spoke, the others must go on speaking until that one is idle.
+    beats = 1 + (BEATS_FOR_THE_SILENT if silent else 0)
+    for partition in speaking:
+        for topic in topics:
+            rows[topic, partition] += [(END_MS, beat(END_MS, name)) for name in names] * beats
+    return {
+        (topic, partition): _log(topic, partition, found)  # type: ignore[arg-type]
+        for (topic, partition), found in rows.items()
+    }
+
+
+def _log(topic: Topic, partition: int, rows: list[tuple[int, bytes]]) -> RecordBatch:
+    stamps = np.maximum.accumulate(np.array([ts for ts, _ in rows] or [0])) + RECORD_DELAY_MS
+    return RecordBatch(
+        topic,
+        partition,
+        list(range(len(rows))),
+        stamps.tolist()[: len(rows)],
+        [None] * len(rows),
+        [value for _, value in rows],
+    )
+
+
+@cache
+def scenario(number: int) -> Scenario:
+    """The scenario of this number, with its oracle."""
+    chance = Random(1_000 + number)
+    partitions = chance.choice([2, 3])
+    names = ["m", "n"] if number % 4 == 1 else ["m"]
+    labels, duplicates = number % 3 == 2, number % 2 == 0
+    silent = (partitions - 1,) if number % 6 == 3 else ()
+    models = [model(name, labels=labels, duplicates=duplicates) for name in names]
+    logs = _logs(number, names, partitions, silent, labels=labels)
+    return _undisturbed(Scenario(number, partitions, models, logs, silent, Pipeline([], 0)))
+
+
+def _undisturbed(case: Scenario) -> Scenario:
+    """Run the oracle: batches of one size, flushed as they come."""
+    pipeline = Pipeline(case.models, case.partitions)
+    effects: list[Publish] = []
+    cut = [list(pieces(log, range(0, len(log), 40))) for log in case.logs.values() if len(log)]
+    for number in range(max(map(len, cut))):
+        for queue in cut:
+            if number < len(queue):
+                effects += pipeline.accept(queue[number])
+        effects += pipeline.flush()
+    for partition in case.silent:
+        for model_ in case.models:
+            pipeline.tallies[partition].declare_idle("predictions", model_.key)
+    effects += pipeline.flush()
+    said: dict[str, list[Publish]] = {}
+    for effect in effects:
+        said.setdefault(effect.topic, []).append(effect)
+    return Scenario(
+        case.number, case.partitions, case.models, case.logs, case.silent, pipeline, said
+    )

@@ -1,0 +1,144 @@
+"""One worker: the real shell and the real core, wired as :func:`streams.app.wire` wires them.
+
+Rule.  Everything that decides is the product's own; what is made up is only what it would talk to.
+A worker that fails leaves as :class:`streams.worker.Worker` does: without saving, and its process
+ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from streams.agents import Agents
+from streams.checkpoint import Outbox
+from streams.core import Core
+from streams.judging import Judging
+from streams.live import LiveState
+from streams.settings import Settings
+from streams.snapshot_table import Home, SnapshotTable
+from streams.tallying import Tallying
+from streams.topics import BATCHED_ROLES
+from tests.simulation.broker import SNAPSHOTS, Broker
+from tests.simulation.consumer import Consumer
+from tests.simulation.feed import Feed
+from tests.simulation.group import Group
+from tests.simulation.producing import Producer
+from tests.simulation.table import Table
+from tests.simulation.virtual_time import Process, VirtualLoop
+from tests.simulation.weather import Weather
+
+TOPIC_IDS = {role: f"id of {role}" for role in BATCHED_ROLES}
+
+
+class Worker:
+    """A process with its parts."""
+
+    def __init__(
+        self,
+        name: str,
+        loop: VirtualLoop,
+        broker: Broker,
+        group: Group,
+        core: Core,
+        settings: Settings,
+        weather: Weather,
+        chance: Random,
+        part_bytes: int,
+        ended: Callable[[Worker, BaseException | None], None],
+    ) -> None:
+        self.process = Process(name)
+        self._loop = loop
+        self._group = group
+        self._ended = ended
+        self._leaving = False
+        self.producer = Producer(loop, self.process, broker, weather, chance)
+        self.live = LiveState()
+        self._feed = Feed(broker, settings.batch_size, chance)
+        table = Table(broker, chance)
+        self._consumer = Consumer(
+            loop,
+            self.process,
+            group,
+            self._feed,
+            table,
+            self.producer,
+            chance,
+            settings.group_instance_id,
+        )
+        send = self.producer.send
+        outbox = Outbox(send, str, core.read, self.live)
+        home = Home(broker.partitions, TOPIC_IDS, part_bytes=part_bytes)
+        snapshots = SnapshotTable(table, SNAPSHOTS, send, self.live, home)
+        tallying = Tallying(core, outbox, snapshots, self._feed, self.live)  # type: ignore[arg-type]
+        judging = Judging(core, broker.partitions, outbox, snapshots, self.live)
+        self.agents = Agents(settings, tallying, judging, snapshots, self.live)
+        self.agents.consumer = self._consumer
+        self._consumer.keeper = self.agents
+
+    def start(self) -> None:
+        """Run all parts."""
+        streams = self._consumer.streams
+        for body in (
+            self._consumer.take_part(),
+            self._consumer.fetch(),
+            self.agents.tally(streams["tally"]),
+            self.agents.judge(streams["judge"]),
+            self.agents.beat(),
+        ):
+            task = self._loop.spawn(self.process, body)
+            task.add_done_callback(self._part_ended)
+        self._loop.spawn(self.process, self._end_when_failed())
+
+    def _part_ended(self, task: asyncio.Task[object]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.agents.fail(error)
+
+    async def _end_when_failed(self) -> None:
+        error = await self.agents.failed
+        await asyncio.sleep(0.01)
+        self._gone(error)
+
+    def _gone(self, error: BaseException | None) -> None:
+        if self.process.state != "dead":
+            self._loop.kill(self.process)
+            if self._consumer.member.instance is None:
+                self._group.leave(self._consumer.member)
+            else:
+                self._group.fell_silent(self._consumer.member)  # a static member says no farewell
+            self._ended(self, error)
+
+    def stop(self) -> None:
+        """SIGTERM: stop taking, save, leave."""
+        if not self._leaving:
+            self._leaving = True
+            self._loop.spawn(self.process, self._stop())
+
+    async def _stop(self) -> None:
+        self._consumer._flows.clear()
+        await self._feed.unassign()
+        await self.agents.give_up()
+        self._gone(None)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.process.state != "dead":
+            self._loop.kill(self.process)
+            self._group.fell_silent(self._consumer.member)
+            self._ended(self, None)
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        if self.process.state == "running":
+            self._loop.freeze(self.process)
+            self._group.fell_silent(self._consumer.member)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._loop.thaw(self.process)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group still counts on it."""
+        return self._group.knows(self._consumer.member)
