@@ -1,0 +1,74 @@
+"""The network between the workers and the broker, by a TCP proxy in user space."""
+
+from __future__ import annotations
+
+from time import sleep
+from typing import TYPE_CHECKING, Final
+
+from load_tests.chaos.contract import Fault
+
+if TYPE_CHECKING:
+    from load_tests.chaos.arena import Arena
+
+CUT_S: Final = 5.0
+DELAY_EACH_WAY_S: Final = 0.1
+UNREACHABLE: Final = r"log: (?i)(brokers?|fetch\w*)\b.*(away|unreach|reach|lost|down)"
+REBALANCED: Final = r"log: generation \d+: partitions"
+
+
+def cut(arena: Arena) -> None:
+    """Reset every connection, refuse new ones for a while."""
+    for _ in arena.moments(2):
+        arena.mark()
+        arena.proxy.cut()
+        sleep(CUT_S)
+        arena.proxy.mend()
+
+
+def delay(arena: Arena) -> None:
+    """Everything takes 200 ms more, there and back together."""
+    arena.wait_until(0.2)
+    arena.mark()
+    arena.proxy.delay_s = DELAY_EACH_WAY_S
+    arena.wait_until(0.7)
+    arena.mark()
+    arena.wait_until(0.9)
+    arena.proxy.mend()
+
+
+def half_open(arena: Arena) -> None:
+    """All connections stay open and are served no more; new ones work."""
+    for _ in arena.moments(1):
+        arena.mark()
+        assert arena.proxy.half_open() > 0, "no connection goes through the proxy"
+
+
+FAULTS: Final = (
+    Fault(
+        name="network_cut",
+        kind="network",
+        title="network drop",
+        injected="all connections of the workers reset, new ones refused for 5 s, twice",
+        inject=cut,
+        signs=(UNREACHABLE,),
+        proxied=True,
+    ),
+    Fault(
+        name="network_delay",
+        kind="network",
+        title="200 ms delay",
+        injected="100 ms each way for most of the stream; from two moments within it",
+        inject=delay,
+        signs=(),
+        proxied=True,
+    ),
+    Fault(
+        name="half_open",
+        kind="network",
+        title="half-open connections",
+        injected="every connection of the workers left open and unserved; new ones work",
+        inject=half_open,
+        signs=(UNREACHABLE, REBALANCED),
+        proxied=True,
+    ),
+)
