@@ -84,6 +84,7 @@ def wire(
     feed = Feed(librdkafka_reader_options(settings), names, settings.batch_size)
     live.feed = feed
     obey(live, settings)
+    live.usage["models"] = lambda: len(core.models())
     app = faust.App(settings.group, **_options(settings, scratch))
     app.finalize()
 

@@ -7,13 +7,14 @@ full have no usage: there being full is the normal state.  docs/bounds.md is thi
 
 ``reached`` says what happens at the bound:
 
-``waits``       the reader waits; nothing is lost
+``waits``       the reader waits, or the work is done in parts; nothing is lost
 ``holds``       the reader waits and no offset is committed; nothing is lost
 ``rejects``     the record is a dead letter with its reason
 ``cuts``        the rest of a text or of a record is left out, and the record says so
 ``counts``      the rest is counted and not carried
 ``folds``       further names are counted together
 ``forgets``     the oldest goes
+``refuses``     the start is refused with a line that says what to do
 ``stops``       the worker ends with a line that says what to do; nothing is lost
 """
 
@@ -27,18 +28,27 @@ from typing import Final, Literal
 from engine.dead_letters import MAX_CARRIED_BYTES
 from engine.decode import MAX_EVENT_ID_CHARS
 from engine.diagnose import MAX_NAME_CHARS, MAX_RECORD_BYTES
+from engine.layout import MAX_CELLS
 from engine.model_tally import CELLS_AT_ONCE
 from engine.open_panes import MAX_OPEN_PANE_BYTES
 from engine.outcomes import MAX_SHADOW_CHARS, MAX_SHADOW_NAMES, OTHER_SHADOWS
 from engine.snapshot import MAX_SNAPSHOT_BYTES
+from engine.spec_reading import MAX_DUPLICATES, MAX_SEGMENTS
+from engine.spec_retraining import MAX_CONFIRMATIONS
+from engine.spec_sections import MAX_CATEGORIES, MAX_FEATURES
+from engine.spec_windows import MAX_RING_PANES, MAX_WINDOWS
+from engine.spec_yaml import MAX_SPEC_BYTES
 from engine.tally import Tally
 from streams.checkpoint import MAX_UNSETTLED
-from streams.clients import PARTITION_FETCH_BYTES, QUEUED_KBYTES
+from streams.clients import QUEUED_KBYTES, librdkafka_reader_options
 from streams.dead_letter_limit import DEFAULT_PER_MINUTE
 from streams.live import LiveState
-from streams.settings import Settings
+from streams.model_files import MAX_MODELS, MAX_PROFILE_BYTES
+from streams.settings import MAX_SETTINGS_BYTES, Settings
 
-Reached = Literal["waits", "holds", "rejects", "cuts", "counts", "folds", "forgets", "stops"]
+Reached = Literal[
+    "waits", "holds", "rejects", "cuts", "counts", "folds", "forgets", "refuses", "stops"
+]
 
 MAX_SERIES: Final = 50_000
 QUEUED_BATCHES: Final = 4
@@ -72,19 +82,34 @@ def _shadow_names(live: LiveState) -> float:
 
 
 BOUNDS: Final = (
+    # Reading.
     Bound("batch_records", Settings().batch_size, "waits"),
     Bound("queued_batches", QUEUED_BATCHES, "waits"),
     Bound("prefetched_bytes", QUEUED_KBYTES * 1_024, "waits"),
-    Bound("partition_fetch_bytes", PARTITION_FETCH_BYTES, "waits"),
     Bound("recovery_records", RECOVERY_BUFFERED, "waits"),
-    Bound("producer_batch_bytes", PRODUCER_BATCH_BYTES, "waits"),
-    Bound("unsettled_tally_effects", MAX_UNSETTLED, "holds", _told("unsettled_tally_effects")),
-    Bound("unsettled_judge_effects", MAX_UNSETTLED, "holds", _told("unsettled_judge_effects")),
+    Bound("cells_at_once", CELLS_AT_ONCE, "waits"),
+    # Records.
     Bound("record_bytes", MAX_RECORD_BYTES, "rejects"),
     Bound("event_id_chars", MAX_EVENT_ID_CHARS, "rejects"),
     Bound("model_name_chars", MAX_NAME_CHARS, "rejects"),
-    Bound("dead_letter_bytes", MAX_CARRIED_BYTES, "cuts"),
     Bound("shadow_name_chars", MAX_SHADOW_CHARS, "cuts"),
+    Bound("shadow_names", MAX_SHADOW_NAMES, "folds", _shadow_names),
+    Bound("duplicate_ids", MAX_DUPLICATES, "forgets"),
+    # State.
+    Bound(
+        "open_pane_bytes",
+        MAX_OPEN_PANE_BYTES,
+        "stops",
+        lambda live: max((judge.open_pane_bytes for judge in live.judges.values()), default=0),
+    ),
+    Bound("ring_panes", MAX_RING_PANES, "forgets"),
+    Bound("history_windows", MAX_CONFIRMATIONS, "forgets"),
+    Bound("snapshot_bytes", MAX_SNAPSHOT_BYTES, "stops", lambda live: live.largest_snapshot_bytes),
+    # Writing.
+    Bound("unsettled_tally_effects", MAX_UNSETTLED, "holds", _told("unsettled_tally_effects")),
+    Bound("unsettled_judge_effects", MAX_UNSETTLED, "holds", _told("unsettled_judge_effects")),
+    Bound("producer_batch_bytes", PRODUCER_BATCH_BYTES, "waits"),
+    Bound("dead_letter_bytes", MAX_CARRIED_BYTES, "cuts"),
     Bound(
         "dead_letters_per_minute",
         DEFAULT_PER_MINUTE,
@@ -92,15 +117,16 @@ BOUNDS: Final = (
         lambda live: live.dead_letters.in_minute(monotonic()),
     ),
     Bound("series", MAX_SERIES, "counts", _told("series")),
-    Bound("shadow_names", MAX_SHADOW_NAMES, "folds", _shadow_names),
-    Bound(
-        "open_pane_bytes",
-        MAX_OPEN_PANE_BYTES,
-        "stops",
-        lambda live: max((judge.open_pane_bytes for judge in live.judges.values()), default=0),
-    ),
-    Bound("cells_at_once", CELLS_AT_ONCE, "waits"),
-    Bound("snapshot_bytes", MAX_SNAPSHOT_BYTES, "stops", lambda live: live.largest_snapshot_bytes),
+    # What a worker is told.
+    Bound("models", MAX_MODELS, "refuses", _told("models")),
+    Bound("features_per_model", MAX_FEATURES, "refuses"),
+    Bound("categories_per_feature", MAX_CATEGORIES, "refuses"),
+    Bound("windows_per_model", MAX_WINDOWS, "refuses"),
+    Bound("segments_per_model", MAX_SEGMENTS, "refuses"),
+    Bound("cells_per_model", MAX_CELLS, "refuses"),
+    Bound("spec_bytes", MAX_SPEC_BYTES, "refuses"),
+    Bound("profile_bytes", MAX_PROFILE_BYTES, "refuses"),
+    Bound("settings_bytes", MAX_SETTINGS_BYTES, "refuses"),
 )
 
 
@@ -110,6 +136,8 @@ def obey(live: LiveState, settings: Settings) -> None:
     live.dead_letter_ratio_limit = settings.dead_letter_ratio_limit
     live.limits["batch_records"] = settings.batch_size
     live.limits["dead_letters_per_minute"] = settings.dead_letters_per_minute
+    prefetched = librdkafka_reader_options(settings)["queued.max.messages.kbytes"]
+    live.limits["prefetched_bytes"] = prefetched * 1_024
 
 
 def measured(live: LiveState) -> Iterator[tuple[Bound, float, float | None]]:

@@ -19,6 +19,8 @@ from engine.spec_yaml import MAX_SPEC_BYTES
 from streams.bounded_file import read_bounded
 from streams.settings import ModelFiles
 
+MAX_MODELS: Final = 1_000
+"""Models of one worker; more are shared out among groups of workers."""
 MAX_PROFILE_BYTES: Final = 268_435_456
 """2,000 features with a thousand cells and a season each take half of it."""
 
@@ -87,6 +89,10 @@ def load_models(files: Sequence[ModelFiles]) -> LoadedModels:
 
     Raises ModelFilesError with every fault when no model is left, or none was named.
     """
+    if len(files) > MAX_MODELS:
+        raise ModelFilesError(
+            [f"{len(files)} models, at most {MAX_MODELS}: share them out among groups of workers"]
+        )
     models: dict[str, MonitoredModel] = {}
     faults: list[str] = []
     for pair in files:
