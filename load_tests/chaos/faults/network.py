@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CUT_S: Final = 5.0
 DELAY_EACH_WAY_S: Final = 0.1
-UNREACHABLE: Final = r"log: (?i)(brokers?|fetch\w*)\b.*(away|unreach|reach|lost|down)"
+UNREACHABLE: Final = "log: no broker can be reached"
 REBALANCED: Final = r"log: generation \d+: partitions"
 
 
