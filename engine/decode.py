@@ -236,16 +236,18 @@ class Decoder:
             self._keep(next(iter(named.versions.values())), taken.where(good), out)
             return
         versions = fields["version"]
-        for version in dict.fromkeys(versions):
+        met = dict.fromkeys(versions)
+        for version in [v for v in met if v in named.versions]:
             of_version = good
-            if versions.count(version) < len(versions):
+            if len(met) > 1:
                 of_version = good & np.array([v == version for v in versions])
-            model = named.versions.get(version)
-            if model is None:
-                name = f"{named.name}@{version}"
-                out.shadows += [(rows[i], name) for i in np.flatnonzero(of_version).tolist()]
-            else:
-                self._keep(model, taken.where(of_version), out)
+            self._keep(named.versions[version], taken.where(of_version), out)
+        if not named.versions.keys() >= met.keys():
+            out.shadows += [
+                (rows[i], f"{named.name}@{versions[i]}")
+                for i in np.flatnonzero(good).tolist()
+                if versions[i] not in named.versions
+            ]
 
     def _keep(self, model: MonitoredModel, taken: Envelopes, out: Decoded) -> None:
         """Turn validated rows into a model's columns."""
