@@ -132,7 +132,7 @@ def _snapshot_cost(events: int, rounds: int, broker: str | None, seed: int, page
             raise click.ClickException(str(error)) from error
     text = section(costs)
     write_section(page, "Snapshots", text)
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ def main(features: int, events: int, rounds: int, seed: int, out: Path) -> None:
             raise click.ClickException(str(error)) from error
     text = section(features, run)
     write_section(out, "Readiness", text)
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
     if too_slow(run.found):
         sys.exit(1)
 

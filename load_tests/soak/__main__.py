@@ -7,7 +7,6 @@ not flat.  The page and the plot are written either way.
 from __future__ import annotations
 
 import os
-import platform
 import signal
 import sys
 import tempfile
@@ -93,12 +92,10 @@ def main(
     plot = out.with_suffix(".svg")
     out.parent.mkdir(parents=True, exist_ok=True)
     draw(found, plot)
-    machine = (
-        f"{os.cpu_count()} cores ({platform.machine()}), shared with the broker and the publisher"
-    )
+    machine = f"{os.cpu_count()} cores shared with broker and publisher"
     text = page(found, verdict, plot.name, machine)
     out.write_text(text, encoding="utf-8")
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
     if not verdict.flat:
         sys.exit(1)
 

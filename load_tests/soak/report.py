@@ -16,7 +16,9 @@ SIZE_INCHES: Final = (9.0, 9.5)
 PAGE: Final = """\
 # Soak
 
-{verdict} One worker over 4 partitions and 20 features on a real broker, {machine}.
+{verdict}
+
+One worker over 4 partitions and 20 features on a real broker, {machine}.
 Made by `make soak`.
 
 | | |
@@ -25,10 +27,10 @@ Made by `make soak`.
 
 Slopes are those of the second half (from minute {minute:.0f}), by least squares over means of
 30 s, with the {confidence:.0%} interval. Flat means: RSS does not grow by more than
-{rss_limit:g} MB/h with an interval above zero; descriptors and threads of the second half stay
-within {spare} of the most of the first; the lag stays below {lag_limit:g} s of events; and every
-event published is counted exactly once, in the tally and in the windows. Delays are from the append
-of the record that closes a window to its gauges, as upper bounds of buckets.
+{rss_limit:g} MB/h with an interval above zero; descriptors and threads of the last tenth stay
+within {spare} of the most of the first half; the lag stays below {lag_limit:g} s of events; and
+every event published is counted exactly once, in the tally and in the windows. Delays are from the
+append of the record that closes a window to its gauges, as upper bounds of buckets.
 
 ![Memory, descriptors, lag, delay and CPU over time]({plot})
 """
@@ -117,7 +119,7 @@ def draw(found: Found, to: Path) -> None:
         each.set_ylim(bottom=0)
         each.grid(alpha=0.3)
         each.axvspan(minutes[-1] / 2, minutes[-1], color="0.9", zorder=0)
-        each.legend(loc="lower left", ncols=3, frameon=False)
+        each.legend(loc="lower right", ncols=3, frameon=False)
     memory.set_title(f"One worker at {found.plan.rate:,.0f} events/s (shaded: what is judged)")
     figure.savefig(to, metadata={"Date": None} if to.suffix == ".svg" else None, dpi=110)
     plt.close(figure)

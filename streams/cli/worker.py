@@ -123,7 +123,7 @@ def _load(files: tuple[ModelFiles, ...]) -> tuple[MonitoredModel, ...]:
 
 
 def _run(settings: Settings, models: tuple[MonitoredModel, ...]) -> None:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
     from streams.live import LiveState
     from streams.metrics import WorkerCollector
@@ -134,6 +134,8 @@ def _run(settings: Settings, models: tuple[MonitoredModel, ...]) -> None:
 
     registry, live = CollectorRegistry(), LiveState()
     registry.register(WorkerCollector(live))
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
 
     def listening(host: str, port: int, _: LiveState) -> None:
         click.echo(f"listening http://{host}:{port}/metrics")
