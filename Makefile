@@ -8,6 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.longshore-installed
 TEST_ARGS ?=
+TEST_JOBS ?= 3
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 FUZZ_ARGS ?=
@@ -32,7 +33,7 @@ demo: $(STAMP) ## real data through a broker, drift and a retraining trigger, in
 	$(VENV)/bin/longshore demo
 
 test: $(STAMP) ## all tests; the last lines say what was left out and how to get it
-	$(PY) -m pytest $(TEST_ARGS)
+	$(PY) -m pytest -n $(TEST_JOBS) --dist worksteal $(TEST_ARGS)
 
 check: $(STAMP) ## ruff, mypy strict, house rules; all of them, even when the first fails
 	@failed=; \
@@ -66,7 +67,8 @@ soak: $(STAMP) ## half an hour at a steady rate on a real broker: memory, descri
 readiness: $(STAMP) ## how fast a worker with 1,000 features is ready again
 	$(PY) -m load_tests.readiness $(READINESS_ARGS)
 
-test-long: $(STAMP) ## what takes hours: simulation, chaos, fuzzing, soak, readiness
+test-long: $(STAMP) ## what takes hours: long tests, simulation, chaos, fuzzing, soak, readiness
+	$(PY) -m pytest --long -m long
 	$(MAKE) simulate SEEDS=10000
 	$(MAKE) fuzz chaos soak readiness
 

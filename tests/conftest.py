@@ -35,8 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hold the run to its time budgets."""
-    config.pluginmanager.register(TimeBudgets(long=config.getoption("--long")))
+    """Hold the run to its time budgets; of parallel processes the one that starts the others."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(TimeBudgets(long=config.getoption("--long")))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -22,14 +22,17 @@ def test_needs_it_too():
 CLOSING_LINES: Final = 2
 
 
-@pytest.fixture
-def lines_of_a_run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The output of a run of three tests, of which two need a program that nobody has."""
+@pytest.fixture(params=["-n0", "-n2"])
+def lines_of_a_run(
+    request: pytest.FixtureRequest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """The output of a run of three tests, of which two need a program that nobody has; in one
+    process and in two."""
     root = Path(__file__).resolve().parents[1]
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.delenv(REQUIRE_ALL, raising=False)
     pytester.makepyfile(A_TEST)
-    run = pytester.runpytest_subprocess("-p", "tests.conftest", "-ra")
+    run = pytester.runpytest_subprocess("-p", "tests.conftest", "-ra", request.param)
     return run.outlines
 
 
