@@ -145,3 +145,41 @@ def test_a_scrape_holds_no_more_than_the_bound() -> None:
     assert len(kept) - len(decisions) == 5
     whole = samples(exposed(live))
     assert found["longshore_series_left_out"] == whole['longshore_bound_used{bound="series"}'] - 5
+
+
+def kinds(found: dict[str, float]) -> dict[str, int]:
+    """Series by whether they are drift statistics (bounded) or the worker's own."""
+    statistic = re.compile(r"(drift|prediction|feature)_(?!alert|retraining)")
+    drift = sum(bool(statistic.match(series)) for series in found)
+    return {"drift": drift, "own": len(found) - drift}
+
+
+def test_series_are_as_many_as_the_page_says() -> None:
+    """The page's formula, held against a worker of one model, of two, and of one more partition."""
+
+    def series(models: int, partitions: int) -> dict[str, int]:
+        live = live_of(pipeline_of(*(model(name) for name in "mn"[:models])))
+        for extra in range(1, partitions):
+            live.tallies[extra] = live.tallies[0]
+        return kinds(samples(exposed(live)))
+
+    def stated(pattern: str) -> list[int]:
+        found = re.search(pattern, PAGE)
+        assert found is not None
+        return [int(text) for text in found.groups()]
+
+    (per_model,) = stated(r"models judged here x \((\d+) \+ decision rules \+ open episodes\)")
+    (per_partition,) = stated(r"partitions here x \((\d+) \+ models x \(1 \+ data topics\)\)")
+    (rest,) = stated(r"\+ (\d+) +dead letters by reason")
+    per_window, per_feature = stated(r"models x windows x \((\d+) \+ (\d+) x features\)")
+    one, two, wider = series(1, 1), series(2, 1), series(1, 2)
+    rules = episodes = 1
+    late, watermark = 1, 1
+    assert one["drift"] <= per_window + per_feature * 2
+    assert two["drift"] == 2 * one["drift"]
+    of_model = per_model + rules + episodes
+    assert two["own"] - one["own"] == of_model + late + watermark
+    unused_names = MAX_SHADOW_NAMES - 1
+    of_partition = per_partition - unused_names + late + watermark
+    assert wider["own"] - one["own"] == of_partition
+    assert one["own"] - of_model - of_partition <= rest
