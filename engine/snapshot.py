@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
 """Size of a state beyond which a snapshot is refused as hostile or damaged."""
 _MAGIC: Final = b"LSHR"
 _HEAD: Final = len(_MAGIC) + 1 + 32
+
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+"""A number in a state: one more of it, or the next to it, still fits every array and format."""
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from engine.model import MonitoredModel
 from engine.model_tally import ModelState, OpenPane
 from engine.outcomes import Outcomes
 from engine.pieces import PieceReader, PieceWriter, piece_named
-from engine.snapshot import Snapshot, seal, unseal
+from engine.snapshot import Snapshot, Whole, seal, unseal
 from engine.spec import Topic
 
 KIND: Final = "tally"
@@ -23,9 +23,9 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """One model of one source partition."""
 
     layout: str
-    newest_ms: dict[Topic, int]
-    dropped_to_ms: int
-    panes: dict[int, tuple[bytes, bytes | None]]
+    newest_ms: dict[Topic, Whole]
+    dropped_to_ms: Whole
+    panes: dict[Whole, tuple[bytes, bytes | None]]
     banks: dict[str, bytes]
 
     @classmethod
@@ -73,9 +73,9 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
 class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):
     """A whole tally."""
 
-    partition: int
-    epoch: int
-    covered: dict[Topic, int]
+    partition: Whole
+    epoch: Whole
+    covered: dict[Topic, Whole]
     outcomes: Outcomes
     models: dict[str, ModelSnapshot]
 
