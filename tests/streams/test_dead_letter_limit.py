@@ -11,6 +11,7 @@ from engine.effects import Publish
 from engine.outcomes import REASONS
 from engine.records import RecordBatch
 from streams.dead_letter_limit import DeadLetterLimit
+from streams.settings import SettingsError, read_settings
 
 
 def letters(reason: str, count: int, first: int = 0) -> list[Publish]:
@@ -108,3 +109,18 @@ def test_memory_is_a_number_per_reason() -> None:
     assert set(limit.carried) == set(limit.left_out) == set(REASONS)
     told = sum(limit.carried.values()) + sum(limit.left_out.values())
     assert told == 5_000 * len(REASONS)
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    """A negative number to carry, and a share that no topic can have or every topic has."""
+    for name, text in (
+        ("dead_letters_per_minute", "-1"),
+        ("dead_letter_ratio_limit", "0"),
+        ("dead_letter_ratio_limit", "1.5"),
+        ("dead_letter_ratio_limit", "nan"),
+    ):
+        with pytest.raises(SettingsError) as caught:
+            read_settings(None, {f"LONGSHORE_{name.upper()}": text})
+        assert [fault for fault in caught.value.faults if name in fault], text
+    none = read_settings(None, {"LONGSHORE_DEAD_LETTERS_PER_MINUTE": "0"})
+    assert none.dead_letters_per_minute == 0
