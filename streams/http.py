@@ -1,54 +1,174 @@
-"""/metrics and /health of a worker, in its own event loop.
+"""What a worker serves: /metrics, its health, and with a token its state; in its own event loop.
 
-Rule.  Nothing else is served, and nothing is served from a snapshot: the registry's collectors read
-live state at each scrape.
+Rule.  Nothing else is served, and nothing is served from a snapshot: the answers read live state.
+/metrics and the health answers are open, because scrapers and probes have no secrets; /state asks
+for the token and is closed to everybody where none is set.  A peer that is slow, silent or one of
+too many holds a connection for a bounded time and costs nobody else's answer.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hmac
+import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, exposition
 
-OK = 200
-UNAVAILABLE = 503
+from streams.security_settings import Secret
+
+OK: Final = 200
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+UNAVAILABLE: Final = 503
+
+MAX_CONNECTIONS: Final = 64
+"""Open at once; a further one is closed unanswered."""
+SILENT_LIMIT_S: Final = 65.0
+"""How long a connection may take to send a whole request, or idle between two; above the common
+scrape interval of a minute."""
+MAX_LINE_BYTES: Final = 4_096
+MAX_HEADER_BYTES: Final = 4_096
+"""Of one header; more is answered 400."""
+MAX_BODY_BYTES: Final = 1_024
+LINGER_S: Final = 1.0
+"""How long a body that nobody asked for is read after its answer."""
+STOP_LIMIT_S: Final = 1.0
+BEARER: Final = "Bearer "
+SAFE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'",
+    "Server": "longshore",
+}
+
+Answer = Callable[[], dict[str, Any]]
+
+
+def always_alive() -> dict[str, Any]:
+    """What /live answers when nobody watches over the worker's progress."""
+    return {"alive": True}
 
 
 class HttpServer:
-    """Serves /metrics of ``registry`` and /health of ``health`` (state ``ready`` answers 200)."""
+    """Serves /metrics of ``registry``, and what these say, as JSON:
 
-    def __init__(self, registry: CollectorRegistry, health: Callable[[], dict[str, Any]]) -> None:
+    * ``health`` at /health and /ready: 200 where its ``state`` is ``ready``, 503 otherwise;
+    * ``live`` at /live: 503 where ``alive`` is false, so that an orchestrator restarts the worker;
+    * ``state`` at /state, to whoever has the ``token``.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        health: Answer,
+        *,
+        live: Answer = always_alive,
+        state: Answer = dict,
+        token: Secret | None = None,
+    ) -> None:
         self._registry = registry
         self._health = health
+        self._live = live
+        self._state = state
+        self._token = token
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; port 0 takes a free one.  Gives the address; OSError when it is taken."""
-        app = web.Application()
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/health", self._answer_health)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        for path, answer in (
+            ("/metrics", self._metrics),
+            ("/health", self._answer_ready),
+            ("/ready", self._answer_ready),
+            ("/live", self._answer_live),
+            ("/state", self._answer_state),
+        ):
+            app.router.add_get(path, answer)  # HEAD too
+        app.on_response_prepare.append(_make_safe)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_quiet_logger(),
+            shutdown_timeout=STOP_LIMIT_S,
+            keepalive_timeout=SILENT_LIMIT_S,
+            lingering_time=LINGER_S,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        address = self._runner.addresses[0]
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._protocol, host, port)
+        address = self._listener.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def _protocol(self) -> asyncio.Protocol:
+        server = None if self._runner is None else self._runner.server
+        if server is None or len(server.connections) >= MAX_CONNECTIONS:
+            return _Closed()
+        return server()
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
-    async def _answer_health(self, _: web.Request) -> web.Response:
+    async def _answer_ready(self, _: web.Request) -> web.Response:
         health = self._health()
-        status = OK if health.get("state") == "ready" else UNAVAILABLE
-        return web.Response(
-            body=orjson.dumps(health), status=status, content_type="application/json"
-        )
+        return _json(health, OK if health.get("state") == "ready" else UNAVAILABLE)
+
+    async def _answer_live(self, _: web.Request) -> web.Response:
+        live = self._live()
+        return _json(live, UNAVAILABLE if live.get("alive") is False else OK)
+
+    async def _answer_state(self, request: web.Request) -> web.Response:
+        if self._token is None:
+            return _json({"error": "closed: set http.token_file to open it"}, FORBIDDEN)
+        given = request.headers.get(hdrs.AUTHORIZATION, "")
+        wanted = BEARER + self._token.reveal()
+        # Compared in constant time, so that the answer's delay tells nothing of the token.
+        if not hmac.compare_digest(given.encode(errors="replace"), wanted.encode()):
+            refused = _json({"error": "the token is needed: Authorization: Bearer"}, UNAUTHORIZED)
+            refused.headers[hdrs.WWW_AUTHENTICATE] = BEARER.strip()
+            return refused
+        return _json(self._state(), OK)
+
+
+class _Closed(asyncio.Protocol):
+    """One connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _quiet_logger() -> logging.Logger:
+    """Tells what breaks here; aiohttp would tell each unreadable request too, and quote it."""
+    logger = logging.getLogger("longshore.http")
+    logger.addFilter(_breaks_here)
+    return logger
+
+
+def _breaks_here(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+def _json(body: dict[str, Any], status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+async def _make_safe(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SAFE_HEADERS)

@@ -56,10 +56,9 @@ def worker(
       longshore worker --broker kafka:9092 --model spec.yaml:profile.json
       longshore worker --config longshore.yaml
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
+    from streams.log_lines import log_to_stderr
+
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     settings = settings_from(
         config,
         broker,

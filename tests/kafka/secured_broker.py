@@ -87,15 +87,14 @@ class SecuredBroker(RealBroker):
     def login(self, user: str, **more: object) -> dict[str, str]:
         """The environment of a command that logs in as this user; ``more`` of ``security`` over
         it."""
-        return self._environment(
-            self.bootstrap,
-            protocol="SASL_SSL",
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_user=user,
-            sasl_password=self.password(user),
-            ssl_ca=self.authority.cert,
-            **more,
-        )
+        login = {
+            "protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_user": user,
+            "sasl_password": self.password(user),
+            "ssl_ca": self.authority.cert,
+        }
+        return self._environment(self.bootstrap, **(login | more))
 
     def certificate(self, own: Certificate) -> dict[str, str]:
         """The environment of a command that shows this certificate."""
@@ -125,14 +124,16 @@ class SecuredBroker(RealBroker):
 
     def grant(self, rights: Iterable[Right]) -> None:
         """Allow exactly this, beside what is allowed already."""
+        admin = AdminClient(self.client())  # its end would end what is under way
         bindings = [_binding(right, AclBinding) for right in rights]
-        for made in AdminClient(self.client()).create_acls(bindings).values():
+        for made in admin.create_acls(bindings).values():
             made.result(ANSWER_S)
 
     def withdraw(self, rights: Iterable[Right]) -> None:
         """Take these rights away again."""
+        admin = AdminClient(self.client())
         filters = [_binding(right, AclBindingFilter) for right in rights]
-        for gone in AdminClient(self.client()).delete_acls(filters).values():
+        for gone in admin.delete_acls(filters).values():
             assert gone.result(ANSWER_S), "this right was not there"
 
     def _properties(self) -> str:

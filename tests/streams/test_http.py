@@ -1,67 +1,218 @@
-"""The worker's HTTP server: /metrics and /health, nothing else."""
+"""The worker's HTTP server: who is answered what, and how long a peer may take."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from streams.http import HttpServer
+from streams import http
+from streams.http import SAFE_HEADERS, HttpServer
+from streams.live import LiveState
+from streams.security_settings import Secret
+from streams.state_view import state_view
 
 Answer = tuple[int, str, str]
+STATE = {"generation": 3}
 
 
-@pytest.fixture
-def ask() -> Callable[..., Answer]:
-    """A function that starts a server, asks it once and stops it: status, content type, body."""
-
-    def asked(path: str, health: dict[str, Any] | None = None, accept: str = "*/*") -> Answer:
-        async def main() -> Answer:
-            registry = CollectorRegistry()
-            Gauge("drift_psi", "PSI", registry=registry).set(0.25)
-            server = HttpServer(registry, lambda: health or {"state": "recovering"})
-            host, port = await server.start("127.0.0.1", 0)
-            try:
-                async with (
-                    aiohttp.ClientSession(headers={"Accept": accept}) as client,
-                    client.get(f"http://{host}:{port}{path}") as response,
-                ):
-                    return response.status, response.content_type, await response.text()
-            finally:
-                await server.stop()
-
-        return asyncio.run(main())
-
-    return asked
+@asynccontextmanager
+async def serving(
+    health: dict[str, Any] | None = None,
+    **more: Any,  # noqa: ANN401 - the server's own
+) -> AsyncIterator[tuple[str, int]]:
+    """A server with one gauge; its address."""
+    registry = CollectorRegistry()
+    Gauge("drift_psi", "PSI", registry=registry).set(0.25)
+    server = HttpServer(
+        registry, lambda: health or {"state": "recovering"}, state=lambda: STATE, **more
+    )
+    try:
+        yield await server.start("127.0.0.1", 0)
+    finally:
+        await server.stop()
 
 
-def test_metrics_are_those_of_the_registry(ask: Callable[..., Answer]) -> None:
+def ask(
+    path: str,
+    health: dict[str, Any] | None = None,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    **more: Any,  # noqa: ANN401 - the server's own
+) -> Answer:
+    """Start a server, ask it once and stop it: status, content type, body."""
+
+    async def main() -> Answer:
+        async with (
+            serving(health, **more) as (host, port),
+            aiohttp.ClientSession(headers=headers) as client,
+            client.request(method, f"http://{host}:{port}{path}") as response,
+        ):
+            readable = response.status != 400
+            for name, value in SAFE_HEADERS.items() if readable else ():
+                assert response.headers[name] == value, name
+            return response.status, response.content_type, await response.text()
+
+    return asyncio.run(main())
+
+
+def test_metrics_are_those_of_the_registry() -> None:
     """The injected registry is what a scrape gets."""
     status, content_type, body = ask("/metrics")
     assert (status, content_type) == (200, "text/plain")
     assert "drift_psi 0.25" in body
 
 
-def test_openmetrics_when_asked_for(ask: Callable[..., Answer]) -> None:
+def test_openmetrics_when_asked_for() -> None:
     """A scraper that prefers OpenMetrics gets it, with its end mark."""
-    _, content_type, body = ask("/metrics", accept="application/openmetrics-text; version=1.0.0")
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    _, content_type, body = ask("/metrics", headers=accept)
     assert content_type == "application/openmetrics-text"
     assert body.endswith("# EOF\n")
 
 
-def test_health_says_the_state_and_fails_until_ready(ask: Callable[..., Answer]) -> None:
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_readiness_says_the_state_and_fails_until_ready(path: str) -> None:
     """Only a worker that is ready answers 200, so that a probe needs no JSON."""
-    status, _, body = ask("/health")
+    status, _, body = ask(path)
     assert (status, json.loads(body)["state"]) == (503, "recovering")
-    assert ask("/health", {"state": "ready", "partitions": [0]})[0] == 200
+    assert ask(path, {"state": "ready", "partitions": [0]})[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/table/snapshots", "/router"])
-def test_nothing_else_is_served(ask: Callable[..., Answer], path: str) -> None:
+def test_liveness_fails_only_when_stuck() -> None:
+    """A worker that recovers is alive; one whose watchdog says stuck is to be restarted."""
+    assert ask("/live")[0] == 200
+    stuck = ask("/live", {"state": "ready"}, live=lambda: {"alive": False, "stuck_seconds": 90})
+    assert (stuck[0], json.loads(stuck[2])["stuck_seconds"]) == (503, 90)
+    assert ask("/live", live=lambda: {"alive": True})[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/table/snapshots", "/router", "/metrics/", "/state/x"])
+def test_nothing_else_is_served(path: str) -> None:
     """No page of Faust's own web server is there."""
     assert ask(path)[0] == 404
+
+
+def test_head_works_and_nothing_can_be_sent() -> None:
+    """A probe may ask for the head only; no method changes anything."""
+    status, _, body = ask("/live", method="HEAD")
+    assert (status, body) == (200, "")
+    for method in ("POST", "PUT", "DELETE"):
+        assert ask("/live", method=method)[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": "Bearer starfish"}, 200),
+        ({}, 401),
+        ({"Authorization": "starfish"}, 401),
+        ({"Authorization": "Bearer starfis"}, 401),
+        ({"Authorization": "Bearer starfish "}, 200),  # white space at the end is no header's
+        ({"Authorization": "Bearer \u00fcbel"}, 401),
+        ({"Authorization": "Basic c3RhcmZpc2g="}, 401),
+    ],
+)
+def test_state_needs_the_token(headers: dict[str, str], status: int) -> None:
+    """Whoever has it sees the state, nobody else anything of it; a token in the address is none."""
+    token = Secret("starfish")
+    found, _, body = ask("/state", headers=headers, token=token)
+    assert found == status
+    assert ("generation" in body) == (status == 200)
+    assert "starfish" not in body
+    assert ask("/state?token=starfish", token=token)[0] == 401
+
+
+def test_without_a_token_the_state_is_closed_and_the_rest_is_open() -> None:
+    """No token set means nobody, not everybody."""
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
+        status, _, body = ask("/state", headers=headers)
+        assert status == 403
+        assert "http.token_file" in body
+        assert "generation" not in body
+    for path in ("/metrics", "/live"):
+        assert ask(path, token=Secret("starfish"))[0] == 200
+
+
+def test_what_is_too_long_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """An address line or a header beyond its bound is answered 400, and no stranger's text comes
+    into the log."""
+    assert ask("/live?" + "x" * http.MAX_LINE_BYTES)[0] == 400
+    assert ask("/live", headers={"X-Long": "x" * (http.MAX_HEADER_BYTES + 1)})[0] == 400
+    assert not caplog.records
+
+
+def test_a_slow_peer_holds_a_connection_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that never ends, sent drop by drop, is cut; others are answered meanwhile."""
+    monkeypatch.setattr(http, "SILENT_LIMIT_S", 1.0)
+
+    async def main() -> None:
+        async with serving() as (host, port):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(b"GET /live HTTP/1.1\r\n")
+            end = asyncio.create_task(reader.read())
+            for number in range(100):
+                assert (await head(host, port)).startswith(b"HTTP/1.1 200")
+                if end.done():
+                    break
+                await asyncio.sleep(0.1)
+                writer.write(b"X-%d: 1\r\n" % number)
+            assert await asyncio.wait_for(end, 20) == b""
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_one_connection_too_many_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound nobody is answered; when one leaves, the next is."""
+    monkeypatch.setattr(http, "MAX_CONNECTIONS", 3)
+
+    async def main() -> None:
+        async with serving() as (host, port):
+            held = [await asyncio.open_connection(host, port) for _ in range(3)]
+            for _, writer in held:
+                writer.write(b"GET ")
+            await asyncio.sleep(0.1)
+            assert await head(host, port) == b""
+            held[0][1].close()
+            for _ in range(100):
+                if (await head(host, port)).startswith(b"HTTP/1.1 200"):
+                    break
+                await asyncio.sleep(0.1)
+            else:
+                pytest.fail("no connection is let in after one left")
+            for _, writer in held:
+                writer.close()
+
+    asyncio.run(main())
+
+
+async def head(host: str, port: int) -> bytes:
+    """What is answered to one request; empty when the connection is closed unanswered."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return await asyncio.wait_for(reader.read(), 20)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_the_state_is_there_before_anything_was_read() -> None:
+    """A worker that just started has a state with every field."""
+    view = json.loads(json.dumps(state_view(LiveState())))
+    assert (view["state"], view["sources"], view["watermarks"]) == ("starting", [], [])
+    assert view["version"]
+    assert {bound["bound"] for bound in view["bounds"]} >= {"record_bytes", "shadow_names"}
+    told: Callable[[str], bool] = {name for bound in view["bounds"] for name in bound}.__contains__
+    assert all(map(told, ("bound", "limit", "used", "reached")))

@@ -1,0 +1,204 @@
+"""A broker that lets in nobody unknown and allows nothing that was not granted: exactly the rights
+of ``longshore acls`` are enough, and one less stops the worker with one line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+import pytest
+from confluent_kafka import KafkaError, Producer
+
+from streams.broker_answers import RefusedError
+from streams.rights import check_worker
+from streams.topics import TopicsError
+from tests.kafka.libraries import SystemPackageError
+from tests.kafka.longshore_run import PARTITIONS, assert_equal, replayed
+from tests.kafka.secured_broker import SecuredBroker
+from tests.kafka.secured_run import (
+    GROUP,
+    PREFIX,
+    PRINCIPALS,
+    SECONDS,
+    Files,
+    SecuredRun,
+    await_records,
+    end,
+    errors,
+    halved_files,
+    listed,
+    longshore,
+    of_worker,
+    publish,
+    settings_of,
+    trainer_says,
+)
+from tests.left_out import missing
+from tests.streams.cli_example import HOUR_MS
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+SOON_S: Final = 40.0
+"""A refusal comes in a second or two; the rest is the start of Python on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[SecuredBroker]:
+    """The broker, with the topics made by the operator and every right of the list granted."""
+    broker = SecuredBroker()
+    try:
+        broker.start()
+        refused = longshore("topics", "create", login=broker.login("operator"))
+        assert refused.exit_code == 1
+        assert f"topic {PREFIX}features: no right to Create" in refused.output
+        for part in PRINCIPALS:
+            broker.grant(listed(part))
+        made = longshore("topics", "create", login=broker.login("operator"))
+        assert made.exit_code == 0, made.output
+        yield broker
+    except SystemPackageError as error:
+        missing(error.package, error.how_to_get)
+    finally:
+        broker.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The example's drifting stream, and what a replay makes of it."""
+    return halved_files(tmp_path_factory.mktemp("secured"))
+
+
+def test_exactly_the_rights_listed_are_enough(
+    secured: SecuredBroker, files: Files, tmp_path: Path
+) -> None:
+    """Published by one principal, judged by another: first with a login, then, after a restart from
+    its snapshots, with a certificate.  What comes out is the replay's to the last bit, the trigger
+    reaches the retraining job, and a right withdrawn meanwhile ends the worker with one line."""
+    expected = replayed(files.replayed)
+    assert expected["retraining-triggers"]
+    with SecuredRun(secured, tmp_path) as run:
+        publish(secured, files, 0)
+        worker = run.logged_in(secured.login("worker")).worker(files.model)
+        await_records(run, "judgements", 1)
+        run.stop(worker)
+        run.logged_in(secured.certificate(secured.worker_certificate))
+        worker = run.worker(files.model, log="second.log")
+        publish(secured, files, 1)
+        end(secured, files, files.newest_ms)
+        assert_equal(run.wait_for(expected, limit_s=SECONDS), expected, crashed=True)
+        assert "records were dropped" not in run.log("second.log")
+        told = trainer_says(secured, tmp_path)
+        assert orjson.loads(expected["retraining-triggers"][0])["trigger_id"] in told
+        lost = of_worker("Write", "judgements")
+        secured.withdraw(lost)
+        try:
+            end(secured, files, files.newest_ms + 2 * HOUR_MS)
+            assert worker.wait(SECONDS) == 1, run.log("second.log")
+        finally:
+            secured.grant(lost)
+        told = errors(run.log("second.log"))
+        assert len(told) == 1, told
+        assert f"topic {PREFIX}judgements: no right to Write, grant it (longshore acls)" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "line"),
+    [
+        ("Write", "snapshots", f"topic {PREFIX}snapshots: no right to Write, grant it"),
+        ("Read", "predictions", f"topic {PREFIX}predictions: no right to Read, grant it"),
+        ("Write", "dead-letters", f"topic {PREFIX}dead-letters: no right to Write, grant it"),
+        ("Read", GROUP, f"group {GROUP}: no right to Read, grant it"),
+    ],
+)
+def test_one_right_less_is_one_line(
+    secured: SecuredBroker, operation: str, name: str, line: str
+) -> None:
+    """Before anything starts: the line names the topic or group and the right that is missing.
+    With the right back, nothing is missing."""
+    lost = of_worker(operation, name)
+    secured.withdraw(lost)
+    try:
+        assert line in settled(secured, missing_now=True)[0]
+        assert len(settled(secured, missing_now=True)) == 1
+    finally:
+        secured.grant(lost)
+    assert settled(secured, missing_now=False) == []
+
+
+def settled(secured: SecuredBroker, *, missing_now: bool) -> list[str]:
+    """The faults of a worker's start once the brokers know of the last change."""
+    limit = time.monotonic() + SECONDS
+    while True:
+        try:
+            assert check_worker(settings_of(secured.login("worker"))) == PARTITIONS
+            faults = []
+        except TopicsError as error:
+            faults = error.faults
+        if bool(faults) == missing_now or time.monotonic() > limit:
+            return faults
+        time.sleep(0.1)
+
+
+def test_who_is_refused_is_told_in_one_line(
+    secured: SecuredBroker, files: Files, tmp_path: Path
+) -> None:
+    """A wrong password and a broker that nobody vouches for: exit 1 at once, one line that names
+    the setting, and no password in it."""
+    trusted = str(secured.stranger.cert)
+    for login, line in (
+        (secured.login("worker", sasl_password="tunafish"), "the login is refused (user 'worker'"),
+        (secured.login("worker", ssl_ca=trusted), f"is not trusted: {trusted} (security.ssl_ca)"),
+    ):
+        name = f"{line[:9]}.log"
+        with SecuredRun(secured, tmp_path) as run:
+            began = time.monotonic()
+            worker = run.logged_in(login).worker(files.model, log=name)
+            assert worker.wait(SECONDS) == 1
+            assert time.monotonic() - began < SOON_S
+            said = (tmp_path / name).read_text()
+        assert len(errors(said)) == 1, said
+        assert line in errors(said)[0]
+        assert "Traceback" not in said
+        assert "fish" not in said
+        sent = longshore("publish", files.spec, "--predictions", files.halves[0], login=login)
+        assert sent.exit_code == 1
+        assert line in sent.output.replace("\n", "")
+        assert "fish" not in sent.output
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN"])
+def test_the_other_mechanisms(secured: SecuredBroker, mechanism: str) -> None:
+    """SCRAM-SHA-256 and PLAIN log in as SCRAM-SHA-512 does."""
+    login = secured.login("worker", sasl_mechanism=mechanism)
+    assert check_worker(settings_of(login)) == PARTITIONS
+
+
+def test_without_a_certificate_of_its_own_a_client_is_refused(secured: SecuredBroker) -> None:
+    """At the door that asks for one; the line names the setting."""
+    login = secured.certificate(secured.worker_certificate)
+    for name in ("CERT", "KEY"):
+        del login[f"LONGSHORE_SECURITY_SSL_{name}"]
+    with pytest.raises(RefusedError, match="refuse this client's certificate"):
+        check_worker(settings_of(login))
+
+
+def test_a_producer_may_not_forge_and_a_job_may_not_publish(secured: SecuredBroker) -> None:
+    """What is not listed is refused: panes, snapshots, judgements and triggers are out of reach of
+    those who publish events, and events out of reach of a retraining job."""
+    for user, names in (
+        ("producer", ("panes", "snapshots", "judgements", "retraining-triggers")),
+        ("trainer", ("predictions", "panes", "snapshots", "retraining-triggers")),
+    ):
+        client = Producer(secured.client(user) | {"log_level": 0})
+        for name in names:
+            met: list[KafkaError | None] = []
+            client.produce(
+                PREFIX + name, b"forged", on_delivery=lambda error, _, met=met: met.append(error)
+            )
+            client.flush(SECONDS)
+            assert met, name
+            assert met[0] is not None, f"{user} wrote to {name}"
+            assert met[0].name() == "TOPIC_AUTHORIZATION_FAILED"
