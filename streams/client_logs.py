@@ -16,6 +16,8 @@ from typing import Final
 
 NOISY_LOGGERS: Final = ("faust", "mode", "aiokafka", "kafka", "streams", "asyncio")
 OWN_LOGGERS: Final = "longshore"
+TOLD_BY_US: Final = "Crashed reason"
+"""Faust's word on a failure that the worker ends with; the worker has its own."""
 SAME_LINE_EVERY_S: Final = 60.0
 MAX_LINES_KNOWN: Final = 256
 """Templates remembered; the one heard longest ago is forgotten."""
@@ -62,7 +64,9 @@ def quiet_clients(level: int = logging.WARNING) -> None:
     once = OncePerMinute()
 
     def may_pass(record: logging.LogRecord) -> bool:
-        return record.name.startswith(OWN_LOGGERS) or once.filter(record)
+        if record.name.startswith(OWN_LOGGERS):
+            return True
+        return not str(record.msg).startswith(TOLD_BY_US) and once.filter(record)
 
     for handler in logging.getLogger().handlers:
         handler.addFilter(may_pass)

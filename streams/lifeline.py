@@ -26,6 +26,8 @@ TOPICS_LOOK_S: Final = 20.0
 """Between two looks at the topics' ids and partition counts."""
 TOPICS_SURE_S: Final = 3.0
 """A broker that has just started may not know all topics yet: a change is looked at twice."""
+BEATING_S: Final = 4 * BEAT_S
+"""A loop that does not beat in this time will end nothing in order."""
 ORDERLY_END_S: Final = 20.0
 """Longest wait for the event loop to end a stuck worker in order."""
 
@@ -45,9 +47,9 @@ class Lifeline:
         live: LiveState,
         wired: Any,  # noqa: ANN401 - streams.app.WiredApp, whose module imports Faust
         topics: Identities,
-        die: Callable[[str], None],
+        die: Callable[[], None],
     ) -> None:
-        """``die`` ends the process at once, saying the line, when nothing else can."""
+        """``die`` ends the process at once, when nothing else can."""
         self._settings = settings
         self._live = live
         self._wired = wired
@@ -93,13 +95,17 @@ class Lifeline:
 
     def _end(self, line: str) -> None:
         """Called by the watching thread."""
-        log.error("stuck: %s", line)
+        beats = self.observer.beats
         try:
             self._loop.call_soon_threadsafe(self._wired.agents.fail, StuckError(line))
         except RuntimeError:  # the loop is closed: the worker has ended by itself
             return
-        if not self._thread.wait_for_stop(ORDERLY_END_S):
-            self._die(line)
+        if self._thread.wait_for_stop(BEATING_S):
+            return
+        if beats != self.observer.beats and self._thread.wait_for_stop(ORDERLY_END_S):
+            return
+        log.error("stuck, ended at once: %s", line)
+        self._die()
 
     async def _watch_topics(self) -> None:
         while True:

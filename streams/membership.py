@@ -157,8 +157,8 @@ def trouble_of(consumer: Any) -> MembershipError | None:  # noqa: ANN401 - aioka
 def _in_words(error: Exception, *, ended: bool) -> MembershipError:
     if isinstance(error, FencedInstanceError):
         return MembershipError(
-            f"another worker joined as group_instance_id {error}, this one stops: give every "
-            f"worker its own"
+            f"another worker joined as group_instance_id {error.args[0]}, so this one stops: give "
+            f"every worker its own"
         )
     if isinstance(error, GroupAuthorizationFailedError):
         group = error.args[0] if error.args else ""

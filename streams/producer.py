@@ -39,6 +39,7 @@ OUTAGE_LIMIT_S: Final = 600.0
 CARRIED_BATCH_BYTES: Final = 16_384
 """Small, so that a batch that is too large is one record."""
 OWN_HEADERS: Final = ("__connect.errors.", "longshore.")
+SMALLER_PARTS: Final = ", or set snapshot_record_bytes below it"
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 Sent = asyncio.Future[Any]
@@ -203,9 +204,9 @@ def told_of(error: BaseException, topic: str, size: int) -> SendError:
         error = error.__cause__
     if isinstance(error, TOO_LARGE):
         return SendError(
-            f"topic {topic}: a record of {size} bytes is larger than the topic takes: raise its "
-            f"max.message.bytes (or message.max.bytes of the brokers; this worker writes up to "
-            f"max_record_bytes and a million more)"
+            f"topic {topic}: a record of {size} bytes, or the batch that it came in, is larger than "
+            f"the topic takes: raise its max.message.bytes (or message.max.bytes of the brokers)"
+            + SMALLER_PARTS * topic.endswith("snapshots")
         )
     if isinstance(error, TopicAuthorizationFailedError):
         return SendError(f"topic {topic}: this user may not write to it: grant Write and Describe")

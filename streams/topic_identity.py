@@ -24,6 +24,22 @@ NO_ID: Final = ""
 GONE: Final = "UNKNOWN_TOPIC_OR_PART"
 LOG_CRITICAL: Final = 2
 
+GONE_WORDS: Final = (
+    "deleted while this worker ran: topic",
+    "longshore topics create makes it anew; what nobody had read of it is lost",
+)
+OTHER_WORDS: Final = (
+    "deleted and made anew while this worker ran: topic",
+    "its offsets mean other records now; a restart says what can be done",
+)
+COUNT_WORDS: Final = (
+    "partitions added while this worker ran: topic",
+    (
+        "keys have other homes now.  Use new topics (another prefix and group), or end all workers "
+        "and start with LONGSHORE_RECOVERY=rebuild"
+    ),
+)
+
 Identities = Mapping[str, "Identity"]
 """By name of the topic on the broker."""
 
@@ -63,32 +79,24 @@ def describe_topics(settings: Settings) -> dict[str, Identity]:
 
 
 def changes(before: Identities, now: Identities) -> list[str]:
-    """What changed while a worker ran, one line per topic; a name that is not in both says nothing.
+    """What changed while a worker ran, one line per kind of change; a name that is not in both
+    says nothing.
 
     What changed between two runs is found when a snapshot is restored (its head holds the ids).
     """
-    faults = []
+    gone, other, counts = [], [], []
     for name, was in sorted(before.items()):
         current = now.get(name)
-        if current is None:
+        if current is None or not was.partitions:
             continue
-        if current.partitions == 0 and was.partitions:
-            faults.append(
-                f"topic {name} was deleted while this worker ran: longshore topics create makes it "
-                f"anew, and what a reader of it has not read is lost"
-            )
+        if not current.partitions:
+            gone.append(name)
         elif was.topic_id and current.topic_id and was.topic_id != current.topic_id:
-            faults.append(
-                f"topic {name} was deleted and made anew while this worker ran: its offsets mean "
-                f"other records now.  A restart says what can be done"
-            )
+            other.append(name)
         elif was.partitions != current.partitions:
-            faults.append(
-                f"topic {name} had {was.partitions} partitions and has {current.partitions} now: "
-                f"keys have other homes.  Use new topics (another prefix and group): the number of "
-                f"partitions cannot change"
-            )
-    return faults
+            counts.append(f"{name} ({was.partitions}, now {current.partitions})")
+    found = ((gone, GONE_WORDS), (other, OTHER_WORDS), (counts, COUNT_WORDS))
+    return [f"{what} {', '.join(names)}: {advice}" for names, (what, advice) in found if names]
 
 
 def ids_by_role(settings: Settings, identities: Identities) -> dict[str, str]:

@@ -116,7 +116,7 @@ class FakeTally:
             chain = chained(chain, value)
             count += 1
             if value is not None and value.startswith(b"bad"):
-                letters.append(Publish("dead-letters", None, value, (("reason", b"bad"),)))
+                letters.append(Publish("dead-letters", None, value, (("longshore.reason", b"bad"),)))
         state.covered[topic] = start
         state.chains[topic], state.counts[topic] = chain, count
         if topic in state.idle:

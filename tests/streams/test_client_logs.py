@@ -1,0 +1,56 @@
+"""Clients that repeat themselves are heard once a minute, and how often they spoke is said."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from streams.client_logs import MAX_LINES_KNOWN, SAME_LINE_EVERY_S, OncePerMinute
+
+
+def said(template: str, *values: object, logger: str = "aiokafka") -> logging.LogRecord:
+    """A record as a client makes it."""
+    return logging.LogRecord(logger, logging.ERROR, "client.py", 1, template, values, None)
+
+
+def test_a_line_is_heard_once_a_minute_whatever_fills_it() -> None:
+    """Thousands of failed connections are two lines, and the second counts them."""
+    now = [0.0]
+    once = OncePerMinute(lambda: now[0])
+    heard = []
+    for tick in range(700):
+        now[0] = tick / 10
+        record = said("Unable to connect to %s: %s", tick, "refused")
+        if once.filter(record):
+            heard.append((now[0], record.getMessage()))
+    assert heard == [
+        (0.0, "Unable to connect to 0: refused"),
+        (SAME_LINE_EVERY_S, "Unable to connect to 600: refused (599 more like this since)"),
+    ]
+
+
+def test_other_lines_and_loggers_are_heard() -> None:
+    """One flood hides nothing else."""
+    once = OncePerMinute(lambda: 0.0)
+    lines = [said("a"), said("b"), said("a", logger="faust"), said("a")]
+    assert [once.filter(line) for line in lines] == [True, True, True, False]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """A client that makes up its templates costs no memory without end."""
+    once = OncePerMinute(lambda: 0.0)
+    for number in range(3 * MAX_LINES_KNOWN):
+        assert once.filter(said(f"line {number}"))
+    assert len(once._said) == MAX_LINES_KNOWN
+
+
+def test_stack_traces_of_clients_are_left_out() -> None:
+    """The line stays."""
+    once = OncePerMinute(lambda: 0.0)
+    try:
+        raise ValueError
+    except ValueError:
+        record = said("failed")
+        record.exc_info = sys.exc_info()
+    assert once.filter(record)
+    assert record.exc_info is None
