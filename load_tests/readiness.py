@@ -105,7 +105,7 @@ class Readiness:
             steps = ", ".join(f"{name} {s:.2f}" for name, s in restart.steps.items())
             self._console.print(
                 f"{fault.name}: ended in {restart.ending:.2f} s, ready in "
-                f"{restart.starting:.2f} s ({steps})"
+                f"{restart.starting:.2f} s with {restart.cpu:.2f} s of CPU ({steps})"
             )
 
     @property
@@ -135,8 +135,8 @@ def section(features: int, run: Readiness) -> str:
         f"{os.cpu_count()} cores shared with the broker; seconds, p50 and (max) of {rounds} rounds",
         "(`make readiness`).",
         "",
-        "| | signal to end | start to ready | of it restore | signal to ready | under 5 s |",
-        "|---|---|---|---|---|---|",
+        "| | signal to end | start to ready | CPU of it | restore | signal to ready | under 5 s |",
+        "|---|---|---|---|---|---|---|",
     ]
     for fault in FAULTS:
         restarts = run.found[fault.name]
@@ -146,6 +146,7 @@ def section(features: int, run: Readiness) -> str:
         cells = [
             _figure([r.ending for r in restarts]),
             _figure([r.starting for r in restarts]),
+            _figure([r.cpu for r in restarts]),
             _figure([r.restoring for r in restarts if r.restoring is not None]),
             _figure([r.ending + r.starting for r in restarts]),
         ]
@@ -161,6 +162,7 @@ def section(features: int, run: Readiness) -> str:
         values = [r.steps[name] for r in promised_restarts if name in r.steps]
         lines.append(f"| {name} | {_figure(values)} |")
     lines += ["", *(f"- {name}: {text}" for name, text in run.notes.items())]
+    lines.append(f"- load average at the end {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     lines.append(f"- {run.sent:,} events, each counted exactly once after every restart")
     return "\n".join(lines)
 

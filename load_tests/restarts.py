@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from load_tests.contender_runs import ContenderFailedError
+from load_tests.contenders.protocol import cpu_seconds
 from load_tests.running_worker import ModelUnderTest, RunningWorker
 
 READY_TIMEOUT_S: Final = 120.0
@@ -59,6 +60,8 @@ class Restart:
     """From the signal to the end of the process."""
     starting: float
     """From the start of the new process to ready."""
+    cpu: float
+    """Used by the new process until then, which other work on the machine does not stretch."""
     restoring: float | None
     """Of it, building tallies and judges from their snapshots; None when the log does not say."""
     steps: dict[str, float] = field(default_factory=dict)
@@ -105,8 +108,9 @@ class Incumbent:
         self.close()
         self.worker = self._start(fault.settings, fresh=False)
         ready = self.await_ready()
+        cpu_s = cpu_seconds(self.worker.pid)
         steps, restoring = _from_log(self.worker.log, self.worker.started_at, ready)
-        return Restart(ended - began, ready - self.worker.started_at, restoring, steps)
+        return Restart(ended - began, ready - self.worker.started_at, cpu_s, restoring, steps)
 
     def await_ready(self) -> float:
         """Unix time at which /health said so; ContenderFailedError after READY_TIMEOUT_S."""

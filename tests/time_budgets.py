@@ -2,13 +2,15 @@
 
 Rule.  A suite is the first directory below ``tests``; its time is that of its tests, fixtures
 included, wherever they ran.  The budgets add up to less than the fifteen minutes that the whole may
-take on two cores.  A machine that others use as well is slower for nothing of ours, so a suite
-fails the run only beyond NOISE times its budget, the whole beyond TOTAL_S.  Tests marked ``long``
-have no budget: they run with ``--long`` only.
+take on two cores.  A machine is never quite quiet, so a suite fails the run only beyond NOISE times
+its budget, the whole beyond TOTAL_S; where more was running than there are cores before the first
+test began, all limits grow by as much.  Tests marked ``long`` have no budget: they run with
+``--long`` only.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUDGETS_S: Final[Mapping[str, float]] = {
-    "project": 30.0,
+    "project": 40.0,
     "detectors": 30.0,
     "engine": 60.0,
     "streams": 60.0,
@@ -27,7 +29,7 @@ BUDGETS_S: Final[Mapping[str, float]] = {
     "load_tests": 60.0,
     "simulation": 70.0,
     "fuzz": 40.0,
-    "kafka": 450.0,
+    "kafka": 440.0,
 }
 """Seconds by suite; ``project`` are the files right below ``tests``."""
 TOTAL_S: Final = 900.0
@@ -42,15 +44,21 @@ def suite_of(nodeid: str) -> str:
     return parts[0] if len(parts) > 1 else OTHER
 
 
-def over_budget(used_s: Mapping[str, float], whole_s: float) -> list[str]:
-    """A line for each suite that took too long, and one for the whole."""
+def others_share() -> float:
+    """How many times slower the machine is for what others run: tasks a core, 1 when it is free."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def over_budget(used_s: Mapping[str, float], whole_s: float, slower: float = 1.0) -> list[str]:
+    """A line for each suite that took too long, and one for the whole, on a machine that is
+    ``slower`` than a free one."""
     lines = [
         f"{suite} took {seconds:.0f} s, its budget is {BUDGETS_S.get(suite, 0.0):.0f} s "
         f"(tests/time_budgets.py): make its tests quicker, or mark what is long as long"
         for suite, seconds in used_s.items()
-        if seconds > NOISE * BUDGETS_S.get(suite, 0.0)
+        if seconds > slower * NOISE * BUDGETS_S.get(suite, 0.0)
     ]
-    if whole_s > TOTAL_S:
+    if whole_s > slower * TOTAL_S:
         lines.append(f"the whole run took {whole_s:.0f} s, it may take {TOTAL_S:.0f} s")
     return lines
 
@@ -71,6 +79,7 @@ class TimeBudgets:
     def __init__(self, *, long: bool) -> None:
         self._long = long
         self._began = time.monotonic()
+        self._slower = others_share()
         self._used_s: dict[str, float] = {}
         self._whole_s = 0.0
         self._over: list[str] = []
@@ -86,7 +95,7 @@ class TimeBudgets:
         self._whole_s = time.monotonic() - self._began
         if self._long:
             return
-        self._over = over_budget(self._used_s, self._whole_s)
+        self._over = over_budget(self._used_s, self._whole_s, self._slower)
         if self._over and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -97,5 +106,9 @@ class TimeBudgets:
         terminalreporter.write_sep("-", "time used of its budget")
         for line in table(self._used_s, self._whole_s):
             terminalreporter.write_line(line)
+        if self._slower > 1.0:
+            terminalreporter.write_line(
+                f"{self._slower:.1f} tasks a core ran before the tests: limits are as much wider"
+            )
         for line in self._over:
             terminalreporter.write_line(f"too long: {line}", red=True)
