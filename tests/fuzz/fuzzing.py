@@ -24,7 +24,6 @@ EXECUTION_SECONDS: Final = 30
 """Time beyond which one execution is a finding; a busy machine stretches milliseconds to one."""
 START_SECONDS: Final = 120
 """Time to load the instrumented packages and to end."""
-NICENESS: Final = 10
 _DONE: Final = re.compile(
     r"#(\d+)\s+(?:INITED|DONE|NEW|REDUCE|pulse|RELOAD)\s+cov: (\d+) ft: (\d+)"
 )
@@ -75,7 +74,7 @@ def fuzz(
         f"-rss_limit_mb={RSS_LIMIT_MB}",
         f"-timeout={EXECUTION_SECONDS}",
         f"-artifact_prefix={artifacts}/",
-        f"-dict={words}",
+        *([f"-dict={words}"] if target.WORDS else []),
         "-print_final_stats=1",
         f"-seed={seed}",
         *([f"-runs={runs}"] if runs is not None else []),
@@ -83,9 +82,8 @@ def fuzz(
     ]
     packages = ",".join(target.INSTRUMENTED)
     command = [sys.executable, "-m", "tests.fuzz.one_target", module, packages, *options]
-    command = ["nice", "-n", str(NICENESS), *command, *map(str, corpora)]
     ended = subprocess.run(
-        command,
+        [*command, *map(str, corpora)],
         cwd=ROOT,
         capture_output=True,
         text=True,

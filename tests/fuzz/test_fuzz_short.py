@@ -15,7 +15,7 @@ from tests.fuzz.fuzzing import FuzzerError, fuzz, read
 from tests.fuzz.spoiled_decoder import BROKEN_ON
 from tests.left_out import missing
 
-SHORT_SECONDS: Final = 7
+SHORT_SECONDS: Final = 6
 EXECUTIONS_AT_LEAST: Final = 200
 """A machine busy with ten other things does several thousand."""
 

@@ -22,7 +22,7 @@ from tests.fuzz.models_under_fuzz import inline, separate
 from tests.fuzz.plain_decoder import UNSOUND, Verdict, allowed_verdicts
 from tests.fuzz.target import holds
 
-RUNS: Final = 700_000
+RUNS: Final = 500_000
 MAX_BYTES: Final = 700
 INSTRUMENTED: Final = ("engine",)
 SMALL: Final = 400

@@ -13,7 +13,7 @@ from tests.fuzz.resealing import check
 from tests.fuzz.targets import tally_snapshot
 from tests.fuzz.targets.panes import PARTITIONS, sound_records
 
-RUNS: Final = 200_000
+RUNS: Final = 100_000
 MAX_BYTES: Final = 200
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = tally_snapshot.WORDS

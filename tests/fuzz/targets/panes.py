@@ -22,7 +22,7 @@ from tests.fuzz.models_under_fuzz import judged
 from tests.fuzz.target import holds
 from tests.fuzz.tree_edits import edited
 
-RUNS: Final = 150_000
+RUNS: Final = 50_000
 MAX_BYTES: Final = 400
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = (b"predictions", b"m@v1", b"\x93", b"\xcf\xff\xff")

@@ -19,7 +19,7 @@ from tests.fuzz.models_under_fuzz import judged
 from tests.fuzz.target import holds
 from tests.fuzz.tree_edits import edited
 
-RUNS: Final = 60_000
+RUNS: Final = 50_000
 MAX_BYTES: Final = 256
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = (b'"schema":2', b'"hash":""', b'{"schema":', b"1e999", b"null")

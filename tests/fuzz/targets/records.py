@@ -15,7 +15,7 @@ from tests.fuzz.models_under_fuzz import inline, separate
 from tests.fuzz.target import holds
 from tests.fuzz.targets import decoder
 
-RUNS: Final = 5_000_000
+RUNS: Final = 7_000_000
 MAX_BYTES: Final = 1_024
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = decoder.WORDS

@@ -11,7 +11,7 @@ from tests.engine.good_spec import DOCUMENTED, FULL, LEAST
 from tests.fuzz.draw import Draw
 from tests.fuzz.target import holds
 
-RUNS: Final = 40_000
+RUNS: Final = 20_000
 MAX_BYTES: Final = 1_536
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = (

@@ -22,7 +22,7 @@ from tests.fuzz.models_under_fuzz import inline, separate
 from tests.fuzz.target import holds
 from tests.fuzz.targets import decoder
 
-RUNS: Final = 500_000
+RUNS: Final = 200_000
 MAX_BYTES: Final = 700
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = decoder.WORDS

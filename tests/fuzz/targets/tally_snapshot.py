@@ -13,7 +13,7 @@ from tests.fuzz.models_under_fuzz import inline, separate
 from tests.fuzz.resealing import check
 from tests.fuzz.targets.tally import FreshTally
 
-RUNS: Final = 150_000
+RUNS: Final = 200_000
 MAX_BYTES: Final = 200
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = (b"tally", b"judge", b"predictions", b"LSHR")

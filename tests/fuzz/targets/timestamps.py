@@ -24,7 +24,7 @@ from tests.fuzz.target import holds
 
 MANY: Final = 0x60
 """These two bits of the first byte ask for the reading of many."""
-RUNS: Final = 1_500_000
+RUNS: Final = 1_000_000
 MAX_BYTES: Final = 64
 INSTRUMENTED: Final = ("engine",)
 WORDS: Final = (

@@ -18,7 +18,7 @@ from tests.fuzz.draw import Draw, chunk
 from tests.fuzz.target import holds
 from tests.fuzz.tree_edits import edited
 
-RUNS: Final = 800_000
+RUNS: Final = 1_000_000
 MAX_BYTES: Final = 200
 INSTRUMENTED: Final = ("streams.snapshots", "engine")
 NAME: Final = "tally/3"
