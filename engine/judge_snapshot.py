@@ -15,25 +15,27 @@ from engine.decide.decisions import DecisionState
 from engine.layout import COUNTERS
 from engine.merge import Merge
 from engine.open_panes import Held, OpenBasePane, OpenPanes
-from engine.panes import Counts, Mark, Stamp, pack
-from engine.pieces import PieceReader, PieceWriter
-from engine.snapshot import Snapshot, SnapshotError, seal, unseal
+from engine.panes import Counts, Mark, Stamp, pack, unpack
+from engine.pieces import Packed, PieceReader, PieceWriter
+from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.windows import RingPane, WindowRing
 
 KIND: Final = "judge"
 
-_HeldRow = tuple[int, Stamp, bytes, bytes | None, int]
-_PaneRow = tuple[int, bytes | None, list[_HeldRow]]
-_RingRow = tuple[int, bytes, list[int], bytes | None, list[int] | None]
+_HeldRow = tuple[Whole, Stamp, bytes, bytes | None, Whole]
+_PaneRow = tuple[Whole, bytes | None, list[_HeldRow]]
+_RingRow = tuple[Whole, bytes, list[Whole], bytes | None, list[Whole] | None]
+_ROWS: Final = msgspec.msgpack.Decoder(list[_RingRow])
 
 
 class RingSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """One window's ring."""
 
-    panes: list[_RingRow]
-    last_end_ms: int | None
+    groups: dict[int, bytes]
+    """The panes, those saved together as one block."""
+    last_end_ms: Whole | None
     silent: bool
-    awaiting_revision: list[int]
+    awaiting_revision: list[Whole]
 
 
 class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -42,14 +44,14 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     layout: str
     policy: str
     decisions: DecisionState
-    clock_ms: int | None
-    first_event_ms: int | None
-    marks: dict[int, Mark]
+    clock_ms: Whole | None
+    first_event_ms: Whole | None
+    marks: dict[Whole, Mark]
     open_panes: list[_PaneRow]
-    rolled_up: dict[int, list[tuple[int, int]]]
+    rolled_up: dict[Whole, list[tuple[Whole, Whole]]]
     rings: dict[str, RingSnapshot]
-    late_counts: int
-    judged_windows: int
+    late_counts: Whole
+    judged_windows: Whole
     totals: bytes
 
     def restore_merge(self, merge: Merge, pieces: PieceReader, size: int) -> None:
@@ -78,17 +80,25 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
             ring.last_end_ms = held.last_end_ms
             ring.silent = held.silent
             ring.awaiting_revision = list(held.awaiting_revision)
-            for start, on_time, slices, amended, amended_slices in held.panes:
-                packed = (pieces.get(on_time), pieces.get_if(amended))
-                pane = RingPane(
-                    packed[0].counts(size),
-                    ring.sliced(slices),
-                    None if packed[1] is None else packed[1].counts(size),
-                    None if amended_slices is None else ring.sliced(amended_slices),
-                )
-                pane.has_events = bool(pane.on_time[:COUNTERS].any())
-                pane.packed = packed
-                ring.panes[start] = pane
+            for group, stored in held.groups.items():
+                packed = pieces.get(stored)
+                for start, on_time, slices, amended, amended_slices in _rows(packed):
+                    pane = RingPane(
+                        unpack(on_time, size),
+                        ring.sliced(slices),
+                        None if amended is None else unpack(amended, size),
+                        None if amended_slices is None else ring.sliced(amended_slices),
+                    )
+                    pane.has_events = bool(pane.on_time[:COUNTERS].any())
+                    ring.panes[start] = pane
+                ring.saved[group] = packed
+
+
+def _rows(packed: Packed) -> list[_RingRow]:
+    try:
+        return _ROWS.decode(packed.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotError(f"not the panes of a ring: {error}") from error
 
 
 def save(  # noqa: PLR0913 - the fields of the state, by name
@@ -124,13 +134,27 @@ def save(  # noqa: PLR0913 - the fields of the state, by name
 
 
 def _ring(ring: WindowRing, pieces: PieceWriter) -> RingSnapshot:
-    rows: list[_RingRow] = []
+    groups: dict[int, list[tuple[int, RingPane]]] = {}
     for start, pane in sorted(ring.panes.items()):
-        on_time, amended = pane.pack()
-        late = None if pane.amended_slices is None else pane.amended_slices.tolist()
-        slices = pane.slices.tolist()
-        rows.append((start, pieces.put(on_time), slices, pieces.put_if(amended), late))
-    return RingSnapshot(rows, ring.last_end_ms, ring.silent, list(ring.awaiting_revision))
+        groups.setdefault(ring.group_of(start), []).append((start, pane))
+    stored = {}
+    for group, panes in groups.items():
+        packed = ring.saved.get(group)
+        if packed is None:
+            rows = [_row(start, pane) for start, pane in panes]
+            packed = ring.saved[group] = Packed(msgspec.msgpack.encode(rows))
+        stored[group] = pieces.put(packed)
+    return RingSnapshot(stored, ring.last_end_ms, ring.silent, list(ring.awaiting_revision))
+
+
+def _row(start: int, pane: RingPane) -> _RingRow:
+    return (
+        start,
+        pack(pane.on_time),
+        pane.slices.tolist(),
+        None if pane.amended is None else pack(pane.amended),
+        None if pane.amended_slices is None else pane.amended_slices.tolist(),
+    )
 
 
 def _open(start_ms: int, pane: OpenBasePane, pieces: PieceWriter) -> _PaneRow:

@@ -6,6 +6,7 @@ records.  Names of unknown models are producers' text, so only the first few are
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Final, Literal, get_args
 
@@ -46,6 +47,15 @@ MAX_SHADOW_CHARS: Final = 128
 OTHER_SHADOWS: Final = "(others)"
 
 
+_UNFIT: Final = re.compile(r"[^\w.:@/+ -]")
+
+
+def shadow_text(name: str) -> str:
+    """An unknown model's name as it is kept and shown: cut, and only letters, digits and what
+    names are joined with; anything else, line breaks above all, is a question mark."""
+    return _UNFIT.sub("?", name[:MAX_SHADOW_CHARS])
+
+
 class Outcomes(msgspec.Struct):
     """Counters of one source partition, over its whole life (they travel in the snapshot)."""
 
@@ -79,7 +89,7 @@ class Outcomes(msgspec.Struct):
     def shadow(self, topic: Topic, names: list[str]) -> None:
         """Count records of models that nobody monitors."""
         self.end(topic, "shadow", len(names))
-        for name, count in Counter(name[:MAX_SHADOW_CHARS] for name in names).items():
+        for name, count in Counter(map(shadow_text, names)).items():
             known = name in self.shadows or len(self.shadows) < MAX_SHADOW_NAMES
             kept = name if known else OTHER_SHADOWS
             self.shadows[kept] = self.shadows.get(kept, 0) + count

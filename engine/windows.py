@@ -14,6 +14,7 @@ that a jump in event time costs little.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +23,10 @@ from engine.panes import Counts, PaneError
 from engine.pieces import Packed
 from engine.seasonal_mix import SLICES, slice_of
 from engine.spec import Season, WindowRule
+
+GROUP_CELLS: Final = 16_384
+"""Panes of a ring are saved together up to so many cells: a record each would be too many, and all
+in one would be written again whenever the newest pane changes."""
 
 
 @dataclass(slots=True)
@@ -34,15 +39,6 @@ class RingPane:
     amended_slices: Counts | None = None
     has_events: bool = False
     """Whether anything on time was counted."""
-    packed: tuple[Packed, Packed | None] | None = None
-    """On-time and amended counts as they were last saved; None when they changed since."""
-
-    def pack(self) -> tuple[Packed, Packed | None]:
-        """On-time and amended counts for a snapshot."""
-        if self.packed is None:
-            late = None if self.amended is None else Packed.of(self.amended)
-            self.packed = (Packed.of(self.on_time), late)
-        return self.packed
 
 
 class WindowRing:
@@ -56,9 +52,16 @@ class WindowRing:
         """Whether the silence was told and nothing is due until there are events."""
         self.awaiting_revision: list[int] = []
         """Ends judged once, in order, whose revision 1 is still open."""
+        self.saved: dict[int, Packed] = {}
+        """Groups of panes as they were last saved, by :meth:`group_of`, while unchanged."""
+        self._group_ms = rule.pane_ms * max(1, GROUP_CELLS // size)
         self._size = size
         self._season = season
         self._slices = SLICES[season] if season is not None else 0
+
+    def group_of(self, start_ms: int) -> int:
+        """Which panes are saved together."""
+        return start_ms // self._group_ms
 
     def add(self, start_ms: int, counts: Counts, *, amended: bool) -> None:
         """Add a base pane's counts."""
@@ -69,7 +72,7 @@ class WindowRing:
         if pane is None:
             zeros = np.zeros(self._size, np.int64)
             pane = self.panes[at] = RingPane(zeros, np.zeros(self._slices, np.int64))
-        pane.packed = None
+        self.saved.pop(self.group_of(at), None)
         if amended:
             if pane.amended is None or pane.amended_slices is None:
                 pane.amended = np.zeros(self._size, np.int64)
@@ -147,3 +150,4 @@ class WindowRing:
         oldest = due_ms - amend_ms - self.rule.length_ms
         for start in [s for s in self.panes if s + self.rule.pane_ms <= oldest]:
             del self.panes[start]
+            self.saved.pop(self.group_of(start), None)
