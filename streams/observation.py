@@ -63,7 +63,8 @@ class Observer:
             positions=positions,
             lags=lags,
             unsaved=unsaved,
-            restored=getattr(live, "restored_of", None),
+            restored=live.restored_of,
+            why={} if feed is None else {s: feed.stall_line(s) for s in list(feed.last_errors)},
         )
 
     def _ask_if_suspect(self, positions: dict[Source, int], lags: dict[Source, int]) -> None:

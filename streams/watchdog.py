@@ -43,6 +43,8 @@ class Seen:
     positions: Mapping[Source, int] = field(default_factory=dict)
     """Next offset to be read, per source."""
     lags: Mapping[Source, int] = field(default_factory=dict)
+    why: Mapping[Source, str] = field(default_factory=dict)
+    """What is known about a source that gives nothing."""
     unsaved: Mapping[Source, int] = field(default_factory=dict)
     """Offset that is saved, per source of which more was read than that."""
     restored: Hashable = None
@@ -104,7 +106,8 @@ class Watchdog:
             if seen.lags.get(source):
                 stood_s = still_s(("read", source), (seen.generation, position))
                 if stood_s > self._stuck_after_s:
-                    lines.append(f"{where} gave nothing from offset {position} on")
+                    nothing = f"{where} gave nothing from offset {position} on"
+                    lines.append(seen.why.get(source, nothing))
             saved = seen.unsaved.get(source)
             if saved is not None:
                 stood_s = still_s(("save", source), (seen.generation, saved))
