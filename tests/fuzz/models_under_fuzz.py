@@ -1,21 +1,30 @@
-"""The models that the targets count by: small, and every kind of input among them.
-
-Detectors are looked for on disk once in a process: a judge is made in every execution.
-"""
+"""The models that the targets count by: small, and every kind of input among them."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 import numpy as np
 
 from detectors import discovery
+from engine import pieces
 from engine.model import MonitoredModel
 from engine.reference_table import ReferenceTable
 from tests.engine.models import WORDS, model_of, spec_text
 
-discovery.discovered = cache(discovery.discovered)
 _QUIET = {"estimators": "{}"}
+SMALL_PIECE_BYTES: Final = 48
+
+
+def lighten() -> None:
+    """For this process: detectors are looked for on disk once, since executions make judges; and
+    blocks of counts of these small models are large enough to be pieces of a snapshot."""
+    discovery.discovered = cached_discovery
+    pieces.MIN_PIECE_BYTES = SMALL_PIECE_BYTES
+
+
+cached_discovery: Final = cache(discovery.discovered)
 
 
 @cache
@@ -54,4 +63,20 @@ def judged() -> MonitoredModel:
     )
     rules = "{cooldown: 3m, rules: {psi_features: {above: 0.2, features: 1, window: 1m}}}"
     text = spec_text(windows="[1m]", features=features, retraining=rules, **_QUIET)
+    return model_of(text, table)
+
+
+@cache
+def watched() -> MonitoredModel:
+    """A model with an estimator over its number."""
+    features = "{x: {type: numeric, bins: 3, fine_bins: 6}}"
+    rules = "{cooldown: 3m, rules: {psi_features: {above: 0.2, features: 1, window: 1m}}}"
+    random = np.random.default_rng(4)
+    table = ReferenceTable(
+        rows=300,
+        numeric={"x": random.normal(size=300)},
+        categorical={},
+        score=random.random(300),
+    )
+    text = spec_text(windows="[1m]", features=features, retraining=rules, version="v9")
     return model_of(text, table)

@@ -8,7 +8,7 @@ from typing import Final
 from engine.judge import Judge
 from engine.panes import encode
 from engine.snapshot import Snapshot
-from tests.fuzz.models_under_fuzz import judged
+from tests.fuzz.models_under_fuzz import judged, lighten
 from tests.fuzz.resealing import check
 from tests.fuzz.targets import tally_snapshot
 from tests.fuzz.targets.panes import PARTITIONS, sound_records
@@ -29,6 +29,7 @@ def sound_snapshot() -> Snapshot:
 
 def prepare() -> Callable[[bytes], None]:
     """The sound snapshot; the judge is new for every restore."""
+    lighten()
 
     def resume(snapshot: Snapshot) -> Judge:
         return Judge(judged(), PARTITIONS, resume=snapshot)

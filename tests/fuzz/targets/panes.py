@@ -18,7 +18,7 @@ from engine.panes import Mark, PaneError, PaneRecord, encode, pack
 from engine.timestamps import NEWEST_MS
 from tests.engine.models import MINUTE, START
 from tests.fuzz.draw import Draw
-from tests.fuzz.models_under_fuzz import judged
+from tests.fuzz.models_under_fuzz import judged, lighten
 from tests.fuzz.target import holds
 from tests.fuzz.tree_edits import edited
 
@@ -55,6 +55,7 @@ def sound_records() -> list[PaneRecord | Mark]:
 
 def prepare() -> Callable[[bytes], None]:
     """The records, as trees to be changed; the judge is new every time."""
+    lighten()
     model = judged()
     trees: list[Any] = [
         msgspec.to_builtins(record, builtin_types=(bytes,)) for record in sound_records()

@@ -15,7 +15,7 @@ import orjson
 from engine.model import build_model
 from engine.profile import ProfileError, decode_profile, encode_profile
 from tests.fuzz.draw import Draw
-from tests.fuzz.models_under_fuzz import judged
+from tests.fuzz.models_under_fuzz import judged, lighten
 from tests.fuzz.target import holds
 from tests.fuzz.tree_edits import edited
 
@@ -28,6 +28,7 @@ _RAW: Final = 0xC0
 
 def prepare() -> Callable[[bytes], None]:
     """The profile of a small model as a tree to be changed."""
+    lighten()
     model = judged()
     tree: Any = orjson.loads(encode_profile(model.profile))
     sound = model.layout.hash

@@ -7,18 +7,18 @@ that took the records one by one says and holds the same as one that took them a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from engine.effects import Publish
-from engine.model_tally import ModelState
+from engine.model import MonitoredModel
 from engine.outcomes import Outcomes
 from engine.records import RecordBatch
-from engine.tally import Tally
+from engine.tally import Tally, _new_state
 from tests.engine.models import part
 from tests.fuzz.draw import Draw
 from tests.fuzz.event_grammar import TOPICS, draw_record, record_times
-from tests.fuzz.models_under_fuzz import inline, separate
+from tests.fuzz.models_under_fuzz import inline, lighten, separate
 from tests.fuzz.target import holds
 from tests.fuzz.targets import decoder
 
@@ -32,8 +32,8 @@ _KEYS: Final = (None, b"", b"e1", b"\xff" * 40)
 class FreshTally:
     """A tally that can be made as new at little cost: its decoders are kept."""
 
-    def __init__(self) -> None:
-        self._tally = Tally(0, 2, [inline(), separate()])
+    def __init__(self, models: Sequence[MonitoredModel]) -> None:
+        self._tally = Tally(0, 2, models)
 
     def again(self) -> Tally:
         """The tally without anything that it counted."""
@@ -41,13 +41,15 @@ class FreshTally:
         tally.covered, tally.outcomes, tally._seq = {}, Outcomes(), 0
         tally.fresh, tally._absent, tally._epoch = [], {}, 1
         for model in tally._models.values():
-            model.state = ModelState()
+            model.state = _new_state(model.model)
         return tally
 
 
 def prepare() -> Callable[[bytes], None]:
     """Two tallies, one for each way of cutting."""
-    at_once, one_by_one = FreshTally(), FreshTally()
+    lighten()
+    models = [inline(), separate()]
+    at_once, one_by_one = FreshTally(models), FreshTally(models)
 
     def execute(data: bytes) -> None:
         draw = Draw(data)

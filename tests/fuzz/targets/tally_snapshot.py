@@ -9,7 +9,7 @@ from engine import tally_snapshot
 from engine.snapshot import Snapshot
 from engine.tally import Tally
 from tests.engine.models import START, batch, beat, raw
-from tests.fuzz.models_under_fuzz import inline, separate
+from tests.fuzz.models_under_fuzz import inline, lighten, watched
 from tests.fuzz.resealing import check
 from tests.fuzz.targets.tally import FreshTally
 
@@ -20,9 +20,10 @@ WORDS: Final = (b"tally", b"judge", b"predictions", b"LSHR")
 
 
 def sound_snapshot() -> Snapshot:
-    """Of a tally with events on time and amended, a heartbeat, a shadow and a rejected record."""
-    tally = Tally(0, 2, [inline(), separate()])
+    """Of a tally with an estimator, events on time and amended, and records of every other end."""
+    tally = Tally(0, 2, [inline(), watched()])
     values = [raw(n, START + n * 7_000) for n in range(8)]
+    values += [raw(n, START + n, version="v9") for n in range(40)]
     values += [raw(9, START), raw(10, START, model="x"), b"{", beat(START + 60_000)]
     tally.accept(batch(values))
     tally.flush()
@@ -31,7 +32,8 @@ def sound_snapshot() -> Snapshot:
 
 def prepare() -> Callable[[bytes], None]:
     """The sound snapshot, and a tally that is made as new for every restore."""
-    fresh = FreshTally()
+    lighten()
+    fresh = FreshTally([inline(), watched()])
 
     def resume(snapshot: Snapshot) -> Tally:
         tally = fresh.again()
