@@ -20,11 +20,14 @@ import click
 
 from load_tests.chaos.contract import Fault
 from load_tests.chaos.discovery import discovered
-from load_tests.chaos.plan import Plan, ground, kafka_version, run, sound
+from load_tests.chaos.page import page
+from load_tests.chaos.plan import Plan, ground, kafka_version, run
 from load_tests.chaos.results import Results, machine
+from load_tests.chaos.verdict import sound
 from tests.kafka.broker import BrokerFailedError
 from tests.kafka.libraries import SystemPackageError
 
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
 TERMINATED: Final = 128 + signal.SIGTERM
 
 
@@ -51,9 +54,10 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 @click.option("--fresh", is_flag=True, help="Run again what the JSON file has.")
 @click.option("--list", "listing", is_flag=True, help="Name the faults and end.")
 @click.option("--date", default=None, help="Of the run, for the page; else today.")
-@click.option(
-    "--json", "data", default="docs/faults.json", type=click.Path(dir_okay=False, path_type=Path)
-)
+@click.option("--peers/--no-peers", default=True, help="Plain Faust and quixstreams beside it.")
+@click.option("--page-only", is_flag=True, help="Write the page of the rounds there are; run none.")
+@click.option("--out", default="docs/faults.md", show_default=True, type=FILE, help="The page.")
+@click.option("--json", "data", default="docs/faults.json", show_default=True, type=FILE)
 @click.option(
     "--logs",
     type=click.Path(file_okay=False, path_type=Path),
@@ -67,6 +71,9 @@ def main(  # noqa: PLR0913, PLR0917 - one argument per option
     fresh: bool,  # noqa: FBT001 - a flag of the command line
     listing: bool,  # noqa: FBT001
     date: str | None,
+    peers: bool,  # noqa: FBT001
+    page_only: bool,  # noqa: FBT001
+    out: Path,
     data: Path,
     logs: Path | None,
 ) -> None:
@@ -79,14 +86,19 @@ def main(  # noqa: PLR0913, PLR0917 - one argument per option
     logging.getLogger("kafka").setLevel(logging.ERROR)
     results = Results(data) if fresh else Results.read(data)
     today = date or datetime.now(UTC).date().isoformat()
-    results.about = machine(kafka_version()) | {"date": today}
-    plan = Plan(rounds, events, seed)
-    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
-        try:
-            with ground(logs or Path(scratch)) as place:
-                run(place, plan, chosen, results, click.echo)
-        except (BrokerFailedError, SystemPackageError) as error:
-            raise click.ClickException(str(error)) from error
+    if not page_only:
+        results.about = machine(kafka_version()) | {"date": today}
+        with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+            try:
+                with ground(logs or Path(scratch)) as place:
+                    run(place, Plan(chosen, peers, rounds, events, seed), results, click.echo)
+            except (BrokerFailedError, SystemPackageError) as error:
+                raise click.ClickException(str(error)) from error
+    if not results.rounds:
+        raise click.ClickException(f"{data}: there are no rounds to write of")
+    text = page(discovered().values(), results.rounds, results.about, data.name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
     if not all(map(sound, results.rounds)):
         sys.exit(1)
 

@@ -12,9 +12,10 @@ import asyncio
 import socket
 import struct
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 CHUNK_BYTES: Final = 65_536
 START_LIMIT_S: Final = 10.0
@@ -55,9 +56,11 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.cut()
+        self._refusing = True
+        self._call(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(START_LIMIT_S)
+        self._loop.close()
         self._listening.close()
 
     def cut(self) -> None:
@@ -81,11 +84,19 @@ class Proxy:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
-    def _call(self, step: object) -> None:
-        asyncio.run_coroutine_threadsafe(step, self._loop).result(START_LIMIT_S)  # type: ignore[arg-type]
+    def _call(self, step: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(step, self._loop).result(START_LIMIT_S)
 
     async def _serve(self) -> None:
-        await asyncio.start_server(self._forward, sock=self._listening)
+        self._server = await asyncio.start_server(self._forward, sock=self._listening)
+
+    async def _shut(self) -> None:
+        self._server.close()
+        await self._reset_all()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _reset_all(self) -> None:
         for pair in list(self._pairs):
@@ -131,12 +142,10 @@ class Proxy:
                 if pair.frozen.is_set():
                     reading.cancel()
                     return
-                with suppress(ConnectionError):
-                    chunk = reading.result()
-                    if chunk:
-                        held.put_nowait((self._loop.time() + self.delay_s, chunk))
-                        continue
-                return
+                chunk = b"" if reading.exception() is not None else reading.result()
+                if not chunk:
+                    return
+                held.put_nowait((self._loop.time() + self.delay_s, chunk))
         finally:
             writing.cancel()
             frozen.cancel()

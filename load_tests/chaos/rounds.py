@@ -87,10 +87,22 @@ def _play(place: Arena) -> Figures:
     in_log = [end - first for first, end in log_sizes(place.bootstrap, place.topic("predictions"))]
     metrics = _caught_up(place, expected, in_log)
     found, during = _settled(place)
-    result = account(
-        expected, _comparable(place, found), in_log, counted_records(metrics, PARTITIONS)
-    )
+    counted = counted_records(metrics, PARTITIONS)
+    if place.cut_ms is not None:
+        # What a snapshot holds of records that are gone stands in no log.
+        in_log, counted = [], []
+    result = account(expected, _comparable(place, found), in_log, counted)
+    if not result.equal:
+        _keep(place, expected, found)
     return _told_of(place, result, metrics, in_log=sum(in_log), agree=found == during)
+
+
+def _keep(place: Arena, expected: Records, found: Records) -> None:
+    """What differs, beside the workers' logs."""
+    for kind, records in (("expected", expected), ("found", found)):
+        for name, values in records.items():
+            path = place.fleet.directory / f"{kind}-{name}.ndjson"
+            path.write_bytes(b"".join(value + b"\n" for value in values))
 
 
 def _ended(place: Arena) -> Figures:
@@ -133,8 +145,9 @@ def _caught_up(place: Arena, expected: Records, in_log: list[int]) -> Scraped:
         now = monotonic()
         if len(place.reading.judged) != judged:
             judged, heard = len(place.reading.judged), now
-        done = counted == in_log and not missing
-        stuck = counted == in_log and now - heard > QUIET_S
+        complete = counted == in_log or place.cut_ms is not None
+        done = complete and not missing
+        stuck = complete and now - heard > QUIET_S
         if done or stuck or now > end or not place.fleet.running:
             return metrics
         sleep(LOOK_S)

@@ -94,11 +94,6 @@ def foreign(key: bytes, records: Mapping[bytes, Found]) -> bytes:
     return next(heads)
 
 
-def delete_all(bootstrap: str, topic: str) -> None:
-    """Remove every record from the log."""
-    delete_before(bootstrap, topic, [end for _, end in log_sizes(bootstrap, topic)])
-
-
 def delete_before(bootstrap: str, topic: str, offsets: list[int]) -> None:
     """Remove the records of each partition below its offset, as retention does."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})

@@ -30,13 +30,15 @@ def configure(bootstrap: str, topic: str, **values: str) -> None:
         for name, value in values.items()
     ]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    for answer in _admin(bootstrap).incremental_alter_configs([resource]).values():
+    admin = _admin(bootstrap)  # must live until it has answered
+    for answer in admin.incremental_alter_configs([resource]).values():
         answer.result(LIMIT_S)
 
 
 def add_partitions(bootstrap: str, topic: str, count: int) -> None:
     """Let the topic have ``count`` partitions."""
-    for answer in _admin(bootstrap).create_partitions([NewPartitions(topic, count)]).values():
+    admin = _admin(bootstrap)
+    for answer in admin.create_partitions([NewPartitions(topic, count)]).values():
         answer.result(LIMIT_S)
 
 

@@ -11,12 +11,14 @@ from load_tests.chaos.snapshot_damage import (
     Damage,
     all_records,
     damage_heads,
-    delete_all,
     foreign,
     of_the_future,
     torn,
 )
-from load_tests.chaos.topic_changes import configure
+from load_tests.chaos.topic_changes import configure, delete
+from load_tests.event import PARTITIONS
+from streams.settings import Settings
+from streams.topics import create_topics
 
 if TYPE_CHECKING:
     from load_tests.chaos.arena import Arena
@@ -56,9 +58,10 @@ def damaged(arena: Arena, *, damage: Damage) -> None:
 
 
 def missing(arena: Arena) -> None:
-    """Every record of the topic is deleted."""
+    """The topic is deleted and made anew."""
     _stopped_with_snapshots(arena)
-    delete_all(arena.bootstrap, arena.topic("snapshots"))
+    delete(arena.bootstrap, arena.topic("snapshots"))
+    create_topics(Settings(brokers=(arena.bootstrap,), prefix=arena.prefix, partitions=PARTITIONS))
     _remedied(arena)
 
 
@@ -129,7 +132,7 @@ FAULTS: Final = (
                 "the newest head of every tally replaced by a judge's",
                 partial(damaged, damage=foreign),
             ),
-            ("missing", "missing snapshots", "all records of the snapshots topic deleted", missing),
+            ("missing", "missing snapshots", "the snapshots topic deleted and made anew", missing),
         )
     ),
     Fault(

@@ -1,0 +1,1 @@
+"""Other stream processors that count the same events under the same faults."""
