@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from engine.snapshot import Whole
 from engine.spec import Topic
 
 Outcome = Literal["tallied", "duplicate", "shadow", "offline", "heartbeat", "late", "rejected"]
@@ -59,15 +60,15 @@ def shadow_text(name: str) -> str:
 class Outcomes(msgspec.Struct):
     """Counters of one source partition, over its whole life (they travel in the snapshot)."""
 
-    records: dict[Topic, int] = msgspec.field(default_factory=dict)
-    by_outcome: dict[str, int] = msgspec.field(default_factory=dict)
+    records: dict[Topic, Whole] = msgspec.field(default_factory=dict)
+    by_outcome: dict[str, Whole] = msgspec.field(default_factory=dict)
     """``topic/outcome`` -> records."""
-    by_reason: dict[str, int] = msgspec.field(default_factory=dict)
+    by_reason: dict[str, Whole] = msgspec.field(default_factory=dict)
     """Rejections by reason."""
-    shadows: dict[str, int] = msgspec.field(default_factory=dict)
+    shadows: dict[str, Whole] = msgspec.field(default_factory=dict)
     """Records of unknown models by name."""
-    late_by_model: dict[str, int] = msgspec.field(default_factory=dict)
-    misrouted: int = 0
+    late_by_model: dict[str, Whole] = msgspec.field(default_factory=dict)
+    misrouted: Whole = 0
     """Records that lie in another partition than their event_id belongs to."""
 
     def read(self, topic: Topic, count: int) -> None:

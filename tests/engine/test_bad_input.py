@@ -189,7 +189,7 @@ def test_unknown_models_and_versions_are_shadows() -> None:
     ]
     tally, letters = tallied(batch(values))
     assert letters == []
-    assert tally.outcomes.shadows == {"other": 1, "m@v9": 1, "\x00": 1, "third": 1}
+    assert tally.outcomes.shadows == {"other": 1, "m@v9": 1, "?": 1, "third": 1}
     assert tally.outcomes.by_outcome == {"predictions/tallied": 1, "predictions/shadow": 4}
 
 
