@@ -83,6 +83,8 @@ class RealBroker:
     it does not come up.
     """
 
+    start_seconds = START_SECONDS
+
     def __init__(self, directory: Path | None = None, *, detached: bool = False) -> None:
         self._given_directory = directory
         self._detached = detached
@@ -176,7 +178,7 @@ class RealBroker:
             capture_output=True,
             text=True,
             check=False,
-            timeout=START_SECONDS,
+            timeout=self.start_seconds,
         )
         if formatted.returncode != 0:
             raise BrokerFailedError(f"Kafka's storage tool failed:\n{formatted.stderr[-2000:]}")
@@ -204,12 +206,12 @@ class RealBroker:
     def _launch(self) -> None:
         log = self.directory / LOG
         self._process = OwnedProcess(self._command, self.directory, log, detached=self._detached)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while not self._answers():
             if not self._process.alive():
                 raise BrokerFailedError(f"the broker ended while starting:\n{self.log()}")
             if time.monotonic() > deadline:
-                raise BrokerFailedError(f"no broker after {START_SECONDS:g} s:\n{self.log()}")
+                raise BrokerFailedError(f"no broker after {self.start_seconds:g} s:\n{self.log()}")
             time.sleep(0.05)
 
 

@@ -60,6 +60,8 @@ class SecuredBroker(RealBroker):
     """As :class:`RealBroker`; ``bootstrap`` is the door with a login, ``tls_bootstrap`` the one
     with a certificate."""
 
+    start_seconds = 120.0  # its own connections are encrypted too, which a busy machine feels
+
     def __init__(self) -> None:
         super().__init__()
         self._secrets = Path(tempfile.mkdtemp(prefix="longshore-secrets-"))
