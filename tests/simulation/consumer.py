@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.simulation.virtual_time import Process, VirtualLoop
 
 QUEUED: Final = 4
-IDLE_S: Final = 0.05
+IDLE_S: Final = 0.25
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What :class:`streams.feed.Feed` is to a worker, over the made-up broker.
 
 Rule.  A fetch returns whatever is there, cut anywhere, of any of the assigned sources; one that
-began before an assignment gives nothing of the new one, for the real feed's thread does one thing at
-a time.
+began before an assignment gives nothing of the new one, for the real feed's thread does one thing
+at a time.
 """
 
 from __future__ import annotations

@@ -153,9 +153,7 @@ class Group:
         await asyncio.sleep(self._chance.random() * REQUEST_S)
         return {source: self.committed.get(source) for source in sources}
 
-    async def commit(
-        self, member: Member, generation: int, offsets: Mapping[Source, int]
-    ) -> bool:
+    async def commit(self, member: Member, generation: int, offsets: Mapping[Source, int]) -> bool:
         """Commit in the name of a generation; False when the group has gone on without it."""
         answer: asyncio.Future[bool] = self._loop.create_future()
         arrives_s = self._chance.random() * REQUEST_S

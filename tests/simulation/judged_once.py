@@ -6,19 +6,26 @@ kept by everything that goes in.  A window of other counts is another window, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 from unittest import mock
 
-import engine.tally
-import engine.tally_snapshot
+import detectors.discovery
+from engine.decode import Decoder
 from engine.judgement import Judged
+from engine.model import MonitoredModel
+from engine.spec import Topic
 from engine.window_judging import WindowJudging
 
 _JUDGED: Final[dict[Any, Judged]] = {}
+_TREES: Final[dict[int, Any]] = {}
+"""By the identity of judgements that are kept above."""
+_DECODERS: Final[dict[Any, Decoder]] = {}
 _judge = WindowJudging.judge
+_as_tree = Judged.as_tree
+_discovered_once = cache(detectors.discovery.discovered)
 
 
 def _judge_once(self: Any, rule: Any, *arguments: Any) -> Judged:  # noqa: ANN401
@@ -31,14 +38,28 @@ def _judge_once(self: Any, rule: Any, *arguments: Any) -> Judged:  # noqa: ANN40
     return judged
 
 
+def _tree_once(self: Judged) -> Any:  # noqa: ANN401
+    tree = _TREES.get(id(self))
+    if tree is None:
+        tree = _TREES[id(self)] = _as_tree(self)
+    return tree
+
+
+def _decoder_once(models: Sequence[MonitoredModel], topic: Topic) -> Decoder:
+    key = (topic, *((m.key, m.layout.hash, m.policy_hash) for m in models))
+    decoder = _DECODERS.get(key)
+    if decoder is None:
+        decoder = _DECODERS[key] = Decoder(models, topic)
+    return decoder
+
+
 @contextmanager
 def judged_once() -> Iterator[None]:
     """Remember while inside."""
     with (
         mock.patch.object(WindowJudging, "judge", _judge_once),
-        mock.patch.object(engine.tally, "estimators", cache(engine.tally.estimators)),
-        mock.patch.object(
-            engine.tally_snapshot, "estimators", cache(engine.tally_snapshot.estimators)
-        ),
+        mock.patch.object(Judged, "as_tree", _tree_once),
+        mock.patch("engine.tally.Decoder", _decoder_once),
+        mock.patch.object(detectors.discovery, "discovered", _discovered_once),
     ):
         yield

@@ -18,7 +18,7 @@ from tests.simulation.group import HEARTBEAT_S, REBALANCE_S, SESSION_S
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.weather import Weather
 
-FAULTS_END_S: Final = 30.0
+FAULTS_END_S: Final = 24.0
 OUTPUTS: Final = ("judgements", "alerts", "retraining-triggers", "late", "dead-letters")
 
 Action = Literal["kill", "freeze", "stop"]
@@ -66,9 +66,9 @@ def plan_of(seed: int) -> Plan:
     calm = seed % 16 == 0
     workers = chance.choice([1, 2, 2, 3])
     settings = Settings(
-        flush_interval_s=chance.choice([0.2, 0.5, 1.5]),
-        snapshot_interval_s=chance.choice([0.4, 1.0, 2.0, 5.0]),
-        batch_size=chance.choice([8, 25, 80]),
+        flush_interval_s=chance.choice([0.3, 1.0, 1.0, 2.0]),
+        snapshot_interval_s=chance.choice([0.6, 1.5, 3.0, 5.0]),
+        batch_size=chance.choice([10, 60, 200]),
         session_timeout_s=SESSION_S,
         heartbeat_interval_s=HEARTBEAT_S,
         rebalance_timeout_s=REBALANCE_S,
@@ -78,7 +78,7 @@ def plan_of(seed: int) -> Plan:
         scenario=chance.randrange(SCENARIOS),
         settings=settings,
         starts_s=[0.0] + [chance.choice([0.0, 15.0 * chance.random()]) for _ in range(workers - 1)],
-        produced_s=chance.uniform(3.0, 22.0),
+        produced_s=chance.uniform(3.0, 18.0),
         weather=Weather(),
         part_bytes=chance.choice([300, 900, 900_000]),
         piece_bytes=chance.choice([70, 110, 2_048]),
@@ -88,7 +88,11 @@ def plan_of(seed: int) -> Plan:
         return plan
     plan.static = chance.random() < 0.25
     plan.weather = _weather(chance)
-    plan.faults = [_fault(chance, workers) for _ in range(chance.choice([1, 2, 3, 5]))]
+    for _ in range(chance.choice([1, 2, 3, 4])):
+        fault = _fault(chance, workers)
+        plan.faults.append(fault)
+        if fault.action == "kill" and chance.random() < 0.4:
+            plan.faults.append(_again(chance, fault))
     plan.compactions_s = sorted(
         chance.uniform(1.0, FAULTS_END_S) for _ in range(chance.choice([0, 3, 12]))
     )
@@ -109,9 +113,17 @@ def _weather(chance: Random) -> Weather:
     )
 
 
+def _again(chance: Random, before: Fault) -> Fault:
+    """The next life ends as well, while it tells what the one before had told already."""
+    nth = chance.choice([1, 2, 3, 5, 8, 13])
+    when = chance.choice(["send", "arrived"])
+    lasts_s = chance.choice([0.2, chance.uniform(0.5, 8.0)])
+    return Fault("kill", before.slot, before.at_s + 0.01, when, PANES, nth, lasts_s)
+
+
 def _fault(chance: Random, workers: int) -> Fault:
-    action: Action = chance.choice(["kill", "kill", "freeze", "freeze", "stop"])  # type: ignore[assignment]
-    fault = Fault(action, chance.randrange(workers), chance.uniform(0.5, FAULTS_END_S - 8.0))
+    action: Action = chance.choice(["kill", "kill", "freeze", "freeze", "stop"])
+    fault = Fault(action, chance.randrange(workers), chance.uniform(0.5, FAULTS_END_S - 6.0))
     if chance.random() < 0.6:
         fault.when = chance.choice(["send", "arrived"])
         fault.topic = chance.choice([PANES, PANES, SNAPSHOTS, SNAPSHOTS, *OUTPUTS[:2]])

@@ -34,8 +34,8 @@ from tests.engine.models import (
 )
 
 SCENARIOS: Final = 24
-EVENTS: Final = 260
-STEP_MS: Final = 2_500
+EVENTS: Final = 210
+STEP_MS: Final = 3_000
 LATENESS_MS: Final = 20 * SECOND
 AMEND_MS: Final = MINUTE
 END_MS: Final = START + 20 * MINUTE
@@ -94,9 +94,7 @@ def model(name: str, *, labels: bool, duplicates: bool) -> MonitoredModel:
     inputs = "[predictions, labels]" if labels else "[predictions]"
     if labels:
         more += "\nlabel: {ttl: 1d, lateness: 1h, amend: 1h}"
-    return model_of(
-        SPEC.format(name=name, idle=IDLE_S, inputs=inputs, more=more.strip()), _table()
-    )
+    return model_of(SPEC.format(name=name, idle=IDLE_S, inputs=inputs, more=more.strip()), _table())
 
 
 def _events(number: int, name: str, chance: Random) -> list[dict[str, Any]]:
@@ -176,7 +174,7 @@ def scenario(number: int) -> Scenario:
     partitions = chance.choice([2, 3])
     names = ["m", "n"] if number % 4 == 1 else ["m"]
     labels, duplicates = number % 3 == 2, number % 2 == 0
-    silent = (partitions - 1,) if number % 6 == 3 else ()
+    silent = (partitions - 1,) if number % 12 == 3 else ()
     models = [model(name, labels=labels, duplicates=duplicates) for name in names]
     logs = _logs(number, names, partitions, silent, labels=labels)
     return _undisturbed(Scenario(number, partitions, models, logs, silent, Pipeline([], 0)))

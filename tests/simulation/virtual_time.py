@@ -50,12 +50,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self._tasks: list[asyncio.Task[Any]] = []
         """All there ever were: nothing else holds the tasks of the killed."""
-        self.set_task_factory(self._make_task)
+        self.set_task_factory(self._make_task)  # type: ignore[arg-type]
 
     def _make_task(
-        self, _loop: asyncio.AbstractEventLoop, body: Any, **named: Any
+        self, _loop: object, body: Coroutine[Any, Any, Any], context: Context | None = None
     ) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(body, loop=self, **named)
+        task: asyncio.Task[Any] = asyncio.Task(body, loop=self, context=context)
         self._tasks.append(task)
         return task
 
@@ -64,7 +64,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._now_s
 
     def later(
-        self, delay_s: float, what: Callable[..., object], *arguments: Any, of: Process | None = None
+        self,
+        delay_s: float,
+        what: Callable[..., object],
+        *arguments: object,
+        of: Process | None = None,
     ) -> asyncio.TimerHandle:
         """Call something of a process, or of the world, after a while."""
         context = self._world if of is None else of.context

@@ -67,14 +67,16 @@ class World:
             self._loop.later(fault.at_s, self._arm, fault)
         for at_s in self._plan.compactions_s:
             self._loop.later(at_s, self._compact)
-        await asyncio.sleep(FAULTS_END_S)
+        while self._loop.time() - self._start_s < FAULTS_END_S:
+            await asyncio.sleep(LOOK_S)
+            self.invariants.still_good()
         self._calm_down()
         end_s = self._loop.time() + SETTLED_WITHIN_S
         while not self._settled():
             await asyncio.sleep(LOOK_S)
             self.invariants.still_good()
             if self._loop.time() > end_s:
-                self.invariants.fail(f"lag: after {SETTLED_WITHIN_S:g} s {self._lag()}")
+                self.invariants.fail(f"not settled after {SETTLED_WITHIN_S:g} s: {self._state()}")
         workers = [w for w in self._slots if w is not None]
         self.invariants.finish([w.live for w in workers], repeats=self._repeats())
         self._count()
@@ -201,6 +203,11 @@ class World:
             for source, end in self.broker.ends.items()
             if end and committed.get(source) != end
         }
+
+    def _state(self) -> str:
+        workers = [w if w is None else f"{w.process} {sorted(w.live.tallies)}" for w in self._slots]
+        stable, whole = self.group.is_stable, self.invariants.is_complete()
+        return f"lag {self._lag()}, group stable {stable}, workers {workers}, all judged {whole}"
 
     def _settled(self) -> bool:
         if any(end < len(log) for log, end in self._input_ends()) or self._lag():

@@ -1,0 +1,199 @@
+"""Known ways to get it wrong, put into the product for the length of a run.
+
+Rule.  A simulation is worth what it catches.  Each of these breaks one rule that exactness rests
+on, in the place where the rule is kept; every one must be found out within a thousand seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+from unittest import mock
+
+import msgspec
+
+import streams.checkpoint
+import streams.tallying
+from engine.merge import Merge
+from engine.open_panes import OpenPanes
+from engine.panes import Mark
+from engine.tally import Tally
+from engine.tally_snapshot import ModelSnapshot
+from streams.agents import Agents
+from streams.checkpoint import Outbox
+from streams.recovery import Recovery, Resumed
+from streams.snapshot_table import SnapshotTable
+
+Mutation = Callable[[], AbstractContextManager[None]]
+MUTATIONS: Final[dict[str, Mutation]] = {}
+
+
+def _mutation(break_it: Callable[[], Iterator[None]]) -> Callable[[], Iterator[None]]:
+    MUTATIONS[break_it.__name__] = contextmanager(break_it)
+    return break_it
+
+
+@_mutation
+def commit_before_the_snapshot() -> Iterator[None]:
+    """Offsets are committed when they were counted, not when they are saved."""
+    checkpoint = Agents._checkpoint
+
+    async def eager(self: Any) -> None:  # noqa: ANN401
+        for held in self._tallying._held.values():
+            held.durable = dict(held.tally.covered)
+        await self.consumer.commit()
+        await checkpoint(self)
+
+    with mock.patch.object(Agents, "_checkpoint", eager):
+        yield
+
+
+@_mutation
+def snapshot_before_the_panes() -> Iterator[None]:
+    """What a flush says is not waited for before the state that remembers it is saved."""
+
+    async def hasty(self: Any, effects: Any) -> None:  # noqa: ANN401
+        await self.begin(effects)
+
+    with mock.patch.object(Outbox, "deliver", hasty):
+        yield
+
+
+@_mutation
+def head_before_the_parts() -> Iterator[None]:
+    """The record that makes a snapshot count is written first."""
+    write = SnapshotTable._write
+
+    async def backwards(self: Any, partition: int, records: Any) -> None:  # noqa: ANN401
+        kept = self.__dict__.setdefault("kept", {}).setdefault(partition, [])
+        if records and all(len(key.split(b"/")) == 3 and value for key, value in records):
+            await write(self, partition, records)
+            late = list(kept)
+            kept.clear()
+            await write(self, partition, late)
+        else:
+            kept.extend(records)
+
+    with mock.patch.object(SnapshotTable, "_write", backwards):
+        yield
+
+
+def _codec(**lost: Any) -> AbstractContextManager[Any]:  # noqa: ANN401
+    of = ModelSnapshot.of
+
+    def forgetful(*arguments: Any) -> ModelSnapshot:  # noqa: ANN401
+        saved = of(*arguments)
+        return msgspec.structs.replace(saved, **{n: f(getattr(saved, n)) for n, f in lost.items()})
+
+    return mock.patch.object(ModelSnapshot, "of", staticmethod(forgetful))
+
+
+@_mutation
+def codec_drops_amended_counts() -> Iterator[None]:
+    """A tally's snapshot keeps the on-time counts only."""
+    with _codec(panes=lambda panes: {s: (on_time, None) for s, (on_time, _) in panes.items()}):
+        yield
+
+
+@_mutation
+def codec_drops_the_clock() -> Iterator[None]:
+    """A tally's snapshot forgets the highest event times."""
+    with _codec(newest_ms=lambda _: {}):
+        yield
+
+
+@_mutation
+def codec_drops_estimators() -> Iterator[None]:
+    """A tally's snapshot forgets the estimators' states."""
+    with _codec(banks=lambda _: {}):
+        yield
+
+
+@_mutation
+def merge_takes_any_stamp() -> Iterator[None]:
+    """The judge believes whoever spoke last."""
+
+    def last_wins(self: Any, record: Mark) -> bool:  # noqa: ANN401
+        self.marks[record.partition] = record
+        return True
+
+    hold = OpenPanes.hold
+
+    def replace(self: Any, start_ms: int, partition: int, held: Any) -> None:  # noqa: ANN401
+        pane = self.panes.get(start_ms)
+        if pane is not None:
+            pane.held.pop(partition, None)
+        hold(self, start_ms, partition, held)
+
+    with (
+        mock.patch.object(Merge, "mark", last_wins),
+        mock.patch.object(OpenPanes, "hold", replace),
+        mock.patch("engine.merge.stamp_of", return_value=(0, 0, 0)),
+    ):
+        yield
+
+
+@_mutation
+def merge_adds() -> Iterator[None]:
+    """The judge adds what is cumulative already: every record of a pane counts by itself."""
+    hold = OpenPanes.hold
+
+    def add(self: Any, start_ms: int, partition: int, held: Any) -> None:  # noqa: ANN401
+        place = partition
+        pane = self.panes.get(start_ms)
+        while pane is not None and place in pane.held:
+            place += 1_000
+        hold(self, start_ms, place, held)
+
+    with mock.patch.object(OpenPanes, "hold", add):
+        yield
+
+
+@_mutation
+def marks_before_panes() -> Iterator[None]:
+    """Event time is moved before the counts are there."""
+
+    async def backwards(self: Any, effects: Any) -> None:  # noqa: ANN401
+        await streams.checkpoint.settle(await self.begin(reversed(list(effects))))
+
+    with mock.patch.object(Outbox, "deliver", backwards):
+        yield
+
+
+@_mutation
+def covered_records_count_again() -> Iterator[None]:
+    """After a restore, records below the snapshot's offset are counted once more."""
+    remember = Tally._remember
+
+    def forget(self: Any, batch: Any, start: int) -> Any:  # noqa: ANN401
+        remember(self, batch, start)
+        return batch
+
+    with mock.patch.object(Tally, "_remember", forget):
+        yield
+
+
+@_mutation
+def zombies_overwrite() -> Iterator[None]:
+    """Snapshots stand under one key, whoever wrote them."""
+    resume = Recovery.resume
+
+    def same(self: Any, name: str, _: int, build: Any) -> Any:  # noqa: ANN401
+        found: Resumed[Any] = resume(self, name, 1, build)
+        return found._replace(generation=1)
+
+    with mock.patch.object(Recovery, "resume", same):
+        yield
+
+
+@_mutation
+def state_is_carried_over() -> Iterator[None]:
+    """Batches of another generation are counted too."""
+    take_in = streams.tallying.Tallying.take_in
+
+    async def trusting(self: Any, batch: Any, _: int) -> None:  # noqa: ANN401
+        await take_in(self, batch, self._generation)
+
+    with mock.patch.object(streams.tallying.Tallying, "take_in", trusting):
+        yield

@@ -1,0 +1,76 @@
+"""The promises hold in a made-up world in which everything goes wrong (see docs/simulation.md)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.simulation.coverage import LEAST_PER_100, too_little
+from tests.simulation.plan import plan_of
+from tests.simulation.seeds import results, tried
+from tests.simulation.world import run_seed
+
+SEEDS = range(1, 151)
+JOBS = 2
+
+
+def test_no_seed_breaks_a_promise() -> None:
+    """A fixed range of seeds is clean, and met every kind of fault that it must meet."""
+    seen: Counter[str] = Counter()
+    for result in results(SEEDS, JOBS):
+        assert result.broken is None, (
+            f"{result.broken}\nreplay it with: make simulate SEEDS=1 SEED={result.seed}"
+        )
+        seen += result.met
+    assert too_little(seen, len(SEEDS)) == []
+
+
+def test_a_seed_is_one_run() -> None:
+    """The same seed meets the same things, in this process and in another one with other hashes."""
+    seed = next(s for s in range(1, 1_000) if len(plan_of(s).faults) > 2)
+    here = tried(seed)
+    program = (
+        "from tests.simulation.seeds import tried\n"
+        f"print(sorted(tried({seed}).met.items()), end='')"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONHASHSEED": "5", "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert tried(seed) == here
+    assert there.stdout == str(sorted(here.met.items()))
+
+
+def test_without_faults_nothing_repeats() -> None:
+    """Where nothing goes wrong, every record is said once."""
+    calm = next(
+        s for s in range(1, 1_000) if not plan_of(s).faults and len(plan_of(s).starts_s) == 1
+    )
+    met = run_seed(calm)
+    assert met["judgements"]
+    assert not met["judgements repeated"]
+
+
+@pytest.mark.parametrize("name", LEAST_PER_100)
+def test_a_world_without_faults_is_not_enough(name: str) -> None:
+    """A kind of fault that was never met is missed."""
+    met = Counter({other: 10**9 for other in LEAST_PER_100 if other != name})
+    assert [line for line in too_little(met, 100) if line.startswith(f"{name}:")]
+
+
+def test_a_broken_promise_ends_the_run_with_its_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first failing seed stops the run, and the command that replays it is printed."""
+    monkeypatch.setattr("tests.simulation.__main__.results", lambda *_: iter([(7, "why", None)]))
+    monkeypatch.setattr("sys.argv", ["simulate"])
+    said: list[str] = []
+    monkeypatch.setattr("builtins.print", lambda *texts, **_: said.extend(map(str, texts)))
+    from tests.simulation.__main__ import main  # noqa: PLC0415
+
+    assert main() == 1
+    assert "make simulate SEEDS=1 SEED=7" in said[-1]
