@@ -20,6 +20,7 @@ MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
 """Size of a state beyond which a snapshot is refused as hostile or damaged."""
 _MAGIC: Final = b"LSHR"
 _HEAD: Final = len(_MAGIC) + 1 + 32
+_OUTER: Final = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
 
 Whole = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 """A number in a state: one more of it, or the next to it, still fits every array and format."""
@@ -73,9 +74,9 @@ def unseal(kind: str, data: bytes, state_type: type[T]) -> T:
     if hashlib.sha256(body).digest() != data[len(_MAGIC) + 1 : _HEAD]:
         raise SnapshotError("the checksum does not match: damaged or cut short")
     try:
-        found, state = msgspec.msgpack.decode(body, type=tuple[str, state_type])  # type: ignore[valid-type]
+        found, inner = _OUTER.decode(body)
+        if found != kind:
+            raise SnapshotError(f"a {found} snapshot where a {kind} one was wanted")
+        return msgspec.msgpack.decode(inner, type=state_type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"not a {kind} snapshot: {error}") from error
-    if found != kind:
-        raise SnapshotError(f"a {found} snapshot where a {kind} one was wanted")
-    return state
