@@ -30,6 +30,7 @@ from streams.reach import ReachError, reach
 from streams.rights import check_worker
 from streams.settings import Settings
 from streams.spoken import spoken
+from streams.state_view import state_view
 from streams.tls import tls_context
 from streams.topic_identity import Identities, describe_topics, ids_by_role
 from streams.topics import TopicsError
@@ -106,8 +107,19 @@ class Worker:
         self._topics = topics
         self._live = live
         self._lifeline: Lifeline | None = None
-        self._http = HttpServer(registry or CollectorRegistry(), self.health)
+        self._http = HttpServer(
+            registry or CollectorRegistry(),
+            self.health,
+            live=self.alive,
+            state=lambda: state_view(live),
+            token=settings.http.token,
+        )
         self._listening = listening
+
+    def alive(self) -> dict[str, Any]:
+        """What /live answers."""
+        stuck = None if self._lifeline is None else self._lifeline.stuck
+        return {"alive": stuck is None, "stuck": stuck}
 
     def health(self) -> dict[str, Any]:
         """What /health answers."""
@@ -190,10 +202,10 @@ class Worker:
             for task in (*waits, started):
                 task.cancel()
         if wired.agents.failed in done:
-            log.error("stopped by a failure: %s", describe(wired.agents.failed.result()))
+            _tell(wired.agents.failed.result())
             return EXIT_FAILED
         if any(waits.get(task) == "crashed" for task in done if isinstance(task, asyncio.Task)):
-            log.error("stopped by a failure: %s", describe(wired.app.crash_reason))
+            _tell(wired.app.crash_reason)
             return EXIT_FAILED
         if started in done:
             log.error("could not start: %s", describe(started.exception()))
@@ -222,16 +234,27 @@ class Worker:
         log.info("stopped in %.1f s", monotonic() - began)
 
 
+def _tell(error: BaseException | None) -> None:
+    """Why the worker stops, in one line a fault; what nobody foresaw is followed by its place."""
+    for line in error.faults if isinstance(error, TopicsError) else [describe(error)]:
+        log.error("stopped by a failure: %s", line)
+    if error is not None and not _ours(error):
+        log.info("where it failed:", exc_info=error)
+
+
+def _ours(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in OWN_PACKAGES
+
+
 def describe(error: BaseException | None) -> str:
     """One line for the log: the error's words, and its kind where it is not our own."""
     if error is None:
         return "unknown"
     words = " ".join(str(error).split())
-    ours = type(error).__module__.partition(".")[0] in OWN_PACKAGES
-    return words if ours and words else f"{type(error).__name__}: {words}"
+    return words if _ours(error) and words else f"{type(error).__name__}: {words}"
 
 
-def _die(_: str) -> None:
+def _die() -> None:
     exit_hard(EXIT_FAILED)
 
 
