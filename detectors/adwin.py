@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import numpy as np
-from river._river_rust.drift import AdaptiveWindowing
-from river.drift import ADWIN
 
 from detectors.adwin_kernel import MARKS, ROWS, ROWS_USED, SUMS, advance_columns
 from detectors.contract import Alarms, Bank, FloatArray, ForeignSnapshotError, IntArray, Kind
@@ -27,6 +25,8 @@ from detectors.sealing import SEAL_BYTES_MAX, fingerprint, seal, unseal
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from river._river_rust.drift import AdaptiveWindowing
+    from river.drift import ADWIN
 
 KIND: Final[Kind] = "estimator"
 VERSION: Final = 1
@@ -208,6 +208,9 @@ class RiverBank:
 
     def __init__(self, params: Params, streams: int, owner: bytes, body: bytes | None) -> None:
         """Make empty detectors, or those of the unsealed snapshot ``body``."""
+        # River brings scikit-learn with it: more than a second of every worker's start.
+        from river.drift import ADWIN  # noqa: PLC0415
+
         self._owner = owner
         self._seen = [0] * streams
         self._detectors = [
