@@ -23,8 +23,8 @@ from load_tests.contender_runs import ContenderFailedError
 from load_tests.event import PARTITIONS
 from load_tests.processes import LOG_TAIL, Child, child_environment
 
-COMMAND_TIMEOUT_S: Final = 120.0
-START_TIMEOUT_S: Final = 60.0
+COMMAND_TIMEOUT_S: Final = 600.0
+START_TIMEOUT_S: Final = 120.0
 SCRAPE_TIMEOUT_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 90.0
 FINE_POLL_S: Final = 0.05
