@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -13,7 +13,7 @@ from engine.model import MonitoredModel
 from engine.model_tally import ModelState, OpenPane
 from engine.outcomes import Outcomes
 from engine.pieces import PieceReader, PieceWriter, piece_named
-from engine.snapshot import Snapshot, Whole, seal, unseal
+from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.spec import Topic
 
 KIND: Final = "tally"
@@ -87,4 +87,9 @@ def save(snapshot: TallySnapshot, pieces: PieceWriter) -> Snapshot:
 
 def read(snapshot: Snapshot) -> TallySnapshot:
     """Read a tally's snapshot; SnapshotError when it cannot be used."""
-    return unseal(KIND, snapshot.state, TallySnapshot)
+    found = unseal(KIND, snapshot.state, TallySnapshot)
+    outcomes = found.outcomes
+    lost = [t for t in get_args(Topic) if outcomes.ended(t) != outcomes.records.get(t, 0)]
+    if lost:
+        raise SnapshotError(f"its records of {', '.join(lost)} do not add up to their outcomes")
+    return found

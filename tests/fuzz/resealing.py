@@ -1,7 +1,7 @@
 """Snapshots of a tally and a judge changed inside and sealed again, so that their checksum holds.
 
 Rule.  Whatever is inside: SnapshotError, or a state that says of itself what a further restore says
-of it too.  A snapshot changed from outside is refused, or it is the very same.
+of it too, and that works on.  A snapshot changed from outside is refused, or it is the very same.
 """
 
 from __future__ import annotations
@@ -39,17 +39,19 @@ def changed_inside(sound: Snapshot, draw: Draw, tree: Any, cells: int) -> Snapsh
     if how >= _RAW_BODY:
         return Snapshot(sealed(draw.rest()), sound.pieces)
     pieces = dict(sound.pieces)
-    if how & 1 and pieces:
+    if how & 7 == 1 and pieces:
         digest = draw.pick(sorted(pieces))
         kept = pieces.pop(digest)
-        if how & 2:
+        if how & 8:
             pieces[digest] = kept[:-1] + draw.chunk()
     body = msgspec.msgpack.encode(edited(tree, draw, cells))
     return Snapshot(sealed(body), pieces)
 
 
-def check(resume: Resume, sound: Snapshot, cells: int) -> Callable[[bytes], None]:
-    """An execution over a sound snapshot."""
+def check(
+    resume: Resume, sound: Snapshot, cells: int, work_on: Callable[[Any], None]
+) -> Callable[[bytes], None]:
+    """An execution over a sound snapshot; ``work_on`` gives the restored state something to do."""
     tree: Any = msgspec.msgpack.decode(sound.state[_HEAD:], strict=False)
     again = resume(sound).snapshot()
 
@@ -68,5 +70,6 @@ def check(resume: Resume, sound: Snapshot, cells: int) -> Callable[[bytes], None
         else:
             twice = resume(held).snapshot()
             holds(resume(held).snapshot() == twice, "the state does not come back")
+            work_on(resume(held))
 
     return execute

@@ -11,7 +11,7 @@ from engine.snapshot import Snapshot
 from tests.fuzz.models_under_fuzz import judged, lighten
 from tests.fuzz.resealing import check
 from tests.fuzz.targets import tally_snapshot
-from tests.fuzz.targets.panes import PARTITIONS, sound_records
+from tests.fuzz.targets.panes import PARTITIONS, sound_records, take
 
 RUNS: Final = 100_000
 MAX_BYTES: Final = 200
@@ -34,7 +34,13 @@ def prepare() -> Callable[[bytes], None]:
     def resume(snapshot: Snapshot) -> Judge:
         return Judge(judged(), PARTITIONS, resume=snapshot)
 
-    return check(resume, sound_snapshot(), judged().layout.size)
+    values = [encode(record) for record in sound_records()]
+
+    def work_on(judge: Judge) -> None:
+        for value in values:
+            take(judge, value)
+
+    return check(resume, sound_snapshot(), judged().layout.size, work_on)
 
 
 def seeds() -> Mapping[str, bytes]:

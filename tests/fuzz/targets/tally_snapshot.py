@@ -40,7 +40,15 @@ def prepare() -> Callable[[bytes], None]:
         tally._resume(tally_snapshot.read(snapshot), snapshot.pieces)
         return tally
 
-    return check(resume, sound_snapshot(), inline().layout.size)
+    good = batch([raw(50 + n, START + n * 9_000) for n in range(3)], first=1_000)
+
+    def work_on(tally: Tally) -> None:
+        tally.covered["predictions"] = 1_000
+        tally.accept(good)
+        tally.flush()
+        tally.snapshot()
+
+    return check(resume, sound_snapshot(), inline().layout.size, work_on)
 
 
 def seeds() -> Mapping[str, bytes]:
