@@ -86,7 +86,7 @@ def ask_versions(broker: str, tls: ssl.SSLContext | None) -> Versions:
                 return _asked(encrypted)
     except ssl.SSLCertVerificationError as error:
         raise ReachError(
-            f"shows a certificate that is not trusted: {error.verify_message}"
+            f"shows a certificate that is not trusted (security.ssl_ca): {error.verify_message}"
         ) from error
     except ssl.SSLError as error:
         raise ReachError(f"does not speak TLS as asked: {error.reason or error}") from error

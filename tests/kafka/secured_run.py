@@ -39,7 +39,7 @@ PRINCIPALS: Final[dict[Part, tuple[str, ...]]] = {
     "operator": ("User:operator",),
 }
 COMMON: Final = {"LONGSHORE_PREFIX": PREFIX, "LONGSHORE_GROUP": GROUP, "LONGSHORE_HTTP_PORT": "0"}
-SECONDS: Final = 60.0
+SECONDS: Final = 120.0
 
 
 def listed(part: Part) -> list[Right]:
