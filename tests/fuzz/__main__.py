@@ -1,19 +1,21 @@
 """``python -m tests.fuzz``: fuzz all targets, or some, and write docs/fuzzing.md.
 
 Rule.  Runs are cut into slices, and what a slice came to is kept at once: a call that was ended
-goes on where it stopped, and a finding ends its target and not the others.
+goes on where it stopped, and one after all was done starts afresh.  A finding ends its target and
+not the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Final
 
 from tests.fuzz.fuzzing import CACHE, FuzzerError, fuzz_target
-from tests.fuzz.results import STORED, Total, load_totals, save_totals, write_document
+from tests.fuzz.results import Total, load_totals, save_totals, write_document
 from tests.fuzz.target import load, target_names
 
 SLICE_RUNS: Final = 1_000_000
@@ -37,16 +39,17 @@ def main(arguments: list[str]) -> int:
     if unknown:
         say(f"no such target: {', '.join(unknown)}; there are: {', '.join(target_names())}")
         return 2
-    if options.afresh:
-        STORED.unlink(missing_ok=True)
-    totals = load_totals()
     wanted = [Wanted(name, _runs(options, name), options.seconds) for name in names]
+    totals = load_totals()
+    if options.afresh or all(is_done(each, totals) for each in wanted):
+        for name in names:
+            totals.pop(name, None)
     found = False
     with ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(fuzz_slices, each, totals) for each in wanted]
         for future in as_completed(futures):
             found |= future.result()
-    write_document(totals)
+            write_document(totals)
     say(f"{sum(t.executions for t in totals.values()):,} executions in all; see docs/fuzzing.md")
     return 1 if found else 0
 
@@ -62,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+def is_done(wanted: Wanted, totals: Mapping[str, Total]) -> bool:
+    """Whether earlier calls did all the executions that are wanted."""
+    known = totals.get(wanted.name, Total()).executions
+    return wanted.runs is not None and known >= wanted.runs
+
+
 def _runs(options: argparse.Namespace, name: str) -> int | None:
     """Executions wanted; with seconds alone there is no number."""
     if options.runs is not None or options.seconds is not None:
@@ -73,10 +82,9 @@ def fuzz_slices(wanted: Wanted, totals: dict[str, Total]) -> bool:
     """Fuzz one target until it has its executions or its time; whether something was found."""
     total = totals.setdefault(wanted.name, Total())
     while True:
-        left = None if wanted.runs is None else wanted.runs - total.executions
-        if left is not None and left <= 0:
+        if is_done(wanted, totals):
             return False
-        runs = left if left is None else min(left, SLICE_RUNS)
+        runs = None if wanted.runs is None else min(wanted.runs - total.executions, SLICE_RUNS)
         # libFuzzer replays the corpus first, and counts that: a few more than asked for
         try:
             run = fuzz_target(
