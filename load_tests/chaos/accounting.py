@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import orjson
 
+from detectors.discovery import estimators
 from load_tests.chaos.reading import instant_ms
 from tests.kafka.longshore_run import DECIDED, Records, Scraped, total
 
@@ -25,6 +26,9 @@ IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     "alerts": ("alert_id",),
     "retraining-triggers": ("trigger_id",),
 }
+
+ESTIMATORS: Final = frozenset(estimators())
+"""Watch a whole stream in its order; everything else of a judgement is of its window alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,20 @@ def counted_records(metrics: Scraped, partitions: int) -> list[int]:
 
 
 def since(records: Records, cut_ms: int, reach_ms: Callable[[dict[str, Any]], int]) -> Records:
-    """The judgements of windows that begin at or after ``cut_ms``; no decisions, which look back
-    over windows before it."""
-    kept = [j for j in records["judgements"] if reach_ms(orjson.loads(j)) >= cut_ms]
+    """The judgements of windows that begin at or after ``cut_ms``, without what looks back over
+    the events before it: the estimators, and the decisions."""
+    judged = map(orjson.loads, records["judgements"])
+    kept = [orjson.dumps(_windowed(each)) for each in judged if reach_ms(each) >= cut_ms]
     return {name: kept if name == "judgements" else [] for name in DECIDED}
+
+
+def _windowed(tree: dict[str, Any]) -> dict[str, Any]:
+    """Without the estimators' fields, at any depth."""
+    return {
+        name: _windowed(value) if isinstance(value, dict) else value
+        for name, value in tree.items()
+        if name not in ESTIMATORS
+    }
 
 
 def start_ms(judged: dict[str, Any]) -> int:

@@ -93,7 +93,7 @@ def _play(place: Arena) -> Figures:
         in_log, counted = [], []
     result = account(expected, _comparable(place, found), in_log, counted)
     if not result.equal:
-        _keep(place, expected, found)
+        _keep(place, expected, _comparable(place, found))
     return _told_of(place, result, metrics, in_log=sum(in_log), agree=found == during)
 
 

@@ -84,9 +84,15 @@ def test_one_identity_with_two_contents_is_an_unequal_repeat() -> None:
 
 
 def test_a_cut_log_is_judged_from_the_cut() -> None:
-    """Windows that begin before the cut are left out on both sides."""
-    kept = since(TRUTH, instant_ms(MINUTE.format(3)), start_ms)
-    assert kept["judgements"] == TRUTH["judgements"][3:]
+    """Windows that begin before the cut are left out, and so is what estimators make of the events
+    before it; what a window counts is not."""
+    features = {"x": {"psi": 0.1, "adwin": {"alarms": 1}}}
+    judged = [orjson.dumps(orjson.loads(judgement(m)) | {"features": features}) for m in range(5)]
+    kept = since(records(judged, [trigger(1)]), instant_ms(MINUTE.format(3)), start_ms)
+    assert len(kept["judgements"]) == 2
+    assert orjson.loads(kept["judgements"][0])["features"] == {"x": {"psi": 0.1}}
+    assert orjson.loads(kept["judgements"][0])["events"] == 100
+    assert kept["retraining-triggers"] == []
 
 
 GOOD: Final[dict[str, Any]] = {

@@ -71,7 +71,7 @@ FAULTS: Final = (
         title="source retention passed the snapshot",
         injected="both workers killed; all records so far deleted, a fifth of the stream unread; "
         "a worker must refuse, then two start with LONGSHORE_RECOVERY=rebuild; judged are the "
-        "windows that begin after the cut",
+        "windows that begin after the cut, without estimators and decisions",
         inject=retention_passed,
         signs=(REBUILT,),
         refuses=True,
@@ -82,7 +82,7 @@ FAULTS: Final = (
         title="source topic re-created",
         injected="both workers killed; the predictions topic deleted and made anew; a worker must "
         "refuse, then two start with LONGSHORE_RECOVERY=rebuild; judged are the windows that begin "
-        "after the cut",
+        "after the cut, without estimators and decisions",
         inject=recreated,
         signs=(REBUILT,),
         refuses=True,

@@ -240,7 +240,7 @@ def _await_members(place: PeerArena) -> None:
         try:
             group = admin.describe_consumer_groups([place.group])[place.group].result(ADMIN_LIMIT_S)
             held = [tp for m in group.members for tp in m.assignment.topic_partitions]
-        except KafkaException:
+        except (KafkaException, TimeoutError):
             held = []
         if sum(tp.topic == f"{place.group}-events" for tp in held) == PARTITIONS:
             return
