@@ -1,4 +1,4 @@
-"""The long measurements in small, each through its own command: they end, and they say something."""
+"""The long measurements in small, by their own commands: they end, and they say something."""
 
 from __future__ import annotations
 
