@@ -29,3 +29,15 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def part(self, rows: slice) -> RecordBatch:
+        """Some of the records, in their order."""
+        return RecordBatch(
+            self.topic,
+            self.partition,
+            self.offsets[rows],
+            self.timestamps_ms[rows],
+            self.keys[rows],
+            self.values[rows],
+            None if self.headers is None else self.headers[rows],
+        )

@@ -31,6 +31,9 @@ from engine.snapshot import Snapshot, SnapshotError
 from engine.spec import Topic
 from engine.tally_snapshot import ModelSnapshot, TallySnapshot
 
+MAX_ABSENT_MODELS: Final = 100
+"""Models whose state is kept though this run was not told of them; beyond it those that were
+silent longest go."""
 TOPICS: Final[tuple[Topic, ...]] = ("features", "predictions", "labels")
 
 
@@ -74,6 +77,11 @@ class Tally:
         """How many records before ``covered`` the duplicate filters want to read again."""
         return max((t.model.spec.duplicates_last for t in self._models.values()), default=0)
 
+    @property
+    def open_cells(self) -> int:
+        """Cells of the panes that are held open, over all models."""
+        return sum(len(t.state.panes) * t.model.layout.size for t in self._models.values())
+
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Count a batch; returns its dead letters and late records, in offset order."""
         self.heard = set()
@@ -100,12 +108,12 @@ class Tally:
     def _remember(self, batch: RecordBatch, start: int) -> RecordBatch:
         """Read the covered head of a batch into the filters; returns the rest."""
         cut = int(np.searchsorted(batch.offsets, start))
-        head = _part(batch, slice(0, cut))
+        head = batch.part(slice(0, cut))
         offsets = np.array(head.offsets, dtype=np.int64)
         if self.reread_records:
             for events in self._decoders[batch.topic].decode(head).events:
                 self._models[events.model.key].remember(batch.topic, events, offsets[events.rows])
-        return _part(batch, slice(cut, None))
+        return batch.part(slice(cut, None))
 
     def _count(self, batch: RecordBatch, decoded: Decoded) -> list[int]:
         """Hand each model its events; returns the rows that came too late."""
@@ -246,6 +254,17 @@ class Tally:
                     held.restore(tally.state, tally.model, PieceReader(pieces))
                 except PaneError as error:
                     raise SnapshotError(f"counts that are not {key}'s: {error}") from error
+        self._forget_absent()
+
+    def _forget_absent(self) -> None:
+        """Keep MAX_ABSENT_MODELS of them."""
+
+        def newest(key: str) -> tuple[int, str]:
+            return max(self._absent[key][0].newest_ms.values(), default=0), key
+
+        for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
+            del self._absent[key]
+            self.outcomes.late_by_model.pop(key, None)
 
 
 def _new_state(model: MonitoredModel) -> ModelState:
@@ -269,15 +288,3 @@ def joined(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.
     if len(ends) and ends[-1] != len(data):
         ends = np.cumsum([len(text.encode()) for text in texts], dtype=np.int64)
     return np.frombuffer(data, dtype=np.uint8), ends
-
-
-def _part(batch: RecordBatch, part: slice) -> RecordBatch:
-    return RecordBatch(
-        batch.topic,
-        batch.partition,
-        batch.offsets[part],
-        batch.timestamps_ms[part],
-        batch.keys[part],
-        batch.values[part],
-        None if batch.headers is None else batch.headers[part],
-    )

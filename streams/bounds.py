@@ -45,6 +45,7 @@ from streams.dead_letter_limit import DEFAULT_PER_MINUTE
 from streams.live import LiveState
 from streams.model_files import MAX_MODELS, MAX_PROFILE_BYTES
 from streams.settings import MAX_SETTINGS_BYTES, Settings
+from streams.tallying import MAX_OPEN_CELLS
 
 Reached = Literal[
     "waits", "holds", "rejects", "cuts", "counts", "folds", "forgets", "refuses", "stops"
@@ -96,6 +97,7 @@ BOUNDS: Final = (
     Bound("shadow_names", MAX_SHADOW_NAMES, "folds", _shadow_names),
     Bound("duplicate_ids", MAX_DUPLICATES, "forgets"),
     # State.
+    Bound("open_tally_cells", MAX_OPEN_CELLS, "holds", _told("open_tally_cells")),
     Bound(
         "open_pane_bytes",
         MAX_OPEN_PANE_BYTES,

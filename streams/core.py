@@ -30,6 +30,10 @@ class TallyLike(Protocol):
     def reread_records(self) -> int:
         """How many records before ``covered`` it wants to see again after a restore."""
 
+    @property
+    def open_cells(self) -> int:
+        """Cells of the panes that are held open, of eight bytes each."""
+
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Take a batch in; records below ``covered`` are dropped."""
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from engine.idleness import Silence
 from engine.records import RecordBatch
@@ -27,6 +27,10 @@ from streams.starting_offsets import Source
 from streams.topics import INPUT_ROLES
 
 log = logging.getLogger("longshore.worker")
+
+MAX_OPEN_CELLS: Final = 25_000_000
+"""Counts that a tally holds open (8 bytes each) before it tells its panes out of turn: a history
+with an event in each pane makes panes faster than the beat tells them."""
 
 
 @dataclass
@@ -57,11 +61,16 @@ class Tallying:
         self._feed = feed
         self._live = live
         self._held: dict[int, Held] = {}
+        live.usage["open_tally_cells"] = lambda: max(
+            (held.tally.open_cells for held in self._held.values()), default=0
+        )
         live.usage["unsettled_tally_effects"] = lambda: max(
             (len(held.sent) for held in self._held.values()), default=0
         )
         self._still = asyncio.Lock()
         """Held while batches are taken in, and while what was flushed becomes a snapshot."""
+        self._telling = asyncio.Lock()
+        """Held while panes are told: no mark may overtake a pane of the flush before it."""
         self._generation = -1
 
     async def take_up(
@@ -177,15 +186,18 @@ class Tallying:
                 if len(held.sent) > MAX_UNSETTLED:
                     held.sent, sent = [], held.sent
                     await settle(sent)
+            if held.tally.open_cells > MAX_OPEN_CELLS:
+                await self.flush()
 
     async def flush(self) -> None:
         """Tell the judges what changed."""
-        effects = []
-        for held in self._held.values():
-            if held.unflushed:
-                held.unflushed = False
-                effects += held.tally.flush()
-        await self._outbox.deliver(effects)
+        async with self._telling:
+            effects = []
+            for held in self._held.values():
+                if held.unflushed:
+                    held.unflushed = False
+                    effects += held.tally.flush()
+            await self._outbox.deliver(effects)
 
     async def checkpoint(self) -> None:
         """Flush, wait for every effect, then make the state durable."""

@@ -58,6 +58,8 @@ class BrokenFakeError(RuntimeError):
 class FakeTally:
     """Counts and chains."""
 
+    open_cells = 0
+
     fresh: Final = ()
 
     def __init__(

@@ -153,7 +153,9 @@ class JudgesOnly:
 
     def tally(self, *_: object) -> Any:  # noqa: ANN401 - of no interest here
         """A tally that takes nothing."""
-        return SimpleNamespace(covered={}, fresh=(), watermarks_ms=dict, snapshot=Snapshot)
+        return SimpleNamespace(
+            covered={}, fresh=(), open_cells=0, watermarks_ms=dict, snapshot=Snapshot
+        )
 
     def judge(self, *_: object) -> TalkativeJudge:
         """The judge."""

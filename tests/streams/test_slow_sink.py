@@ -10,6 +10,7 @@ import pytest
 
 from engine.outcomes import REASONS
 from engine.records import RecordBatch
+from streams import tallying
 from streams.checkpoint import MAX_UNSETTLED
 from streams.core import EngineCore
 from streams.feed import PanesBatch
@@ -160,5 +161,30 @@ def test_a_flood_of_bad_records_stops_nobody() -> None:
         assert bad.by_outcome == {"predictions/rejected": rounds * BATCH}
         assert clean.by_outcome == {"predictions/tallied": rounds * BATCH}
         assert bad.by_reason.keys() <= set(REASONS)
+
+    asyncio.run(main())
+
+
+def test_a_history_with_an_event_in_each_pane_is_told_out_of_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Panes never grow beyond the bound and one batch, though the beat never comes."""
+    one = model_of()
+    pane_ms, events, rounds = one.spec.time.pane_ms, 500, 8
+    bound = 2 * events * one.layout.size
+    monkeypatch.setattr(tallying, "MAX_OPEN_CELLS", bound)
+
+    async def main() -> None:
+        sink = Sink()
+        shell = Shell(EngineCore([one], 1), sink)
+        await shell.take_up()
+        used = shell.live.usage["open_tally_cells"]
+        for at in range(rounds):
+            rows = range(at * events, (at + 1) * events)
+            values: list[bytes | None] = [raw(i, START + i * pane_ms) for i in rows]
+            await shell.tallying.take_in(batch(values, first=at * events), 1)
+            assert used() <= bound
+        told = sink.topics().count("drift.panes")
+        assert told > events * (rounds - 3)
 
     asyncio.run(main())
