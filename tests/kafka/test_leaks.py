@@ -26,6 +26,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, Producer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from streams.cli import main
 from streams.embedded import EmbeddedBroker
@@ -93,8 +94,7 @@ def test_no_canary_comes_out(tmp_path: Path) -> None:
 def prepared(directory: Path) -> str:
     """A model with a sensitive feature that knows the canary; ``SPEC:PROFILE``."""
     spec, training, profile = (directory / name for name in ("s.yaml", "t.parquet", "p.json"))
-    sensitive = SPEC.replace("type: categorical}", "type: categorical, sensitive: true}")
-    spec.write_text(sensitive.replace("[predictions, labels]", "[predictions]"))
+    spec.write_text(SPEC.replace("type: categorical}", "type: categorical, sensitive: true}"))
     known = table(START_MS, 48, 0.0, seed=1)
     known = known.with_columns(country=pl.col("country").replace({"DE": KNOWN}))
     known.write_parquet(training)
@@ -127,6 +127,7 @@ class Record:
     value: bytes | None
     key: bytes | None = f"{CANARY}-key".encode()
     partition: int = 0
+    topic: str = "drift.predictions"
 
 
 def records() -> Iterator[Record]:
@@ -149,6 +150,8 @@ def records() -> Iterator[Record]:
             for spoilt in unusable(event):
                 yield Record(spoilt)
             yield Record(orjson.dumps({**event, "ts": START_MS}))  # beyond lateness and amend
+            for label in labels(event["ts"]):
+                yield Record(orjson.dumps(label), topic="drift.labels")
     for partition in range(PARTITIONS):
         end = {"heartbeat": True, "model": "loans", "ts": event["ts"] + 60_000}
         yield Record(orjson.dumps(end), None, partition)
@@ -189,13 +192,31 @@ def unusable(event: dict[str, Any]) -> Iterator[bytes | None]:
     yield b'{"specversion":"1.0","id":"' + CANARY.encode() + b'","data":{"model":"loans"}}'
 
 
+def labels(ts_ms: int) -> Iterator[object]:
+    """Labels that are well, late, and spoilt in every field."""
+    label = {"event_id": f"{CANARY}-1", "model": "loans", "ts": ts_ms, "label": 1}
+    yield {**label, "value": 12.5, **ENVELOPE}
+    for changed in (
+        {"label": f"{CANARY}-class"},
+        {"label": {CANARY: CANARY}},
+        {"label": None},
+        {"value": f"{CANARY}-value"},
+        {"ts": f"{CANARY}-ts"},
+        {"ts": START_MS},
+        {"event_id": [CANARY]},
+        {"model": f"shadow\r\n\x1b{FORGED}\r[31m"},
+    ):
+        yield {**label, **changed}
+    yield CANARY
+
+
 def send(address: str) -> int:
     """Send them all; how many."""
     producer = Producer({"bootstrap.servers": address, "log_level": 0})
     count = 0
     for count, record in enumerate(records(), start=1):  # noqa: B007 - the count is the result
         producer.produce(
-            "drift.predictions",
+            record.topic,
             record.value,
             record.key,
             partition=record.partition,
@@ -220,8 +241,6 @@ def await_counted(address: str, sent: int, log: Path) -> dict[str, bytes]:
 
 def scraped(text: str) -> list[tuple[str, dict[str, str], float]]:
     """(name, labels, value) of every series of an exposition."""
-    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
-
     families = text_string_to_metric_families(text)
     return [(s.name, s.labels, s.value) for family in families for s in family.samples]
 
