@@ -33,7 +33,7 @@ IDLE_CHECK_S: Final = 1.0
 
 
 class Agents:
-    """Keeper of the state (:class:`streams.transport.Keeper`) and body of the agents."""
+    """Keeper of the state (:class:`streams.keeper.Keeper`) and body of the agents."""
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Agents:
             except RestoreError:
                 self._drop()
                 raise
+            await self._snapshots.claim([*self._tallying.names(), *self._judging.names()])
             self._tallying.go(generation)
             self._judging.go(generation)
             self._generation = self._live.generation = generation

@@ -75,11 +75,13 @@ def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; give their names.  Existing ones are left as they are.
 
     Raises kafka.errors.KafkaError when the broker refuses, streams.broker_answers.BrokersError when
-    none answers, TopicsError when this user may not, or a topic that it made does not show within
+    none answers, TopicsError when they forbid it, or a topic that it made does not show within
     VISIBLE_WITHIN_S.
     """
     from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415 - slow to import
     from kafka.errors import (  # noqa: PLC0415
+        InvalidReplicationFactorError,
+        PolicyViolationError,
         TopicAlreadyExistsError,
         TopicAuthorizationFailedError,
     )
@@ -105,6 +107,12 @@ def create_topics(settings: Settings) -> list[str]:
             except TopicAuthorizationFailedError:
                 grant = "grant it (longshore acls --operator)"
                 raise TopicsError([f"topic {name}: no right to Create, {grant}"]) from None
+            except InvalidReplicationFactorError:
+                why = f"{settings.replication} copies are asked for, there are fewer brokers"
+                raise TopicsError([f"topic {name}: {why} (--replication)"]) from None
+            except PolicyViolationError as error:
+                why = " ".join(str(error).split())
+                raise TopicsError([f"topic {name}: the brokers forbid it: {why}"]) from None
             created.append(name)
     finally:
         admin.close()

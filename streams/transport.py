@@ -22,8 +22,8 @@ nobody asks for.  A task of its own therefore keeps the member in touch, fetchin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol, cast
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Final, cast
 
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import Consumer as AioConsumer
@@ -32,9 +32,10 @@ from faust.types import TP, ConsumerMessage, Message
 from mode import Service
 
 from streams.feed import Feed
+from streams.keeper import Keeper
 from streams.membership import MembershipError, MemberThread, trouble_of
 from streams.producer import RidingProducer
-from streams.starting_offsets import Gap, Source, starting_offsets
+from streams.starting_offsets import Source, starting_offsets
 
 IDLE_SLEEP_S: Final = 0.05
 CHANGELOG_WAIT_S: Final = 0.1
@@ -42,35 +43,6 @@ KEEP_MEMBER_S: Final = 1.0
 GROUP_RETRIES: Final = 10
 """Troubles of the coordinator without a new generation after which joining again is hopeless."""
 TIMESTAMP_CREATE: Final = 0
-
-
-class Keeper(Protocol):
-    """Who holds the state that the batches change."""
-
-    async def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
-        """Restore the state of these sources; every batched source of the worker is named."""
-
-    def needed(self) -> Mapping[Source, int]:
-        """Next offset that the state needs, per source taken up; 0 for one never read."""
-
-    def reread(self, source: Source) -> int:
-        """How many records before the needed one are wanted again, as far as the log has them."""
-
-    def positioned(self, starts: Mapping[Source, int]) -> None:
-        """From where the sources are really read."""
-
-    def read_on(self, gaps: Sequence[Gap], starts: Mapping[Source, int]) -> None:
-        """Sources whose log lacks what must be read next start where their logs do, or
-        LogMismatchError."""
-
-    async def give_up(self) -> None:
-        """Write what can still be written and let go of all state."""
-
-    def covered(self, source: Source) -> int | None:
-        """Next offset that a durable snapshot of this source covers."""
-
-    def fail(self, error: BaseException) -> None:
-        """Something broke that nobody else would report."""
 
 
 class AddedPartitionsError(RuntimeError):

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
+from streams.topics import TopicsError, create_topics
 from tests.kafka.broker import RealBroker
 from tests.kafka.trouble_stage import TroubledWorker, TroubleStage
 from tests.kafka.worker_cluster import chained
@@ -101,7 +103,8 @@ def test_a_worker_lives_through_restarts_and_an_outage(
 ) -> None:
     """A clean restart, a hard one, and OUTAGE_S without any broker, under load: the same worker
     counts on, loses nothing, and says little about it.  A record whose bytes rotted on the disk
-    cannot be read: the worker ends after ``stuck_after_s`` and says where."""
+    cannot be read: the worker ends after ``stuck_after_s`` and says where.  Brokers that stay away
+    for longer than OUTAGE_LIMIT_S end it too."""
     with TroubleStage(private_broker.bootstrap, "lived.", tmp_path) as stage:
         worker = stage.ready()
         absence(private_broker, stage, worker, 0.0, hard=False)
@@ -113,6 +116,9 @@ def test_a_worker_lives_through_restarts_and_an_outage(
         spoil(private_broker, stage.name("labels"))
         stuck = stage.start(stuck_after_s=5.0)
         stuck.fails_with("labels/0 cannot be read at offset 0", "kafka-delete-records")
+        patient = stage.ready({"streams.watchdog.OUTAGE_LIMIT_S": 3.0})
+        private_broker.stop(hard=True)
+        patient.fails_with("no broker answered for 3 s", "a restart reads on at the last snapshot")
 
 
 @pytest.mark.long
@@ -131,6 +137,16 @@ def test_a_minute_without_brokers_costs_nothing(private_broker: RealBroker, tmp_
             stage.log.write("predictions", 100_000)
             absence(private_broker, stage, worker, LONG_OUTAGE_S, hard=bool(round_ % 2))
         assert resident_mb(worker) < memory_mb + 200
+
+
+def test_more_copies_than_brokers_are_refused_in_words(stages: Stages) -> None:
+    """`topics create` names the topic and the option."""
+    stage = stages("copies")["copies"]
+    more = msgspec.structs.replace(
+        stage.settings, prefix=f"3{stage.settings.prefix}", replication=3
+    )
+    with pytest.raises(TopicsError, match="3 copies are asked for, there are fewer brokers"):
+        create_topics(more)
 
 
 def test_topics_that_change_under_a_running_worker_end_it(stages: Stages) -> None:
