@@ -6,9 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from engine.effects import Publish
+from engine.pipeline import Pipeline
+from engine.records import RecordBatch
+from streams import warm_up as warming
 from streams.cli import main
+from streams.model_files import load_model
 from tests.streams.cli_example import example_files
 
 CODE = """
@@ -54,3 +60,32 @@ def test_nothing_is_compiled_after_it(tmp_path: Path) -> None:
     )
     assert told.returncode == 0, told.stderr
     assert told.stdout.strip() == "{}"
+
+
+class Watched(Pipeline):
+    """A pipeline whose judgements are kept."""
+
+    judged: list[bytes]
+
+    def accept(self, batch: RecordBatch) -> list[Publish]:
+        return self._keep(super().accept(batch))
+
+    def flush(self) -> list[Publish]:
+        return self._keep(super().flush())
+
+    def _keep(self, effects: list[Publish]) -> list[Publish]:
+        Watched.judged += [e.value or b"" for e in effects if e.topic == "judgements"]
+        return effects
+
+
+def test_one_window_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the windows are: with a thousand features each one more delays the start."""
+    files = example_files(tmp_path)
+    files.spec.write_text(files.spec.read_text().replace("[{length: 1h", "[1d, 7d, {length: 1h"))
+    arguments = ["profile", files.spec, "--data", files.training, "--out", files.profile]
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    monkeypatch.setattr(warming, "Pipeline", Watched)
+    Watched.judged = []
+    warming.warm_up([load_model(files.spec, files.profile)])
+    assert len(Watched.judged) == 1
+    assert b'"window":"1h"' in Watched.judged[0]
