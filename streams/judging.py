@@ -111,6 +111,11 @@ class Judging:
                 self._benches[partition] = bench
                 await self._restore_seats(bench, generation, recovery)
 
+    def names(self) -> list[Name]:
+        """The names under which these judges and their partitions are saved."""
+        benches = self._benches.values()
+        return [name for b in benches for name in (b.name, *(s.name for s in b.seats.values()))]
+
     def count(self, partitions: Collection[int]) -> int:
         """Judges that live in these partitions of the panes topic."""
         models = self._core.models().values()

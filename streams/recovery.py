@@ -38,6 +38,9 @@ class Saved(Protocol):
     def newest(self, name: str) -> int | None:
         """The newest generation that saved ``name``."""
 
+    def highest(self, name: str) -> int | None:
+        """The newest generation that wrote anything for ``name``, saved or not."""
+
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
 
@@ -48,7 +51,7 @@ class Resumed(NamedTuple, Generic[T]):
     built: T
     restored: Restored | None
     generation: int
-    """Its own: above that of every snapshot of its name."""
+    """Its own: above that of everything ever written for its name."""
 
 
 class Recovery:
@@ -64,8 +67,8 @@ class Recovery:
         self, name: str, generation: int, build: Callable[[Snapshot | None, int], T]
     ) -> Resumed[T]:
         """Build ``name`` from its snapshot and a generation; anew where it is unusable."""
-        newest = self._snapshots.newest(name)
-        mine = generation if newest is None else max(generation, newest + 1)
+        highest = self._snapshots.highest(name)
+        mine = generation if highest is None else max(generation, highest + 1)
         try:
             restored = self._snapshots.restore(name)
             built = build(None if restored is None else restored.snapshot, mine)

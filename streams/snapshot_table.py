@@ -7,10 +7,10 @@ straight to the changelog and the table's memory is given the same change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Any
+from typing import Any, Final
 
 from engine.snapshot import Snapshot, SnapshotError
 from streams.checkpoint import Send, settle
@@ -21,11 +21,14 @@ from streams.snapshots import (
     Restored,
     Shelf,
     apply,
+    claim_key,
     encode_head,
     encode_piece,
     piece_keys,
     restore,
 )
+
+CLAIMED: Final = b"1"
 
 
 @dataclass
@@ -98,6 +101,21 @@ class SnapshotTable:
     def newest(self, name: str) -> int | None:
         """The newest generation that saved ``name``; None when none ever did."""
         return self._shelf.newest(name)
+
+    def highest(self, name: str) -> int | None:
+        """The newest generation that wrote anything for ``name``; None when none ever did."""
+        return self._shelf.highest(name)
+
+    async def claim(self, names: Iterable[Name]) -> None:
+        """Make it durable that these generations are taken, before anything is said in their name.
+
+        A static member that dies before its first snapshot comes back in the same group generation;
+        what it says then must outrank what it said before.
+        """
+        keys = [(claim_key(name.name, name.generation), name.partition) for name in names]
+        for partition in sorted({partition for _, partition in keys}):
+            mine: list[Record] = [(key, CLAIMED) for key, home in keys if home == partition]
+            await self._write(partition, mine)
 
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""

@@ -11,7 +11,8 @@ generation writes pieces of its own.  Deletions come before a head, so that the 
 log is always a head.
 
 Keys: ``NAME/GENERATION`` the head, ``NAME/GENERATION/SLOT/NUMBER`` a part, and
-``NAME/GENERATION/SHA-256/NUMBER`` a piece; NAME is ``tally/3``, ``judge/fraud@2``, ``panes/3``.
+``NAME/GENERATION/SHA-256/NUMBER`` a piece, ``NAME/GENERATION/claim`` the claim of an owner that may
+not have saved anything yet; NAME is ``tally/3``, ``judge/fraud@2``, ``panes/3``.
 """
 
 from __future__ import annotations
@@ -99,6 +100,11 @@ class Shelf:
         written = self._keys.get(name, {})
         return max((g for g, keys in written.items() if head_key(name, g) in keys), default=None)
 
+    def highest(self, name: str) -> int | None:
+        """The highest generation that ever wrote anything for ``name``, a claim included."""
+        written = self._keys.get(name, {})
+        return max((g for g, keys in written.items() if keys), default=None)
+
     def superseded(self, name: str, generation: int) -> list[bytes]:
         """Keys of older generations of ``name``, heads first so that no head outlives its parts."""
         written = self._keys.get(name, {})
@@ -117,6 +123,11 @@ def _place(key: bytes) -> tuple[str, int] | None:
 def head_key(name: str, generation: int) -> bytes:
     """The key of the head: ``tally/3/17`` is partition 3 written in generation 17."""
     return f"{name}/{generation}".encode()
+
+
+def claim_key(name: str, generation: int) -> bytes:
+    """The key of the record by which an owner takes a generation for itself."""
+    return f"{name}/{generation}/claim".encode()
 
 
 def part_key(name: str, generation: int, slot: int, part: int) -> bytes:

@@ -98,6 +98,10 @@ class Tallying:
             self._live.restored()
             await asyncio.sleep(0)
 
+    def names(self) -> list[Name]:
+        """The names under which these tallies are saved."""
+        return [held.name for held in self._held.values()]
+
     def go(self, generation: int) -> None:
         """Begin to take batches of this generation in."""
         self._generation = generation
