@@ -51,6 +51,9 @@ class Plan:
     """When each worker is started."""
     produced_s: float
     """How long the producers of events take."""
+    pause_at: float
+    """After which share of their events the producers pause; what is open then stays open."""
+    pause_s: float
     weather: Weather
     faults: list[Fault] = field(default_factory=list)
     compactions_s: list[float] = field(default_factory=list)
@@ -79,6 +82,8 @@ def plan_of(seed: int) -> Plan:
         settings=settings,
         starts_s=[0.0] + [chance.choice([0.0, 15.0 * chance.random()]) for _ in range(workers - 1)],
         produced_s=chance.uniform(3.0, 18.0),
+        pause_at=chance.uniform(0.2, 0.9),
+        pause_s=chance.choice([0.0, chance.uniform(8.0, 15.0)]),
         weather=Weather(),
         part_bytes=chance.choice([300, 900, 900_000]),
         piece_bytes=chance.choice([70, 110, 2_048]),

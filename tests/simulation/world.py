@@ -91,8 +91,11 @@ class World:
             end = max(0, len(log) - beats)
             bursts = self._chance.randint(2, 14)
             while at < end:
+                before = at
                 at = min(end, at + max(1, round(end / bursts * self._chance.uniform(0.3, 2.0))))
                 when_s += self._plan.produced_s / bursts * self._chance.random()
+                if before <= self._plan.pause_at * end < at:
+                    when_s += self._plan.pause_s
                 self._loop.later(when_s, self.broker.grow, source, at)
             for beat in range(end + 1, len(log) + 1):
                 when_s += BEAT_S / len(self._case.models)
