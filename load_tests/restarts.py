@@ -20,7 +20,7 @@ from load_tests.contender_runs import ContenderFailedError
 from load_tests.contenders.protocol import cpu_seconds
 from load_tests.running_worker import ModelUnderTest, RunningWorker
 
-READY_TIMEOUT_S: Final = 120.0
+READY_TIMEOUT_S: Final = 300.0
 COUNTED_TIMEOUT_S: Final = 60.0
 POLL_S: Final = 0.02
 STATIC: Final = {"LONGSHORE_GROUP_INSTANCE_ID": "one", "LONGSHORE_SESSION_TIMEOUT_S": "30"}
