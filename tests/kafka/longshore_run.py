@@ -11,16 +11,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
+from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
+
+from streams.cli import main
 
 ROOT: Final = Path(__file__).parents[2]
 PARTITIONS: Final = 4
@@ -39,7 +43,10 @@ QUICK: Final = {
 
 
 class LongshoreRun:
-    """One prefix and one group on a broker; ends every process with the block."""
+    """One prefix and one group on a broker; ends every process with the block.
+
+    Workers and publishers are processes; what only reads files or makes topics runs here.
+    """
 
     def __init__(self, bootstrap: str, prefix: str, directory: Path) -> None:
         self.bootstrap = bootstrap
@@ -69,8 +76,16 @@ class LongshoreRun:
                 process.kill()
             process.wait()
 
-    def command(self, *arguments: str, limit_s: float = 240.0) -> str:
-        """Run ``longshore`` with these arguments to its end; its output."""
+    def command(self, *arguments: str) -> str:
+        """Run ``longshore`` in this process, which has imported everything already; its output."""
+        own = {key: text for key, text in self._environment.items() if key.startswith("LONGSHORE_")}
+        return in_process(*arguments, environment=own)
+
+    def publish(self, *arguments: str, limit_s: float = 240.0) -> str:
+        """Run ``longshore publish`` to its end in a process of its own, beside the workers."""
+        return self._process("publish", *arguments, limit_s=limit_s)
+
+    def _process(self, *arguments: str, limit_s: float) -> str:
         done = subprocess.run(
             self._longshore(*arguments),
             cwd=ROOT,
@@ -104,14 +119,14 @@ class LongshoreRun:
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """SIGTERM; the worker saves, leaves and exits 0."""
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, self.log()
+        assert process.wait(60) == 0, self.log()
 
     def log(self, name: str = "worker.log") -> str:
         """The end of a log."""
         path = self.directory / name
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
 
-    def address(self, name: str = "worker.log", limit_s: float = 60.0) -> str:
+    def address(self, name: str = "worker.log", limit_s: float = 150.0) -> str:
         """Where a worker serves, as it says itself in its log; waits for that."""
         end = time.monotonic() + limit_s
         while LISTENING not in self.log(name):
@@ -192,6 +207,18 @@ class LongshoreRun:
     @staticmethod
     def _longshore(*arguments: str) -> list[str]:
         return [sys.executable, "-m", "streams.cli", *arguments]
+
+
+_IN_PROCESS: Final = threading.Lock()
+"""What runs a command in this process takes its output and its environment."""
+
+
+def in_process(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run ``longshore`` with these arguments in this process; its output."""
+    with _IN_PROCESS:
+        done = CliRunner().invoke(main, arguments, env=dict(environment or {}))
+    assert done.exit_code == 0, f"{arguments}: {done.output}"
+    return done.output
 
 
 def replayed(directory: Path) -> Records:

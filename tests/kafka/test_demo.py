@@ -20,7 +20,7 @@ from tests.streams.cli_example import example_files
 from tests.streams.test_cli_publish import logs_of_a_replay, read_partitions
 
 ROOT = Path(__file__).parents[2]
-DEMO_LIMIT_S = 100
+DEMO_LIMIT_S = 160
 
 
 def topics_of(broker: str) -> set[str]:

@@ -8,29 +8,18 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from tests.kafka.longshore_run import PARTITIONS, ROOT, LongshoreRun, assert_equal, replayed
-from tests.kafka.test_three_models import fraud_data
-
-SPEC = str(ROOT / "examples" / "fraud" / "spec.yaml")
+from tests.kafka.longshore_run import PARTITIONS, LongshoreRun, assert_equal
+from tests.kafka.oracles import Oracle
 
 
 @pytest.mark.timeout(240)
 def test_garbage_on_the_panes_topic_is_refused_and_told(
-    kafka: str, topic_prefix: Callable[[], str], tmp_path: Path
+    kafka: str, topic_prefix: Callable[[], str], tmp_path: Path, fraud: Oracle
 ) -> None:
     """The worker goes on, says so, and judges as if nothing had been there; a keyless tombstone on
     an input topic does not stop it either."""
-    data = fraud_data(tmp_path)
-    profile = str(tmp_path / "profile.json")
-    events = str(data / "predictions.ndjson.gz")
     with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
-        run.command("profile", SPEC, "--data", str(data / "reference.parquet"), "--out", profile)
-        out = tmp_path / "replay"
-        run.command(
-            "replay", SPEC, "--profile", profile, "--predictions", events, "--out", str(out)
-        )
-        expected = replayed(out)
-        worker = run.worker(f"{SPEC}:{profile}")
+        worker = run.worker(fraud.model)
         run.address()
         producer = Producer({"bootstrap.servers": kafka})
         for partition in range(PARTITIONS):
@@ -38,7 +27,7 @@ def test_garbage_on_the_panes_topic_is_refused_and_told(
                 producer.produce(f"{run.prefix}panes", value, key="fraud", partition=partition)
             producer.produce(f"{run.prefix}predictions", None, partition=partition)
         assert producer.flush(30) == 0
-        run.command("publish", SPEC, "--predictions", events)
-        assert_equal(run.wait_for(expected, limit_s=120), expected)
+        run.publish(*fraud.sent)
+        assert_equal(run.wait_for(fraud.expected, limit_s=120), fraud.expected)
         run.stop(worker)
         assert "is no tally's" in (tmp_path / "worker.log").read_text()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
-from streams.cli import main
 from tests.kafka.disorder import EVENTS, disorderly_flights
 from tests.kafka.longshore_run import (
     PARTITIONS,
@@ -22,66 +22,65 @@ from tests.kafka.longshore_run import (
     scrape,
     total,
 )
+from tests.kafka.oracles import Oracle
 
 FLIGHTS = ROOT / "examples" / "flights"
-SPEC = str(FLIGHTS / "spec.yaml")
 RATE = "15000"
 """Records a second, so that the stream lasts long enough for workers to come and go in it."""
-SLOW_RATE = "4000"
-"""Nearly half a minute of disorder, in which a partition must be found idle."""
-
-
-@pytest.fixture(scope="module")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The profile of January and February."""
-    out = tmp_path_factory.mktemp("flights") / "profile.json"
-    data = str(FLIGHTS / "reference.parquet")
-    done = CliRunner().invoke(main, ["profile", SPEC, "--data", data, "--out", str(out)])
-    assert done.exit_code == 0, done.output
-    return str(out)
+SLOW_RATE = "6000"
+"""Some twenty seconds of disorder, in which a partition must be found idle."""
 
 
 @pytest.mark.timeout(600)
 def test_workers_and_replay_agree(
-    kafka: str, topic_prefix: Callable[[], str], tmp_path: Path, profile: str
+    kafka: str, topic_prefix: Callable[[], str], tmp_path: Path, flights: Oracle
 ) -> None:
-    """March to December, as it was: one worker, two workers 20 s apart, one killed in the middle,
-    and replay."""
-    arguments = [
-        SPEC,
-        "--predictions",
-        str(FLIGHTS / "predictions.parquet"),
-        "--labels",
-        str(FLIGHTS / "labels.parquet"),
-    ]
-    out = tmp_path / "replay"
-    model = f"{SPEC}:{profile}"
-    with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
-        run.command("replay", *arguments, "--profile", profile, "--out", str(out))
-        expected = replayed(out)
-        assert expected["retraining-triggers"], "the year must trigger"
-        run.command("publish", *arguments)
-        worker = run.worker(model, log="one.log")
-        assert_equal(run.wait_for(expected, limit_s=180), expected)
-        run.stop(worker)
-    with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
-        run.worker(model, log="first.log")
-        publisher = run.start("publish", *arguments, "--rate", RATE, log="publish.log")
-        time.sleep(20)
-        run.worker(model, log="second.log")
-        assert publisher.wait(240) == 0, run.log("publish.log")
-        assert_equal(run.wait_for(expected, limit_s=180), expected)
-    with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
-        doomed = run.worker(model, log="doomed.log")
-        publisher = run.start("publish", *arguments, "--rate", RATE, log="publish.log")
-        while run.count("judgements") < len(expected["judgements"]) // 3:
-            assert doomed.poll() is None, run.log("doomed.log")
-            time.sleep(0.5)
-        doomed.kill()
-        doomed.wait()
-        run.worker(model, log="restarted.log")
-        assert publisher.wait(240) == 0, run.log("publish.log")
-        assert_equal(run.wait_for(expected, limit_s=180), expected, crashed=True)
+    """March to December, as it was: one worker, two workers of which one comes later, one killed in
+    the middle, and replay.  The three runs go on side by side under prefixes of their own."""
+    scenarios = (one_worker, a_second_worker, a_killed_worker)
+    with ThreadPoolExecutor(len(scenarios)) as side_by_side, ExitStack() as runs:
+        entered = [
+            (scenario, runs.enter_context(LongshoreRun(kafka, topic_prefix(), tmp_path)))
+            for scenario in scenarios
+        ]
+        done = [side_by_side.submit(scenario, run, flights) for scenario, run in entered]
+        for each in done:
+            each.result()
+
+
+def one_worker(run: LongshoreRun, flights: Oracle) -> None:
+    """Over what lies there already, to a clean end."""
+    run.publish(*flights.sent)
+    worker = run.worker(flights.model, log="one.log")
+    assert_equal(run.wait_for(flights.expected, limit_s=240), flights.expected)
+    run.stop(worker)
+
+
+def a_second_worker(run: LongshoreRun, flights: Oracle) -> None:
+    """Joins while the stream goes on."""
+    run.worker(flights.model, log="first.log")
+    publisher = run.start("publish", *flights.sent, "--rate", RATE, log="publish-two.log")
+    while run.count("judgements") < len(flights.expected["judgements"]) // 3:
+        assert publisher.poll() in {None, 0}, run.log("publish-two.log")
+        time.sleep(0.5)
+    run.worker(flights.model, log="second.log")
+    assert publisher.wait(240) == 0, run.log("publish-two.log")
+    assert_equal(run.wait_for(flights.expected, limit_s=240), flights.expected)
+
+
+def a_killed_worker(run: LongshoreRun, flights: Oracle) -> None:
+    """Dies while the stream goes on; its successor starts from the last snapshots."""
+    doomed = run.worker(flights.model, log="doomed.log")
+    publisher = run.start("publish", *flights.sent, "--rate", RATE, log="publish-killed.log")
+    while run.count("judgements") < len(flights.expected["judgements"]) // 3:
+        assert doomed.poll() is None, run.log("doomed.log")
+        time.sleep(0.5)
+    doomed.kill()
+    doomed.wait()
+    run.worker(flights.model, log="restarted.log")
+    assert publisher.wait(240) == 0, run.log("publish-killed.log")
+    found = run.wait_for(flights.expected, limit_s=240)
+    assert_equal(found, flights.expected, crashed=True)
 
 
 def labels_meanwhile(directory: Path) -> Path:

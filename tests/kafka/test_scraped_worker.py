@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.longshore_run import ROOT, LongshoreRun, replayed
-from tests.kafka.test_three_models import fraud_data
+from tests.kafka.longshore_run import LongshoreRun
+from tests.kafka.oracles import Oracle
 from tests.prometheus.server import RealPrometheus
-
-SPEC = str(ROOT / "examples" / "fraud" / "spec.yaml")
 
 
 @pytest.mark.timeout(300)
@@ -21,23 +19,17 @@ def test_drift_reaches_a_real_prometheus(
     topic_prefix: Callable[[], str],
     tmp_path: Path,
     prometheus_program: str,
+    fraud: Oracle,
 ) -> None:
     """What Prometheus stored is what the newest judgement says, to the last digit."""
-    data = fraud_data(tmp_path)
-    profile = str(tmp_path / "profile.json")
-    events = str(data / "predictions.ndjson.gz")
+    expected = fraud.expected
     with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
-        run.command("profile", SPEC, "--data", str(data / "reference.parquet"), "--out", profile)
-        replay = ["replay", SPEC, "--profile", profile, "--predictions", events]
-        run.command(*replay, "--out", str(tmp_path / "replay"))
-        expected = replayed(tmp_path / "replay")
-        assert expected["retraining-triggers"]
-        run.worker(f"{SPEC}:{profile}")
+        run.worker(fraud.model)
         address = run.address()
-        run.command("publish", SPEC, "--predictions", events)
+        run.publish(*fraud.sent)
         run.wait_for(expected, limit_s=120)
         with RealPrometheus(prometheus_program, [address]) as prometheus:
-            end = time.monotonic() + 30
+            end = time.monotonic() + 90
             while not prometheus.query("drift_psi"):
                 assert time.monotonic() < end, run.log()
                 time.sleep(0.2)

@@ -1,0 +1,53 @@
+"""The example models with what a replay says of their data: what workers on Kafka must say too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from click.testing import CliRunner
+
+from examples.fraud.generate import main as generate
+from tests.kafka.longshore_run import ROOT, Records, in_process, replayed
+
+EXAMPLES: Final = ROOT / "examples"
+FRAUD_EVENTS: Final = "60000"
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """A model, its events, and the records that they must become."""
+
+    spec: str
+    profile: str
+    sent: tuple[str, ...]
+    """Arguments of ``longshore publish`` and of ``longshore replay``."""
+    expected: Records
+
+    @property
+    def model(self) -> str:
+        """``SPEC:PROFILE``."""
+        return f"{self.spec}:{self.profile}"
+
+
+def oracle(name: str, data: Path, directory: Path, *files: str) -> Oracle:
+    """The oracle of an example by replay of ``--predictions FILE ...`` below ``data``."""
+    spec, profile = str(EXAMPLES / name / "spec.yaml"), str(directory / f"{name}.json")
+    out = directory / f"replayed-{name}"
+    places = (part if part.startswith("--") else str(data / part) for part in files)
+    sent = (spec, *places)
+    reference = str(data / "reference.parquet")
+    in_process("profile", spec, "--data", reference, "--out", profile)
+    in_process("replay", *sent, "--profile", profile, "--out", str(out))
+    return Oracle(spec, profile, sent, replayed(out))
+
+
+def fraud_data(directory: Path) -> Path:
+    """Card payments whose population shifts half-way; the directory of the files."""
+    out = directory / "fraud"
+    options = ["--events", FRAUD_EVENTS, "--rate", "2", "--reference-days", "2"]
+    drift = ["--drift", "population", "--strength", "0.6"]
+    done = CliRunner().invoke(generate, [*options, *drift, str(out)])
+    assert done.exit_code == 0, done.output
+    return out
