@@ -84,6 +84,7 @@ class RealBroker:
     """
 
     start_seconds = START_SECONDS
+    java_options: tuple[str, ...] = ()
 
     def __init__(self, directory: Path | None = None, *, detached: bool = False) -> None:
         self._given_directory = directory
@@ -183,7 +184,8 @@ class RealBroker:
         if formatted.returncode != 0:
             raise BrokerFailedError(f"Kafka's storage tool failed:\n{formatted.stderr[-2000:]}")
         logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        self._command = [*command, *HEAP, logging, "kafka.Kafka", str(properties)]
+        options = [*HEAP, *self.java_options, logging]
+        self._command = [*command, *options, "kafka.Kafka", str(properties)]
 
     def _properties(self) -> str:
         """What the broker is configured with; takes the ports."""
