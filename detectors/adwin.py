@@ -20,6 +20,13 @@ import msgspec
 import numpy as np
 
 from detectors.adwin_kernel import MARKS, ROWS, ROWS_USED, SUMS, advance_columns
+from detectors.adwin_state import (
+    KernelState,
+    floats,
+    read_state,
+    refuse_unsound,
+    whole_numbers,
+)
 from detectors.contract import Alarms, Bank, FloatArray, ForeignSnapshotError, IntArray, Kind
 from detectors.sealing import SEAL_BYTES_MAX, fingerprint, seal, unseal
 
@@ -108,17 +115,6 @@ the detector itself beside its rows, with room."""
 STATE_HEAD_BYTES: Final = 64
 
 
-class KernelState(msgspec.Struct, frozen=True, array_like=True):
-    """The arrays of a kernel bank as little-endian bytes, only the rows that are in use."""
-
-    rows: int
-    totals: bytes
-    variances: bytes
-    filled: bytes
-    sums: bytes
-    marks: bytes
-
-
 class KernelBank:
     """All streams in plain arrays; one kernel call a batch."""
 
@@ -134,7 +130,7 @@ class KernelBank:
         self._marks = np.zeros((streams, MARKS), np.int64)
         self._marks[:, ROWS_USED] = 1
         if body is not None:
-            self._restore(msgspec.msgpack.decode(body, type=KernelState))
+            self._restore(read_state(body))
 
     def advance(self, columns: FloatArray) -> Alarms:
         """Feed columns, shape (streams, rows); see :class:`detectors.contract.Bank`."""
@@ -184,15 +180,16 @@ class KernelBank:
         return seal(self._owner, msgspec.msgpack.encode(state))
 
     def _restore(self, state: KernelState) -> None:
-        for array, data in (
-            (self._totals[:, : state.rows], state.totals),
-            (self._variances[:, : state.rows], state.variances),
-            (self._filled[:, : state.rows], state.filled),
-            (self._sums, state.sums),
-            (self._marks, state.marks),
-        ):
-            stored = np.frombuffer(data, array.dtype.newbyteorder("<"))
-            array[...] = stored.reshape(array.shape)
+        streams, rows, buckets = self._totals.shape[0], state.rows, self._totals.shape[2]
+        filled = whole_numbers(state.filled, streams, rows)
+        sums = floats(state.sums, streams, SUMS)
+        marks = whole_numbers(state.marks, streams, MARKS)
+        refuse_unsound(filled, sums, marks, self._params.max_buckets)
+        self._totals[:, :rows] = floats(state.totals, streams, rows, buckets)
+        self._variances[:, :rows] = floats(state.variances, streams, rows, buckets)
+        self._filled[:, :rows] = filled
+        self._sums[...] = sums
+        self._marks[...] = marks
 
 
 class RiverStream(msgspec.Struct, frozen=True, array_like=True):

@@ -30,7 +30,7 @@ from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
 ESTIMATORS = ["adwin"]
 NOT_DETECTORS = {
-    "__init__", "adwin_kernel", "bins", "coarse", "contract", "discovery", "jit",
+    "__init__", "adwin_kernel", "adwin_state", "bins", "coarse", "contract", "discovery", "jit",
     "kernels", "sealing",
 }  # fmt: skip
 

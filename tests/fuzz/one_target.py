@@ -18,6 +18,8 @@ from atheris.version_dependent import CMP_OP_SHIFT_AMOUNT
 
 from tests.fuzz.target import Execution, Target
 
+COMPILED: Final = ("detectors.adwin_kernel", "detectors.jit", "detectors.kernels")
+"""What numba compiles: it knows no instrumented bytecode."""
 _OPERATORS: Final = (
     operator.lt,
     operator.le,
@@ -53,7 +55,7 @@ def leakless(execute: Execution) -> Execution:
 
 def main(module: str, packages: str, options: list[str]) -> None:
     """Fuzz until libFuzzer's options say that it is enough."""
-    with atheris.instrument_imports(include=packages.split(",")):
+    with atheris.instrument_imports(include=packages.split(","), exclude=[*COMPILED]):
         target = cast("Target", importlib.import_module(module))
         execute = target.prepare()
     atheris.Setup([module, *options], leakless(execute))
