@@ -169,7 +169,7 @@ def _as_they_stand(path: Path) -> Iterator[FileEvent]:
     for line in lines(path):
         try:
             seen = peek(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield NO_ID, NO_TIME_MS, line
             continue
         known = seen.data if seen.data is not None and not seen.event_id else seen

@@ -118,6 +118,14 @@ def test_the_order_of_the_file_is_kept_over_slices(tmp_path: Path) -> None:
     assert found == [str(i) for i in range(many)]
 
 
+def test_a_deeply_nested_line_goes_on_too(tmp_path: Path) -> None:
+    """It is the core's to reject; a reader that gave up there would end a replay."""
+    nested = b'{"more":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    found = list(read_events(ndjson(tmp_path, [nested, *LINES]), spec_of(), "predictions"))
+    assert found[0] == (NO_ID, NO_TIME_MS, nested)
+    assert len(found) == 1 + len(LINES)
+
+
 def test_ndjson_lines_go_on_byte_for_byte(tmp_path: Path) -> None:
     """Broken or not, with id and time where a cheap look finds them; blank lines are no records."""
     envelope = b'{"specversion":"1.0","id":"1","data":{"event_id":"e","ts":1700000000005}}'
