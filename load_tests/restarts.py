@@ -23,8 +23,13 @@ from load_tests.running_worker import ModelUnderTest, RunningWorker
 READY_TIMEOUT_S: Final = 300.0
 COUNTED_TIMEOUT_S: Final = 60.0
 POLL_S: Final = 0.02
-STATIC: Final = {"LONGSHORE_GROUP_INSTANCE_ID": "one", "LONGSHORE_SESSION_TIMEOUT_S": "30"}
-DYNAMIC: Final[dict[str, str]] = {}
+DYNAMIC: Final = {"LONGSHORE_BATCH_SIZE": "250"}
+"""A batch of thousands of wide events would hold a slow machine's event loop for too long."""
+STATIC: Final = {
+    **DYNAMIC,
+    "LONGSHORE_GROUP_INSTANCE_ID": "one",
+    "LONGSHORE_SESSION_TIMEOUT_S": "30",
+}
 MILESTONES: Final = (
     ("imports, spec and profile", re.compile(r"longshore\.worker models: ")),
     ("kernels, Faust, HTTP", re.compile(r"longshore\.worker serving http")),

@@ -92,7 +92,8 @@ def main(
     plot = out.with_suffix(".svg")
     out.parent.mkdir(parents=True, exist_ok=True)
     draw(found, plot)
-    machine = f"{os.cpu_count()} cores shared with broker and publisher"
+    busy = f"load average {os.getloadavg()[0]:.0f} at the end"
+    machine = f"{os.cpu_count()} cores shared with broker and publisher, {busy}"
     text = page(found, verdict, plot.name, machine)
     out.write_text(text, encoding="utf-8")
     console.print(text, markup=False, soft_wrap=True)

@@ -13,13 +13,15 @@ from load_tests.soak.verdict import LAG_LIMIT_S, MEGABYTE, RSS_LIMIT_MB_PER_H, S
 
 MINUTE_S: Final = 60.0
 SIZE_INCHES: Final = (9.0, 9.5)
+HEADROOM: Final = 1.35
+"""Of each axis above its highest value, for the legend."""
 PAGE: Final = """\
 # Soak
 
 {verdict}
 
-One worker over 4 partitions and 20 features on a real broker, {machine}.
-Made by `make soak`.
+One worker over 4 partitions and 20 features on a real broker,
+{machine}. Made by `make soak`.
 
 | | |
 |---|---|
@@ -116,10 +118,10 @@ def draw(found: Found, to: Path) -> None:
     cpu.set_ylabel("cores")
     cpu.set_xlabel("minutes")
     for each in axes:
-        each.set_ylim(bottom=0)
+        each.set_ylim(0, each.get_ylim()[1] * HEADROOM)
         each.grid(alpha=0.3)
         each.axvspan(minutes[-1] / 2, minutes[-1], color="0.9", zorder=0)
-        each.legend(loc="lower right", ncols=3, frameon=False)
+        each.legend(loc="upper right", ncols=3, frameon=False)
     memory.set_title(f"One worker at {found.plan.rate:,.0f} events/s (shaded: what is judged)")
     figure.savefig(to, metadata={"Date": None} if to.suffix == ".svg" else None, dpi=110)
     plt.close(figure)
