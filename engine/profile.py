@@ -132,8 +132,10 @@ def decode_profile(data: bytes) -> Profile:
             found = "none" if schema is None else bytes(schema).decode(errors="replace")
             raise ProfileError(f"profile schema {found}, this version reads {PROFILE_SCHEMA}")
         profile = msgspec.json.decode(data, type=Profile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        hashed = profile_hash(profile)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
+        # A TypeError is orjson's: an integer beyond 64 bits.
         raise ProfileError(f"not a profile: {error}") from error
-    if profile.hash != profile_hash(profile):
+    if profile.hash != hashed:
         raise ProfileError("the profile's hash does not match its content: it was changed by hand")
     return profile
