@@ -1,8 +1,8 @@
 """One round of a peer: the same events at the same pace, the same kind of fault.
 
 Rule.  A process that ends by itself is started again after a second, as a supervisor would.  A
-round is over when nothing was counted for QUIET_S after the stream.  Lost and double-counted are
-summed apart over the cells, so they cannot cancel.
+round is over when nothing was counted for QUIET_S after the stream, longer while events are
+missing.  Lost and double-counted are summed apart over the cells, so they cannot cancel.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from load_tests.event import PARTITIONS
 from load_tests.processes import Child
 
 QUIET_S: Final = 20.0
+MISSING_QUIET_S: Final = 90.0
+"""While events are missing: a killed transaction hides all behind it until it times out (60 s)."""
 STREAM_LIMIT_S: Final = 300.0
 CATCH_UP_LIMIT_S: Final = 240.0
 START_LIMIT_S: Final = 120.0
@@ -204,7 +206,7 @@ def _play(
     fault.inject(place)
     place.wait_until(1.0)
     stream.finish(STREAM_LIMIT_S)
-    _await_quiet(place, counts)
+    _await_quiet(place, counts, events)
     expected = Counter(cell_of(orjson.loads(record.value)) for record in recording.records)
     found = counts.per_cell()
     cells = sorted(expected.keys() | found.keys())
@@ -251,12 +253,13 @@ def _await_members(place: PeerArena) -> None:
         sleep(LOOK_S)
 
 
-def _await_quiet(place: PeerArena, counts: Counts) -> None:
+def _await_quiet(place: PeerArena, counts: Counts, events: int) -> None:
     end = monotonic() + CATCH_UP_LIMIT_S
     while monotonic() < end:
         place.supervise()
-        changed_at = counts.totals[-1][0] if counts.totals else 0.0
-        if monotonic() - max(changed_at, place.marks[-1][0]) > QUIET_S:
+        changed_at, total = counts.totals[-1] if counts.totals else (0.0, 0)
+        quiet_s = QUIET_S if total >= events else MISSING_QUIET_S
+        if monotonic() - max(changed_at, place.marks[-1][0]) > quiet_s:
             return
         sleep(LOOK_S)
 
