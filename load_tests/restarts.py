@@ -108,8 +108,10 @@ class Incumbent:
     def restart(self, fault: Fault) -> Restart:
         """End it, start it, wait until it is ready."""
         began = time.time()
-        self.worker.end(fault.number)
+        code = self.worker.end(fault.number)
         ended = time.time()
+        if fault.number is signal.SIGTERM and code != 0:
+            raise ContenderFailedError(f"SIGTERM ended the worker with {code}")
         self.close()
         self.worker = self._start(fault.settings, fresh=False)
         ready = self.await_ready()
