@@ -5,11 +5,17 @@ record stamped below its partition's mark is a repeat, or of a worker that lost 
 are delivered before the mark that follows them.  So whatever is said twice, late, or by a worker
 that does not know that it was replaced, changes nothing.
 
+A new life of a tally tells its open panes again, with what was counted up to its snapshot: less,
+perhaps, than the life before had told.  So the mark of that life stands for nothing from the first
+pane of the new one on, and event time waits for the new life's own mark.
+
 Event time is the smallest watermark of all sources (data topics x partitions) that are not idle; a
 source not heard of yet holds it back.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from engine.model import MonitoredModel
 from engine.open_panes import (
@@ -21,7 +27,7 @@ from engine.open_panes import (
     events_in,
 )
 from engine.pane_checks import refuse_impossible_mark, refuse_impossible_pane
-from engine.panes import Mark, PaneError, PaneRecord, stamp_of, unpack
+from engine.panes import Mark, PaneError, PaneRecord, Stamp, stamp_of, unpack
 from engine.pieces import Packed
 
 
@@ -61,6 +67,8 @@ class Merge:
         mark = self.marks.get(record.partition)
         if mark is not None and stamp_of(record) < stamp_of(mark):
             return 0
+        if mark is not None and stamp_of(record)[:2] > stamp_of(mark)[:2]:
+            self.marks[record.partition] = _unheard(mark, stamp_of(record))
         size, time = self._model.layout.size, self._model.spec.time
         on_time = unpack(record.on_time, size)
         amended = None if record.amended is None else unpack(record.amended, size)
@@ -110,3 +118,9 @@ class Merge:
             if topic not in mark.idle
         ]
         return f"they wait for {min(lowest)[1]}" if lowest else "every source is idle"
+
+
+def _unheard(mark: Mark, by: Stamp) -> Mark:
+    """The mark of a partition whose new life was heard of but has not said how far it is."""
+    nothing = dict.fromkeys(mark.watermarks_ms)
+    return msgspec.structs.replace(mark, stamp=(by[0], by[1], 0), watermarks_ms=nothing, idle=())

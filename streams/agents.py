@@ -19,7 +19,7 @@ from engine.spec import Topic
 from streams.feed import PanesBatch
 from streams.judging import PANES, Judging
 from streams.live import LiveState
-from streams.recovery import Recovery, RestoreError
+from streams.recovery import LIVES, Recovery, RestoreError
 from streams.settings import Settings
 from streams.snapshot_table import SnapshotTable
 from streams.starting_offsets import Gap, LogMismatchError, Source
@@ -67,9 +67,14 @@ class Agents:
             began = monotonic()
             self._snapshots.look()
             self._live.restored_of = (0, self._to_restore(committed))
-            recovery = Recovery(self._settings.recovery, self._snapshots, self._live)
-            await self._tallying.take_up(committed, generation, recovery)
-            await self._judging.take_up(committed, generation, recovery)
+            recovery = Recovery(
+                self._settings.recovery,
+                self._snapshots,
+                self._live,
+                group_committed=any(committed.values()),
+            )
+            await self._tallying.take_up(committed, generation * LIVES, recovery)
+            await self._judging.take_up(committed, generation * LIVES, recovery)
             self._live.restored_of = None
             try:
                 recovery.conclude()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from engine.snapshot import Snapshot, SnapshotError
 from streams.live import LiveState
@@ -25,11 +25,19 @@ REMEDY = (
     "LONGSHORE_RECOVERY=rebuild"
 )
 
+LIVES: Final = 1 << 16
+"""Numbers that a group generation has for its owners' lives: a static member that restarts comes
+back in the same generation, and must outrank its earlier lives but never a later generation's."""
+
 T = TypeVar("T")
 
 
 class RestoreError(RuntimeError):
     """State, committed offsets and topics contradict each other; counting on would be wrong."""
+
+
+class StaleOwnerError(RuntimeError):
+    """The group went on without this worker while it took its partitions up."""
 
 
 class Saved(Protocol):
@@ -57,17 +65,35 @@ class Resumed(NamedTuple, Generic[T]):
 class Recovery:
     """One restore of a worker's state: what could not be had, and what was done about it."""
 
-    def __init__(self, policy: RecoveryPolicy, snapshots: Saved, live: LiveState) -> None:
+    def __init__(
+        self,
+        policy: RecoveryPolicy,
+        snapshots: Saved,
+        live: LiveState,
+        *,
+        group_committed: bool = False,
+    ) -> None:
+        """``group_committed``: whether the group has committed offsets of what is restored."""
         self.policy = policy
         self._snapshots = snapshots
         self._live = live
         self._troubles: list[str] = []
+        self._group_committed = group_committed
 
     def resume(
         self, name: str, generation: int, build: Callable[[Snapshot | None, int], T]
     ) -> Resumed[T]:
-        """Build ``name`` from its snapshot and a generation; anew where it is unusable."""
+        """Build ``name`` from its snapshot and a generation; anew where it is unusable.
+
+        ``generation`` is the group's times LIVES.  Raises StaleOwnerError when another owner has
+        come since; a group that was deleted begins at 1 again, but then has no offsets either.
+        """
         highest = self._snapshots.highest(name)
+        if highest is not None and highest >= generation + LIVES and self._group_committed:
+            raise StaleOwnerError(
+                f"{name} is kept by a worker of generation {highest // LIVES} already, this one "
+                f"took it up as of generation {generation // LIVES}: it stops and starts anew"
+            )
         mine = generation if highest is None else max(generation, highest + 1)
         try:
             restored = self._snapshots.restore(name)

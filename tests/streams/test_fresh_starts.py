@@ -32,6 +32,8 @@ class Saved:
         saved = self._states.get(name)
         return None if saved is None else saved.generation
 
+    highest = newest
+
     def restore(self, name: str) -> Restored | None:
         """The one of this name."""
         return self._states.get(name)
