@@ -197,3 +197,34 @@ def state_is_carried_over() -> Iterator[None]:
 
     with mock.patch.object(streams.tallying.Tallying, "take_in", trusting):
         yield
+
+
+@_mutation
+def claims_are_not_kept() -> Iterator[None]:
+    """A life that died before its first snapshot leaves no trace to the next one."""
+
+    async def forget(self: Any, names: Any) -> None:  # noqa: ANN401
+        del self, names
+
+    with mock.patch.object(SnapshotTable, "claim", forget):
+        yield
+
+
+@_mutation
+def marks_outlive_their_writer() -> Iterator[None]:
+    """The mark of an earlier life counts while a new one tells its panes again."""
+    with mock.patch("engine.merge._unheard", lambda mark, _: mark):
+        yield
+
+
+@_mutation
+def stale_owners_go_on() -> Iterator[None]:
+    """Who took partitions up too late takes a higher number than their owner."""
+    resume = Recovery.resume
+
+    def blind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        self._group_committed = False
+        return resume(self, *arguments)
+
+    with mock.patch.object(Recovery, "resume", blind):
+        yield
