@@ -33,7 +33,7 @@ from tests.engine.models import (
     stream,
 )
 
-SCENARIOS: Final = 24
+SCENARIOS: Final = 12
 EVENTS: Final = 210
 STEP_MS: Final = 3_000
 LATENESS_MS: Final = 20 * SECOND
