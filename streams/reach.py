@@ -89,16 +89,22 @@ def ask_versions(broker: str, tls: ssl.SSLContext | None) -> Versions:
             f"shows a certificate that is not trusted (security.ssl_ca): {error.verify_message}"
         ) from error
     except ssl.SSLError as error:
-        raise ReachError(f"does not speak TLS as asked: {error.reason or error}") from error
+        reason = error.reason or str(error)
+        if "CERTIFICATE" in reason:  # an alert from the other side
+            own = f"refuses this client's certificate (security.ssl_cert): {reason}"
+            raise ReachError(own) from error
+        raise ReachError(f"does not speak TLS as asked: {reason}") from error
     except TimeoutError as error:
         raise ReachError(
             f"takes connections but gives no answer for {ANSWER_LIMIT_S:g} s: it hangs, or is no "
             f"Kafka broker"
         ) from error
     except ConnectionError as error:
+        wants = "TLS (security.protocol)"
+        if tls is not None:
+            wants = "this client's certificate (security.ssl_cert)"
         raise ReachError(
-            "ends the connection instead of answering: it is no Kafka broker, or wants TLS "
-            "(security.protocol)"
+            f"ends the connection instead of answering: it is no Kafka broker, or wants {wants}"
         ) from error
     except ReachError:
         raise

@@ -13,7 +13,9 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from streams.broker_answers import RefusedError
+from streams.reach import ReachError, reach
 from streams.rights import check_worker
+from streams.tls import tls_context
 from streams.topics import TopicsError
 from tests.kafka.libraries import SystemPackageError
 from tests.kafka.longshore_run import PARTITIONS, assert_equal, replayed
@@ -175,12 +177,16 @@ def wrong_logins(secured: SecuredBroker, files: Files, tmp_path: Path) -> None:
 
 
 def without_a_certificate(secured: SecuredBroker) -> None:
-    """At the door that asks for one; the line names the setting."""
+    """At the door that asks for one; the line names the setting, whoever knocks first."""
     login = secured.certificate(secured.worker_certificate)
     for name in ("CERT", "KEY"):
         del login[f"LONGSHORE_SECURITY_SSL_{name}"]
-    with pytest.raises(RefusedError, match="refuse this client's certificate"):
-        check_worker(settings_of(login))
+    settings = settings_of(login)
+    refused = "this client's certificate .*security.ssl_cert"
+    with pytest.raises(RefusedError, match=refused):
+        check_worker(settings)
+    with pytest.raises(ReachError, match=refused):
+        reach(settings.brokers, tls_context(settings.security))
 
 
 def forgery(secured: SecuredBroker) -> None:
