@@ -35,7 +35,9 @@ Due = tuple[int, int, int, int]
 """(due time, step, window length, pane start or window end); the smallest comes first."""
 _ROLL, _FINISH, _JUDGE, _REVISE = range(4)
 JUDGED_AT_ONCE: Final = 16
-"""Windows judged in one go: some tens of milliseconds."""
+"""Windows judged in one go: some tens of milliseconds at FEATURES_AT_ONCE / 16 features."""
+FEATURES_AT_ONCE: Final = 320
+"""Features judged in one go: a model of many has fewer windows judged before others get a turn."""
 
 
 class Judge:
@@ -68,6 +70,7 @@ class Judge:
         """Events that came after their pane was rolled up and are in no window."""
         self._judging = WindowJudging(model)
         self._merge = Merge(model, partitions)
+        self._features = max(1, len(model.spec.features))
         self._first_event_ms: int | None = None
         size, season = model.layout.size, model.spec.season
         self._rings = {w.name: WindowRing(w, size, season) for w in model.spec.windows}
@@ -107,9 +110,10 @@ class Judge:
         return self._goal_ms is not None
 
     def go_on(self) -> list[Publish]:
-        """Do what fell due, in order, and at most JUDGED_AT_ONCE windows of it."""
+        """Do what fell due, in order, and at most JUDGED_AT_ONCE windows of it, fewer where
+        there are many features."""
         out: list[Publish] = []
-        for _ in range(JUDGED_AT_ONCE):
+        for _ in range(max(1, min(JUDGED_AT_ONCE, FEATURES_AT_ONCE // self._features))):
             due = self._next_window(out)
             if due is None:
                 self.clock_ms, self._goal_ms = self._goal_ms, None

@@ -7,6 +7,7 @@ its ``with`` block.
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import signal
 import socket
@@ -159,13 +160,15 @@ class RunningWorker:
     ) -> None:
         self._child.__exit__(kind, error, trace)
 
-    def ready(self) -> bool:
-        """Whether /health says so; ContenderFailedError when the worker has ended."""
+    def ready(self, partitions: int = 0) -> bool:
+        """Whether /health says so, and that it has so many source partitions at least;
+        ContenderFailedError when the worker has ended."""
         self._check()
         try:
-            return _get(self._port, "/health")[0] == http.client.OK
+            status, body = _get(self._port, "/health")
         except (http.client.HTTPException, OSError):
             return False
+        return status == http.client.OK and len(json.loads(body)["partitions"]) >= partitions
 
     def end(self, number: signal.Signals) -> int:
         """Send the signal and wait for the exit code; ContenderFailedError when none comes."""
