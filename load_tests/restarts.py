@@ -122,7 +122,10 @@ class Incumbent:
         return Restart(ended - began, ready - self.worker.started_at, cpu_s, restoring, steps)
 
     def await_ready(self) -> float:
-        """Unix time at which /health said so, of all partitions; ContenderFailedError after READY_TIMEOUT_S."""
+        """Unix time at which /health said so of all partitions.
+
+        ContenderFailedError after READY_TIMEOUT_S.
+        """
         deadline = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline:
             if self.worker.ready(PARTITIONS):
