@@ -66,7 +66,7 @@ def quiet_clients(level: int = logging.WARNING) -> None:
     def may_pass(record: logging.LogRecord) -> bool:
         if record.name.startswith(OWN_LOGGERS):
             return True
-        return not str(record.msg).startswith(TOLD_BY_US) and once.filter(record)
+        return TOLD_BY_US not in str(record.msg) and once.filter(record)
 
     for handler in logging.getLogger().handlers:
         handler.addFilter(may_pass)

@@ -11,6 +11,7 @@ replaced stops, and says so.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Final, TypeAlias
 
 from aiokafka import errors as aiokafka_errors
@@ -25,6 +26,8 @@ FENCED_INSTANCE_ID: Final = 82
 CONSUMER_REQUEST_TIMEOUT_S: Final = 40.0
 """How long a broker may take to answer; a connection that is only half open is given up then."""
 JOIN_HEADROOM_S: Final = 10.0
+
+log = logging.getLogger("longshore.worker")
 
 ADVICE: Final[dict[type[KafkaError], str]] = {
     aiokafka_errors.InvalidSessionTimeoutError: (
@@ -128,6 +131,13 @@ class MemberThread(AIOKafkaConsumerThread):
         """Start the consumer, then give its coordinator the better manners."""
         await super().on_start()
         self._ensure_consumer()._coordinator.__class__ = AskingCoordinator  # noqa: SLF001
+
+    async def on_thread_stop(self) -> None:
+        """Stop the consumer; with its broker away it has nothing to say that matters any more."""
+        try:
+            await super().on_thread_stop()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the thread ends
+            log.debug("closing the consumer: %r", error)
 
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:  # noqa: ANN401
         consumer = super()._create_consumer(loop=loop)

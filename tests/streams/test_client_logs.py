@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 
-from streams.client_logs import MAX_LINES_KNOWN, SAME_LINE_EVERY_S, OncePerMinute
+import pytest
+
+from streams.client_logs import (
+    MAX_LINES_KNOWN,
+    SAME_LINE_EVERY_S,
+    OncePerMinute,
+    quiet_clients,
+)
 
 
 def said(template: str, *values: object, logger: str = "aiokafka") -> logging.LogRecord:
@@ -54,3 +61,21 @@ def test_stack_traces_of_clients_are_left_out() -> None:
         record.exc_info = sys.exc_info()
     assert once.filter(record)
     assert record.exc_info is None
+
+
+def test_faust_does_not_repeat_what_the_worker_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its word on a crash is dropped at the root's handlers; the worker's own line passes."""
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [Ear()])
+    quiet_clients()
+    logging.getLogger("faust.tables.recovery").error("[^--Recovery]: Crashed reason=%r", "x")
+    for _ in range(2):
+        logging.getLogger("longshore.worker").error("stopped by a failure: %s", "x")
+        logging.getLogger("aiokafka").error("Unable to connect")
+    said = "stopped by a failure: x"
+    assert heard == [said, "Unable to connect", said]
