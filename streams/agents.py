@@ -103,6 +103,8 @@ class Agents:
     def read_on(self, gaps: Sequence[Gap], starts: Mapping[Source, int]) -> None:
         """Sources whose log does not have what must be read next: go on where their logs start, or
         raise LogMismatchError, as the settings say."""
+        if self._generation < 0:
+            return  # given up while the brokers were asked how far the logs reach
         recovery = Recovery(self._settings.recovery, self._snapshots, self._live)
         for gap in gaps:
             recovery.trouble("gap", str(gap))
@@ -122,11 +124,14 @@ class Agents:
         return self._tallying.needed() | self._judging.needed()
 
     def reread(self, source: Source) -> int:
-        """Records before the needed one that are wanted again."""
-        return 0 if source[0] == PANES else self._tallying.reread(source)
+        """Records before the needed one that are wanted again; none once all was given up."""
+        nothing = source[0] == PANES or self._generation < 0
+        return 0 if nothing else self._tallying.reread(source)
 
     def positioned(self, starts: Mapping[Source, int]) -> None:
-        """From where the sources are read."""
+        """From where the sources are read, unless all was given up meanwhile."""
+        if self._generation < 0:
+            return
         for (role, partition), start in starts.items():
             if role != PANES:
                 self._tallying.positioned(cast("Topic", role), partition, start)
