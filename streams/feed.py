@@ -150,10 +150,10 @@ class Feed:
                     return found
                 if self._closed or monotonic() > limit:
                     silent = sorted(set(sources) - set(found))
-                    first = ", ".join(f"{role}/{partition}" for role, partition in silent[:4])
+                    named = ", ".join(f"{role}/{partition}" for role, partition in silent[:4])
                     raise FeedError(
                         f"no broker said for {BOUNDS_WAIT_S:g} s how far the logs reach of "
-                        f"{first} ({len(silent)} in all): see to the brokers"
+                        f"{named} ({len(silent)} in all): see to the brokers"
                     )
                 sleep(OFFSETS_RETRY_S)
 
