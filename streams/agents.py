@@ -81,7 +81,8 @@ class Agents:
             except RestoreError:
                 self._drop()
                 raise
-            await self._snapshots.claim([*self._tallying.names(), *self._judging.names()])
+            await self._tallying.claim()
+            await self._snapshots.claim(self._judging.names())
             self._tallying.go(generation)
             self._judging.go(generation)
             self._generation = self._live.generation = generation

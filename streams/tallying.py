@@ -98,9 +98,20 @@ class Tallying:
             self._live.restored()
             await asyncio.sleep(0)
 
-    def names(self) -> list[Name]:
-        """The names under which these tallies are saved."""
-        return [held.name for held in self._held.values()]
+    async def claim(self) -> None:
+        """Save every tally as it was restored, before anything is said in its name.
+
+        From its first pane on the judges refuse what an owner before it says; a snapshot that such
+        an owner still writes speaks of panes that nobody took, and must never be the newest.
+        """
+        await asyncio.gather(
+            *(
+                self._snapshots.write(
+                    held.name, dict(held.tally.covered.items()), held.tally.snapshot()
+                )
+                for held in self._held.values()
+            )
+        )
 
     def go(self, generation: int) -> None:
         """Begin to take batches of this generation in."""
