@@ -14,7 +14,6 @@ from unittest import mock
 import msgspec
 
 import streams.checkpoint
-import streams.tallying
 from engine.merge import Merge
 from engine.open_panes import OpenPanes
 from engine.panes import Mark
@@ -24,6 +23,7 @@ from streams.agents import Agents
 from streams.checkpoint import Outbox
 from streams.recovery import Recovery, Resumed
 from streams.snapshot_table import SnapshotTable
+from streams.tallying import Tallying
 
 Mutation = Callable[[], AbstractContextManager[None]]
 MUTATIONS: Final[dict[str, Mutation]] = {}
@@ -190,23 +190,37 @@ def zombies_overwrite() -> Iterator[None]:
 @_mutation
 def state_is_carried_over() -> Iterator[None]:
     """Batches of another generation are counted too."""
-    take_in = streams.tallying.Tallying.take_in
+    take_in = Tallying.take_in
 
     async def trusting(self: Any, batch: Any, _: int) -> None:  # noqa: ANN401
         await take_in(self, batch, self._generation)
 
-    with mock.patch.object(streams.tallying.Tallying, "take_in", trusting):
+    with mock.patch.object(Tallying, "take_in", trusting):
         yield
+
+
+async def _nothing(*_: Any) -> None:  # noqa: ANN401
+    """Take everything and do nothing."""
 
 
 @_mutation
 def claims_are_not_kept() -> Iterator[None]:
     """A life that died before its first snapshot leaves no trace to the next one."""
+    with (
+        mock.patch.object(SnapshotTable, "claim", _nothing),
+        mock.patch.object(Tallying, "claim", _nothing),
+    ):
+        yield
 
-    async def forget(self: Any, names: Any) -> None:  # noqa: ANN401
-        del self, names
 
-    with mock.patch.object(SnapshotTable, "claim", forget):
+@_mutation
+def claims_hold_no_state() -> Iterator[None]:
+    """A tally's owner takes its number without saving what it goes on from."""
+
+    async def bare(self: Any) -> None:  # noqa: ANN401
+        await self._snapshots.claim([held.name for held in self._held.values()])
+
+    with mock.patch.object(Tallying, "claim", bare):
         yield
 
 

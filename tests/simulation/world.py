@@ -219,8 +219,9 @@ class World:
         idle = any(w is not None and w.producer.unsettled for w in self._slots)
         if idle or not self.group.is_stable or None in self._slots:
             return False
-        held = {p for w in self._slots if w is not None for p in w.live.tallies}
-        return len(held) == self._case.partitions and self.invariants.is_complete()
+        held = sorted(p for w in self._slots if w is not None for p in w.live.tallies)
+        whole = held == list(range(self._case.partitions))  # a zombie that wakes holds some twice
+        return whole and self.invariants.is_complete()
 
     def _input_ends(self) -> Iterator[tuple[RecordBatch, int]]:
         for source, end in self.broker.ends.items():
