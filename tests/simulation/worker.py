@@ -53,6 +53,8 @@ class Worker:
         self._group = group
         self._ended = ended
         self._leaving = False
+        self.was_member = True
+        """Whether the group still counted on it when it ended by itself."""
         self.producer = Producer(loop, self.process, broker, weather, chance)
         self.live = LiveState()
         self._feed = Feed(broker, settings.batch_size, chance)
@@ -102,6 +104,7 @@ class Worker:
 
     def _gone(self, error: BaseException | None) -> None:
         if self.process.state != "dead":
+            self.was_member = self.is_member
             self._loop.kill(self.process)
             if self._consumer.member.instance is None:
                 self._group.leave(self._consumer.member)
