@@ -94,8 +94,8 @@ def test_a_static_member_comes_back_to_its_partitions(stage: TroubleStage) -> No
 
 
 def test_a_worker_that_gets_nowhere_ends(stage: TroubleStage) -> None:
-    """A batch that never ends (the event loop stands still) and a snapshot that never becomes
-    durable: each is told, exit code 1, and the next worker counts everything."""
+    """A batch that never ends (the event loop stands still), a snapshot that never becomes durable
+    and a restore that never ends: each is told, exit code 1; the next worker counts everything."""
     stage.log.write("predictions", 2_000)
     blocked = stage.start({"hangs": "loop", "streams.watchdog.LOOP_LIMIT_S": 3.0})
     blocked.fails_with("the event loop did not beat for 3 s")
@@ -103,5 +103,7 @@ def test_a_worker_that_gets_nowhere_ends(stage: TroubleStage) -> None:
     saving.fails_with(
         "no progress for 3 s", "predictions/0 was read up to 500 and is saved up to 0"
     )
+    restoring = stage.start({"hangs": "restore"}, recovery_limit_s=3.0)
+    restoring.fails_with("restoring the state got nowhere for 3 s")
     stage.start()
     stage.verdicts.wait_for_all(DEADLINE_S)

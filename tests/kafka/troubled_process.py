@@ -2,8 +2,9 @@
 
 Settings come from ``LONGSHORE_*``.  The argument is a JSON object: names of constants
 (``streams.lifeline.TOPICS_LOOK_S``) with the value to take instead, ``padding`` of the fake's
-snapshots, and ``hangs``: ``loop`` (a batch never comes to an end and the event loop stands still)
-or ``save`` (no snapshot ever becomes durable).
+snapshots, and ``hangs``: ``loop`` (a batch never comes to an end and the event loop stands still),
+``save`` (no snapshot becomes durable once a batch was taken in) or ``restore`` (none does, so that
+partitions are never taken up).
 """
 
 from __future__ import annotations
@@ -43,12 +44,16 @@ def hang(what: str) -> None:
             return []
 
         FakeTally.accept = accept  # type: ignore[method-assign]
-    elif what == "save":
+    elif what:
+        table = import_module("streams.snapshot_table").SnapshotTable
+        write_really = table.write
 
-        async def write(*_: object) -> None:
-            await asyncio.sleep(FOR_EVER_S)
+        async def write(self: Any, *given: Any, **named: Any) -> None:  # noqa: ANN401
+            if what == "restore" or self._live.batches:
+                await asyncio.sleep(FOR_EVER_S)
+            await write_really(self, *given, **named)
 
-        import_module("streams.snapshot_table").SnapshotTable.write = write
+        table.write = write
 
 
 def main() -> None:
