@@ -204,8 +204,8 @@ def told_of(error: BaseException, topic: str, size: int) -> SendError:
         error = error.__cause__
     if isinstance(error, TOO_LARGE):
         return SendError(
-            f"topic {topic}: a record of {size} bytes, or the batch that it came in, is larger than "
-            f"the topic takes: raise its max.message.bytes (or message.max.bytes of the brokers)"
+            f"topic {topic}: a record of {size} bytes, or the batch it came in, is larger than the "
+            f"topic takes: raise its max.message.bytes (or message.max.bytes of the brokers)"
             + SMALLER_PARTS * topic.endswith("snapshots")
         )
     if isinstance(error, TopicAuthorizationFailedError):
