@@ -118,7 +118,8 @@ class FakeTally:
             chain = chained(chain, value)
             count += 1
             if value is not None and value.startswith(b"bad"):
-                letters.append(Publish("dead-letters", None, value, (("longshore.reason", b"bad"),)))
+                headers = (("longshore.reason", b"bad"),)
+                letters.append(Publish("dead-letters", None, value, headers))
         state.covered[topic] = start
         state.chains[topic], state.counts[topic] = chain, count
         if topic in state.idle:
