@@ -206,7 +206,8 @@ def told_of(error: BaseException, topic: str, size: int) -> SendError:
         return SendError(
             f"topic {topic}: a record of {size} bytes, or the batch it came in, is larger than the "
             f"topic takes: raise its max.message.bytes (or message.max.bytes of the brokers)"
-            + SMALLER_PARTS * topic.endswith("snapshots")
+            + SMALLER_PARTS
+            * topic.endswith("snapshots")
         )
     if isinstance(error, TopicAuthorizationFailedError):
         return SendError(f"topic {topic}: this user may not write to it: grant Write and Describe")
