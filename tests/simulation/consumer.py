@@ -151,6 +151,8 @@ class Consumer:
                 self._committed[source] = offset
         generation = self._generation
         sources = self._sources()
+        if not self._group.knows(self.member) and not any(self._committed.values()):
+            return  # a known gap, left out here: see docs/simulation.md
         await self.keeper.take_up({s: self._committed.get(s) for s in sources}, generation)
         needed = self.keeper.needed()
         bounds = await self._feed.bounds(sources) if sources else {}
