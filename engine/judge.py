@@ -258,17 +258,22 @@ class Judge:
         if snapshot.layout != self.model.layout.hash:
             self.fresh = True
             return
+        try:
+            self._restore(snapshot, pieces)
+        except PaneError as error:
+            raise SnapshotError(f"counts that are not this layout's: {error}") from error
+
+    def _restore(self, snapshot: judge_snapshot.JudgeSnapshot, pieces: PieceReader) -> None:
+        """Put the counts of the same layout back."""
+        snapshot.refuse_impossible_times()
         self.clock_ms = snapshot.clock_ms
         self.late_counts = snapshot.late_counts
         self.judged_windows = snapshot.judged_windows
         self._first_event_ms = snapshot.first_event_ms
         size = self.model.layout.size
-        try:
-            self.totals = unpack(snapshot.totals, len(self.totals))
-            snapshot.restore_merge(self._merge, pieces, size)
-            snapshot.restore_rings(self._rings, pieces, size)
-        except PaneError as error:
-            raise SnapshotError(f"counts that are not this layout's: {error}") from error
+        self.totals = unpack(snapshot.totals, len(self.totals))
+        snapshot.restore_merge(self._merge, pieces, size)
+        snapshot.restore_rings(self._rings, pieces, size)
         for ring in self._rings.values():
             end = ring.last_end_ms
             if end is not None:

@@ -15,9 +15,11 @@ from engine.decide.decisions import DecisionState
 from engine.layout import COUNTERS
 from engine.merge import Merge
 from engine.open_panes import Held, OpenBasePane, OpenPanes
+from engine.pane_checks import refuse_impossible_mark
 from engine.panes import Counts, Mark, Stamp, pack, unpack
 from engine.pieces import Packed, PieceReader, PieceWriter
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
+from engine.timestamps import NEWEST_MS
 from engine.windows import RingPane, WindowRing
 
 KIND: Final = "judge"
@@ -53,6 +55,15 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     late_counts: Whole
     judged_windows: Whole
     totals: bytes
+
+    def refuse_impossible_times(self) -> None:
+        """SnapshotError for a time that events cannot have; PaneError for such a mark."""
+        ends = [ring.last_end_ms for ring in self.rings.values()]
+        for at_ms in (self.clock_ms, self.first_event_ms, *ends):
+            if at_ms is not None and not 0 <= at_ms <= NEWEST_MS:
+                raise SnapshotError(f"event time {at_ms} ms")
+        for mark in self.marks.values():
+            refuse_impossible_mark(mark)
 
     def restore_merge(self, merge: Merge, pieces: PieceReader, size: int) -> None:
         """Put marks and open panes back; engine.panes.PaneError when counts are of another size."""

@@ -239,6 +239,9 @@ def _time(stamp: object, record_ms: int, ahead_ms: int) -> int:
     return ts_ms
 
 
+LAST_MINUTE: Final = 59
+
+
 def plain_time(text: str) -> int:
     """Epoch milliseconds of RFC 3339 text, by the standard library; the reason otherwise."""
     found = _TIME.fullmatch(text)
@@ -248,6 +251,9 @@ def plain_time(text: str) -> int:
     if zone is None:
         raise RefusedError("naive_timestamp")
     shift = "+00:00" if zone in "Zz" else zone
+    if int(shift[-2:]) > LAST_MINUTE:
+        # The standard library takes +00:90 for an hour and a half.
+        raise RefusedError("bad_timestamp")
     milliseconds = f"{fraction or ''}000"[:3]
     try:
         moment = datetime.fromisoformat(f"{day}T{time}.{milliseconds}{shift}")

@@ -115,7 +115,7 @@ def spoiled(head: bytes, draw: Draw) -> bytes:
     """A head changed inside; as it is when it is none."""
     try:
         tree: Any = msgspec.msgpack.decode(head)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return head
     return msgspec.msgpack.encode(edited(tree, draw, 1))
 
