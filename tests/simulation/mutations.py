@@ -187,18 +187,6 @@ def zombies_overwrite() -> Iterator[None]:
         yield
 
 
-@_mutation
-def state_is_carried_over() -> Iterator[None]:
-    """Batches of another generation are counted too."""
-    take_in = Tallying.take_in
-
-    async def trusting(self: Any, batch: Any, _: int) -> None:  # noqa: ANN401
-        await take_in(self, batch, self._generation)
-
-    with mock.patch.object(Tallying, "take_in", trusting):
-        yield
-
-
 async def _nothing(*_: Any) -> None:  # noqa: ANN401
     """Take everything and do nothing."""
 

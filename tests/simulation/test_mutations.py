@@ -10,8 +10,18 @@ from tests.simulation.mutations import MUTATIONS
 from tests.simulation.seeds import tried
 
 CAUGHT_WITHIN: Final = 1_000
-FIRST_SEED: Final[dict[str, int]] = {}
-"""Where to begin, to spare the wait for a seed that is known to meet what it takes."""
+FIRST_SEED: Final = {
+    "codec_drops_the_clock": 9,
+    "snapshot_before_the_panes": 14,
+    "head_before_the_parts": 15,
+    "zombies_overwrite": 17,
+    "merge_takes_any_stamp": 38,
+    "claims_are_not_kept": 72,
+    "claims_hold_no_state": 161,
+    "stale_owners_go_on": 148,
+    "marks_outlive_their_writer": 498,
+}
+"""The first seed that catches it, to spare the wait: all before it miss the accident it takes."""
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
