@@ -144,8 +144,11 @@ class RolledUp:
             known.popitem(last=False)
 
     def surplus(self, start_ms: int, partition: int, held: Held) -> int:
-        """Events that came after roll-up and are in no window; told once."""
+        """Events that came after roll-up and are in no window; told once, and not at all of panes
+        older than those remembered, of which nothing is known."""
         sums = self.sums.get(partition)
+        if sums is not None and len(sums) >= self._capacity and start_ms < next(iter(sums)):
+            return 0
         known = 0 if sums is None else sums.get(start_ms, 0)
         if held.events > known:
             self.put(partition, [(start_ms, held.events)])

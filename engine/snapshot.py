@@ -50,6 +50,8 @@ def seal(kind: str, state: msgspec.Struct) -> bytes:
     body = msgspec.msgpack.encode(
         _ordered(msgspec.to_builtins((kind, state), builtin_types=(bytes,)))
     )
+    if len(body) > MAX_SNAPSHOT_BYTES - _HEAD:
+        raise SnapshotError(f"a {kind} snapshot of {len(body)} bytes could not be read again")
     return _MAGIC + bytes([FORMAT]) + hashlib.sha256(body).digest() + body
 
 

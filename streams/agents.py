@@ -19,7 +19,7 @@ from engine.spec import Topic
 from streams.feed import PanesBatch
 from streams.judging import PANES, Judging
 from streams.live import LiveState
-from streams.recovery import LIVES, Recovery, RestoreError
+from streams.recovery import Recovery, RestoreError
 from streams.settings import Settings
 from streams.snapshot_table import SnapshotTable
 from streams.starting_offsets import Gap, LogMismatchError, Source
@@ -49,6 +49,8 @@ class Agents:
         self._judging = judging
         self._live = live
         self._generation = -1
+        self._life = 0
+        """Raised by every give-up."""
         self._saving = asyncio.Lock()
         """One checkpoint, take-up or give-up at a time."""
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -64,17 +66,12 @@ class Agents:
         async with self._saving:
             if generation == self._generation:
                 return
-            began = monotonic()
+            began, life = monotonic(), self._life
             self._snapshots.look()
             self._live.restored_of = (0, self._to_restore(committed))
-            recovery = Recovery(
-                self._settings.recovery,
-                self._snapshots,
-                self._live,
-                group_committed=any(committed.values()),
-            )
-            await self._tallying.take_up(committed, generation * LIVES, recovery)
-            await self._judging.take_up(committed, generation * LIVES, recovery)
+            recovery = self._recovery(generation)
+            await self._tallying.take_up(committed, recovery)
+            await self._judging.take_up(committed, recovery)
             self._live.restored_of = None
             try:
                 recovery.conclude()
@@ -83,6 +80,9 @@ class Agents:
                 raise
             await self._tallying.claim()
             await self._snapshots.claim(self._judging.names())
+            if life != self._life:
+                self._drop()
+                return
             self._tallying.go(generation)
             self._judging.go(generation)
             self._generation = self._live.generation = generation
@@ -96,6 +96,9 @@ class Agents:
                 monotonic() - began,
             )
 
+    def _recovery(self, generation: int) -> Recovery:
+        return Recovery(self._settings.recovery, self._snapshots, self._live, generation)
+
     def _to_restore(self, committed: Mapping[Source, int | None]) -> int:
         inputs = {partition for role, partition in committed if role != PANES}
         benches = {partition for role, partition in committed if role == PANES}
@@ -106,7 +109,7 @@ class Agents:
         raise LogMismatchError, as the settings say."""
         if self._generation < 0:
             return  # given up while the brokers were asked how far the logs reach
-        recovery = Recovery(self._settings.recovery, self._snapshots, self._live)
+        recovery = self._recovery(self._generation)
         for gap in gaps:
             recovery.trouble("gap", str(gap))
         try:
@@ -119,6 +122,10 @@ class Agents:
                 self._judging.read_on_from(partition, starts[gap.source])
             else:
                 self._tallying.read_on_from(cast("Topic", role), partition, starts[gap.source])
+
+    def holds(self, generation: int) -> bool:
+        """Whether the state taken up in this generation is held still."""
+        return self._generation == generation
 
     def needed(self) -> dict[Source, int]:
         """Next offset that each source needs."""
@@ -138,20 +145,22 @@ class Agents:
                 self._tallying.positioned(cast("Topic", role), partition, start)
 
     async def give_up(self) -> None:
-        """Save what can be saved in time, then forget everything.
+        """Save what can be saved in time, then forget everything; a take-up under way comes to
+        nothing.
 
         A failure here loses nothing: the next owner starts at the last snapshot.
         """
-        async with self._saving:
-            if self._generation >= 0:
-                try:
-                    limit = self._settings.rebalance_timeout_s * GIVE_UP_SHARE
-                    await asyncio.wait_for(self._checkpoint(), limit)
-                except Exception as error:  # noqa: BLE001 - the state is being dropped anyway
-                    log.warning("last checkpoint before giving up failed: %r", error)
-            self._drop()
-            if self._live.state == "ready":
-                self._live.state = "recovering"
+        self._life += 1
+        try:
+            async with asyncio.timeout(self._settings.rebalance_timeout_s * GIVE_UP_SHARE):
+                async with self._saving:
+                    if self._generation >= 0:
+                        await self._checkpoint()
+        except Exception as error:  # noqa: BLE001 - the state is being dropped anyway
+            log.warning("last checkpoint before giving up failed: %r", error)
+        self._drop()
+        if self._live.state == "ready":
+            self._live.state = "recovering"
 
     def _drop(self) -> None:
         self._generation = -1

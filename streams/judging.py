@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from time import time
+from time import monotonic, time
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -89,9 +89,7 @@ class Judging:
         self._still = asyncio.Lock()
         self._generation = -1
 
-    async def take_up(
-        self, committed: Mapping[Source, int | None], generation: int, recovery: Recovery
-    ) -> None:
+    async def take_up(self, committed: Mapping[Source, int | None], recovery: Recovery) -> None:
         """Restore the judges of every panes partition among the sources, one after the other.
 
         ``recovery`` is told of offsets that are committed but not covered by the restored state,
@@ -100,8 +98,8 @@ class Judging:
         self.drop()
         for role, partition in sorted(committed):
             if role == PANES:
-                bench = self._restore_bench(partition, generation, recovery)
                 done = committed[role, partition] or 0
+                bench = self._restore_bench(partition, recovery, committed=bool(done))
                 if done > bench.position:
                     recovery.trouble(
                         bench.name.name,
@@ -109,7 +107,7 @@ class Judging:
                         "the snapshots topic deleted or truncated?)",
                     )
                 self._benches[partition] = bench
-                await self._restore_seats(bench, generation, recovery)
+                await self._restore_seats(bench, recovery, committed=bool(done))
 
     def names(self) -> list[Name]:
         """The names under which these judges and their partitions are saved."""
@@ -136,7 +134,7 @@ class Judging:
             elif judge.policy_changed:
                 log.info("%s is judged by a changed policy; counts and decisions are kept", key)
 
-    def _restore_bench(self, partition: int, generation: int, recovery: Recovery) -> Bench:
+    def _restore_bench(self, partition: int, recovery: Recovery, *, committed: bool) -> Bench:
         name = f"{PANES}/{partition}"
 
         def build(snapshot: Snapshot | None, _: int) -> list[str]:
@@ -147,29 +145,35 @@ class Judging:
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise SnapshotError(f"not a list of judges: {error}") from error
 
-        listed, restored, mine = recovery.resume(name, generation, build)
+        listed, restored, mine = recovery.resume(name, build, committed=committed)
         covered = 0 if restored is None else restored.covered.get(PANES, 0)
-        own = Name(name, partition, mine)
+        own = Name(name, partition, mine, recovery.group_generation)
         return Bench(own, position=covered, listed=listed, durable=covered or None)
 
     def _build(self, key: str, snapshot: Snapshot | None, _: int) -> JudgeLike:
         return self._core.judge(key, snapshot)
 
-    async def _restore_seats(self, bench: Bench, generation: int, recovery: Recovery) -> None:
-        """The judges of a partition.  One that cannot be restored is made anew and reads the
-        partition from its beginning; the others drop what they have seen."""
+    async def _restore_seats(self, bench: Bench, recovery: Recovery, *, committed: bool) -> None:
+        """The judges of a partition.
+
+        One that begins anew, or was not among those saved last, reads the partition from its
+        beginning; the others drop what they have seen.
+        """
         partition = bench.name.partition
         for key, model in self._core.models().items():
             if panes_partition(model, self._partitions) != partition:
                 continue
             name = judge_name(key)
-            judge, restored, mine = recovery.resume(name, generation, partial(self._build, key))
-            if restored is None and key in bench.listed:
-                if self._snapshots.newest(name) is None:
-                    recovery.trouble(name, f"snapshot {name}: it was written and is gone")
+            build = partial(self._build, key)
+            judge, restored, mine = recovery.resume(name, build, committed=committed)
+            own = Name(name, partition, mine, recovery.group_generation)
+            if key in bench.listed and self._snapshots.newest(name) is None:
+                recovery.trouble(name, f"snapshot {name}: it was written and is gone")
+            anew = restored is None or judge.fresh
+            covered = 0 if restored is None or anew else restored.covered.get(PANES, 0)
+            if anew or key not in bench.listed:
                 bench.position = 0
-            covered = 0 if restored is None else restored.covered.get(PANES, 0)
-            bench.seats[key] = Seat(judge=judge, name=Name(name, partition, mine), covered=covered)
+            bench.seats[key] = Seat(judge=judge, name=own, covered=covered)
             self._live.restored()
             await asyncio.sleep(0)
 
@@ -197,40 +201,57 @@ class Judging:
         return None if bench is None else bench.durable
 
     async def take_in(self, batch: PanesBatch, generation: int) -> None:
-        """Judge records that were fetched in this generation."""
-        async with self._still:
-            bench = self._benches.get(batch.partition)
-            if bench is None or generation != self._generation:
-                return
-            records = zip(batch.offsets, batch.values, strict=True)
-            for number, (offset, value) in enumerate(records, start=1):
-                if value is not None and offset >= bench.position:
-                    await self._judge(bench, offset, value)
-                if number % YIELD_EVERY == 0:
-                    await asyncio.sleep(0)
-            bench.position = max(bench.position, batch.offsets[-1] + 1)
-            bench.unsaved = True
+        """Judge records that were fetched in this generation.
 
-    async def _judge(self, bench: Bench, offset: int, value: bytes) -> None:
+        State may be saved between any two records, and in the middle of what one makes due: a mark
+        that is read again goes on where it was.  So nothing that takes long holds a checkpoint up.
+        """
+        for offset, value in zip(batch.offsets, batch.values, strict=True):
+            async with self._still:
+                bench = self._benches.get(batch.partition)
+                if bench is None or generation != self._generation:
+                    return
+                seat = None
+                if value is not None and offset >= bench.position:
+                    seat = await self._begin(bench, offset, value)
+            if seat is not None and not await self._go_on(bench, seat, offset):
+                return
+            bench.position = max(bench.position, offset + 1)
+            bench.unsaved = True
+            if offset % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def _begin(self, bench: Bench, offset: int, value: bytes) -> Seat | None:
+        """Take one record; the judge that has it, None where nobody wants it."""
         try:
             seat = bench.seats.get(self._core.read(value)[0])
             if seat is None:
                 self._live.unknown_panes_records += 1
-                return
+                return None
             if offset < seat.covered:
-                return
+                return None
             effects = seat.judge.begin(value)
         except PaneError as error:
             self._live.refused_panes_records += 1
             where = f"panes/{bench.name.partition} offset {offset}"
             log.error("%s is no tally's: %s", where, error)  # noqa: TRY400 - one line
-            return
+            return None
+        seat.unsaved = True
         await self._send(bench, seat.judge, effects)
+        return seat
+
+    async def _go_on(self, bench: Bench, seat: Seat, offset: int) -> bool:
+        """Do all that the record made due; False when the partition was given up meanwhile."""
         while seat.judge.behind:
             await asyncio.sleep(0)
-            await self._send(bench, seat.judge, seat.judge.go_on())
+            async with self._still:
+                if self._benches.get(bench.name.partition) is not bench:
+                    return False
+                seat.unsaved = bench.unsaved = True
+                await self._send(bench, seat.judge, seat.judge.go_on())
+                self._live.judged_at_s = monotonic()
         seat.covered = offset + 1
-        seat.unsaved = True
+        return True
 
     async def _send(self, bench: Bench, judge: JudgeLike, effects: Effects) -> None:
         """Send what a judge says, waiting when too much of it is under way."""
@@ -262,11 +283,16 @@ class Judging:
                     if seat.unsaved or seat.name.written == 0:
                         seat.unsaved = False
                         seats.append((seat, seat.covered, seat.judge.snapshot()))
+        # A judge made anew reads from further down: that must be known before it counts as saved.
+        await self._write_heads([head for head in heads if head[1] < (head[0].durable or 0)])
         await asyncio.gather(
             *(self._snapshots.write(s.name, {PANES: covered}, state) for s, covered, state in seats)
         )
+        await self._write_heads(heads)
+        for bench, position, _ in heads:
+            bench.durable = position
+
+    async def _write_heads(self, heads: Sequence[tuple[Bench, int, Snapshot]]) -> None:
         await asyncio.gather(
             *(self._snapshots.write(b.name, {PANES: at}, state) for b, at, state in heads)
         )
-        for bench, position, _ in heads:
-            bench.durable = position

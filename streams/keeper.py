@@ -18,6 +18,9 @@ class Keeper(Protocol):
     async def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
         """Restore the state of these sources; every batched source of the worker is named."""
 
+    def holds(self, generation: int) -> bool:
+        """Whether the state taken up in this generation is held still."""
+
     def needed(self) -> Mapping[Source, int]:
         """Next offset that the state needs, per source taken up; 0 for one never read."""
 

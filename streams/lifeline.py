@@ -81,8 +81,8 @@ class Lifeline:
 
     @property
     def stuck(self) -> str | None:
-        """What is stuck; None while the worker gets on."""
-        return self._thread.line
+        """What is stuck, the watching itself included; None while the worker gets on."""
+        return self._thread.stuck
 
     def _oldest_send_s(self) -> float | None:
         producer = self._wired.transport.producer

@@ -50,6 +50,8 @@ class LiveState:
     """Pieces of snapshots written; one that was written before is not written again."""
     largest_snapshot_bytes: int = 0
     """Of the snapshots made durable since the start, the largest."""
+    judged_at_s: float = 0.0
+    """When (monotonic) a judge last did a part of what a mark made due."""
     restored_of: tuple[int, int] | None = None
     """While partitions are taken up: how many names are restored, and of how many."""
     rebuilt: dict[str, int] = field(default_factory=dict)

@@ -49,6 +49,9 @@ class Saved(Protocol):
     def highest(self, name: str) -> int | None:
         """The newest generation that wrote anything for ``name``, saved or not."""
 
+    def owner(self, name: str) -> int | None:
+        """The group's generation when the newest owner of ``name`` came."""
+
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
 
@@ -66,35 +69,32 @@ class Recovery:
     """One restore of a worker's state: what could not be had, and what was done about it."""
 
     def __init__(
-        self,
-        policy: RecoveryPolicy,
-        snapshots: Saved,
-        live: LiveState,
-        *,
-        group_committed: bool = False,
+        self, policy: RecoveryPolicy, snapshots: Saved, live: LiveState, group_generation: int
     ) -> None:
-        """``group_committed``: whether the group has committed offsets of what is restored."""
         self.policy = policy
+        self.group_generation = group_generation
         self._snapshots = snapshots
         self._live = live
         self._troubles: list[str] = []
-        self._group_committed = group_committed
 
     def resume(
-        self, name: str, generation: int, build: Callable[[Snapshot | None, int], T]
+        self, name: str, build: Callable[[Snapshot | None, int], T], *, committed: bool
     ) -> Resumed[T]:
-        """Build ``name`` from its snapshot and a generation; anew where it is unusable.
+        """Build ``name`` from its snapshot and a generation of its own; anew where it is unusable.
 
-        ``generation`` is the group's times LIVES.  Raises StaleOwnerError when another owner has
-        come since; a group that was deleted begins at 1 again, but then has no offsets either.
+        ``committed``: whether the group has committed offsets of what the name counts.  Raises
+        StaleOwnerError when an owner of a later group generation has come since; a group that was
+        deleted begins at 1 again, but then has no offsets either until its first owner saves.
         """
-        highest = self._snapshots.highest(name)
-        if highest is not None and highest >= generation + LIVES and self._group_committed:
+        owner = self._snapshots.owner(name)
+        if owner is not None and owner > self.group_generation and committed:
             raise StaleOwnerError(
-                f"{name} is kept by a worker of generation {highest // LIVES} already, this one "
-                f"took it up as of generation {generation // LIVES}: it stops and starts anew"
+                f"{name} is kept by a worker of generation {owner} already, this one took it up as "
+                f"of generation {self.group_generation}: it stops and starts anew"
             )
-        mine = generation if highest is None else max(generation, highest + 1)
+        highest = self._snapshots.highest(name)
+        first = self.group_generation * LIVES
+        mine = first if highest is None else max(first, highest + 1)
         try:
             restored = self._snapshots.restore(name)
             built = build(None if restored is None else restored.snapshot, mine)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Any, Final
+from typing import Any
 
 from engine.snapshot import Snapshot, SnapshotError
 from streams.checkpoint import Send, settle
@@ -21,14 +21,13 @@ from streams.snapshots import (
     Restored,
     Shelf,
     apply,
-    claim_key,
+    encode_claim,
     encode_head,
     encode_piece,
+    owner,
     piece_keys,
     restore,
 )
-
-CLAIMED: Final = b"1"
 
 
 @dataclass
@@ -39,6 +38,8 @@ class Name:
     partition: int
     generation: int
     """Part of the key; above that of every snapshot of the name before it."""
+    group_generation: int = 0
+    """The group's generation when its owner came."""
     slot: int | None = None
     written: int = 0
     on_log: set[bytes] = field(default_factory=set)
@@ -106,16 +107,23 @@ class SnapshotTable:
         """The newest generation that wrote anything for ``name``; None when none ever did."""
         return self._shelf.highest(name)
 
+    def owner(self, name: str) -> int | None:
+        """The group's generation when the newest owner of ``name`` came; None when unknown."""
+        highest = self._shelf.highest(name)
+        return None if highest is None else owner(self._records, name, highest)
+
     async def claim(self, names: Iterable[Name]) -> None:
         """Make it durable that these generations are taken, before anything is said in their name.
 
         A static member that dies before its first snapshot comes back in the same group generation;
         what it says then must outrank what it said before.
         """
-        keys = [(claim_key(name.name, name.generation), name.partition) for name in names]
-        for partition in sorted({partition for _, partition in keys}):
-            mine: list[Record] = [(key, CLAIMED) for key, home in keys if home == partition]
-            await self._write(partition, mine)
+        claims: list[tuple[Record, int]] = [
+            (encode_claim(name.name, name.generation, name.group_generation), name.partition)
+            for name in names
+        ]
+        for partition in sorted({partition for _, partition in claims}):
+            await self._write(partition, [record for record, home in claims if home == partition])
 
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
@@ -151,6 +159,7 @@ class SnapshotTable:
             partitions=home.partitions,
             topic_ids={role: home.topic_ids[role] for role in covered if role in home.topic_ids},
             part_bytes=home.part_bytes,
+            group_generation=to.group_generation,
         )
         await self._write(to.partition, records + parts)
         await self._write(to.partition, [head])

@@ -54,6 +54,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Partition count of the topics when it was written."""
     topic_ids: dict[str, str]
     """Role -> the broker's id of the topic that ``covered`` speaks of, as far as known."""
+    group_generation: int
+    """The group's generation when the writer came."""
 
 
 class _Schema(msgspec.Struct, frozen=True, array_like=True):
@@ -112,6 +114,9 @@ class Shelf:
         return sorted(old, key=lambda key: (key.count(b"/"), key))
 
 
+_HEAD: Final = msgspec.msgpack.Decoder(Head)
+
+
 def _place(key: bytes) -> tuple[str, int] | None:
     """Name and generation of a key; None when it is none of ours."""
     kind, name, generation, *_ = [*key.split(b"/", 3), b"", b""]
@@ -156,6 +161,7 @@ def encode_head(  # noqa: PLR0913 - the fields of the record, by name
     partitions: int,
     topic_ids: Mapping[str, str],
     part_bytes: int = MAX_PART_BYTES,
+    group_generation: int = 0,
 ) -> tuple[list[Record], Record]:
     """The parts of the state, and the head that is to be written when they and the pieces are
     durable."""
@@ -179,8 +185,25 @@ def encode_head(  # noqa: PLR0913 - the fields of the record, by name
         ],
         partitions=partitions,
         topic_ids=dict(topic_ids),
+        group_generation=group_generation,
     )
     return [*parts], (head_key(name, generation), msgspec.msgpack.encode(head))
+
+
+def encode_claim(name: str, generation: int, group_generation: int) -> Record:
+    """The record by which an owner takes a generation for itself."""
+    return claim_key(name, generation), str(group_generation).encode()
+
+
+def owner(records: Mapping[bytes, bytes], name: str, generation: int) -> int | None:
+    """The group's generation when the owner of this one came; None when nothing readable says."""
+    claimed = records.get(claim_key(name, generation), b"")
+    if claimed.isdigit() and len(claimed) <= MAX_DIGITS:
+        return int(claimed)
+    try:
+        return _HEAD.decode(records.get(head_key(name, generation), b"")).group_generation
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def encode_piece(
@@ -201,7 +224,7 @@ def restore(records: Mapping[bytes, bytes], name: str, generation: int) -> Resto
         schema = msgspec.msgpack.decode(raw, type=_Schema).schema
         if schema != SNAPSHOT_SCHEMA:
             raise SnapshotError(f"schema {schema}, this version reads {SNAPSHOT_SCHEMA}")
-        head = msgspec.msgpack.decode(raw, type=Head)
+        head = _HEAD.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"its head cannot be read: {error}") from error
     state = head.body

@@ -73,16 +73,15 @@ class Tallying:
         """Held while panes are told: no mark may overtake a pane of the flush before it."""
         self._generation = -1
 
-    async def take_up(
-        self, committed: Mapping[Source, int | None], generation: int, recovery: Recovery
-    ) -> None:
+    async def take_up(self, committed: Mapping[Source, int | None], recovery: Recovery) -> None:
         """Restore the tally of every partition among the sources, one after the other.
 
         ``recovery`` is told of committed offsets that the restored state does not cover.
         """
         self.drop()
         for partition in sorted({p for role, p in committed if role in INPUT_ROLES}):
-            held = self._held[partition] = self._restore(partition, generation, recovery)
+            known = any(committed.get((topic, partition)) for topic in INPUT_ROLES)
+            held = self._held[partition] = self._restore(partition, recovery, committed=known)
             lost = [
                 f"{done} committed but {covered} covered of {topic}"
                 for topic in INPUT_ROLES
@@ -133,14 +132,16 @@ class Tallying:
                 found,
             )
 
-    def _restore(self, partition: int, generation: int, recovery: Recovery) -> Held:
+    def _restore(self, partition: int, recovery: Recovery, *, committed: bool) -> Held:
         name = f"tally/{partition}"
-        tally, restored, mine = recovery.resume(
-            name, generation, lambda snapshot, own: self._core.tally(partition, snapshot, own)
-        )
+
+        def build(snapshot: Snapshot | None, own: int) -> TallyLike:
+            return self._core.tally(partition, snapshot, own)
+
+        tally, restored, mine = recovery.resume(name, build, committed=committed)
         return Held(
             tally=tally,
-            name=Name(name, partition, mine),
+            name=Name(name, partition, mine, recovery.group_generation),
             silences={
                 (topic, key): Silence(self._core.idle_ms(key))
                 for key, topics in tally.watermarks_ms().items()
@@ -201,7 +202,8 @@ class Tallying:
                 if len(held.sent) > MAX_UNSETTLED:
                     held.sent, sent = [], held.sent
                     await settle(sent)
-            if held.tally.open_cells > MAX_OPEN_CELLS:
+            given_up = self._held.get(batch.partition) is not held
+            if not given_up and held.tally.open_cells > MAX_OPEN_CELLS:
                 await self.flush()
 
     async def flush(self) -> None:

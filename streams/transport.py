@@ -99,6 +99,8 @@ class BatchingConsumer(AioConsumer):
         try:
             await self._keeper.take_up(committed, generation)
             starts = await self._starts(sources, self._keeper.needed())
+            if not self._keeper.holds(generation):
+                return  # given up meanwhile
             self._keeper.positioned(starts)
             await self._feed.assign(starts, generation)
         except Exception as error:

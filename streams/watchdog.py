@@ -7,13 +7,14 @@ beat, and it gives up when no broker answered for OUTAGE_LIMIT_S.  It then says 
 stuck and ends with exit code 1, so that its partitions move on.
 
 Time counts only while progress was possible: an absent broker, a new assignment and a process that
-was frozen (its own looks came too late) start every clock anew.  The decision
-(:class:`Watchdog`) is pure; :class:`WatchThread` is a thread because a blocked event loop could not
-look at itself.
+was frozen start every clock anew.  Frozen is who slept for longer than it asked to; a look itself
+may take long, because it asks brokers that hang.  The decision (:class:`Watchdog`) is pure;
+:class:`WatchThread` is a thread because a blocked event loop could not look at itself.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -21,13 +22,17 @@ from time import monotonic
 from typing import Final
 
 from streams.producer import OUTAGE_LIMIT_S
+from streams.repeats import Repeats
 from streams.starting_offsets import Source
 
 LOOK_EVERY_S: Final = 1.0
 FROZEN_S: Final = 10.0
-"""A look that comes later than this says that the process was frozen or starved, not stuck."""
+"""A pause between two looks that lasts this long says that the process was frozen or starved."""
 LOOP_LIMIT_S: Final = 60.0
 """Longest time without a beat of the event loop; compiling and restoring have their pauses."""
+UNWATCHED: Final = "nobody watches its progress any more: the watching thread has ended"
+
+log = logging.getLogger("longshore.worker")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +64,13 @@ class Watchdog:
         self._recovery_limit_s = recovery_limit_s
         self._since: dict[Hashable, tuple[Hashable, float]] = {}
         """Per thing that may stand still: what it was last, and since when."""
-        self._looked_at_s: float | None = None
 
-    def look(self, now_s: float, seen: Seen) -> str | None:
-        """The line about what is stuck at this time (any clock that never goes back), or None."""
-        late = self._looked_at_s is not None and now_s - self._looked_at_s > FROZEN_S
-        self._looked_at_s = now_s
-        if late:
+    def look(self, now_s: float, seen: Seen, *, paused_s: float = LOOK_EVERY_S) -> str | None:
+        """The line about what is stuck at this time (any clock that never goes back), or None.
+
+        ``paused_s`` is how long the pause before this look really was.
+        """
+        if paused_s > FROZEN_S:
             self._since.clear()
         alike: dict[Hashable, tuple[Hashable, float]] = {}
 
@@ -125,23 +130,47 @@ class WatchThread(threading.Thread):
     """Looks every LOOK_EVERY_S; calls ``end`` once with the line, then falls silent."""
 
     def __init__(
-        self, watchdog: Watchdog, see: Callable[[], Seen], end: Callable[[str], None]
+        self,
+        watchdog: Watchdog,
+        see: Callable[[], Seen],
+        end: Callable[[str], None],
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(name="longshore-watchdog", daemon=True)
         self._watchdog = watchdog
         self._see = see
         self._end = end
+        self._clock = clock
         self._over = threading.Event()
+        self._repeats = Repeats()
         self.line: str | None = None
         """What is stuck, once something is."""
 
+    @property
+    def stuck(self) -> str | None:
+        """What is stuck, or that the looking ended by itself; None while all is well."""
+        ended = self.ident is not None and not self.is_alive() and not self._over.is_set()
+        return self.line or (UNWATCHED if ended else None)
+
     def run(self) -> None:
         """Look until something is stuck, or until told to stop."""
+        paused_at_s = self._clock()
         while not self._over.wait(LOOK_EVERY_S):
-            self.line = self._watchdog.look(monotonic(), self._see())
+            self.line = self._look(self._clock() - paused_at_s)
             if self.line is not None:
                 self._end(self.line)
                 return
+            paused_at_s = self._clock()
+
+    def _look(self, paused_s: float) -> str | None:
+        try:
+            seen = self._see()
+            return self._watchdog.look(self._clock(), seen, paused_s=paused_s)
+        except Exception as error:  # noqa: BLE001 - a look that failed must not be the last one
+            ending = self._repeats.ending(type(error).__name__, self._clock())
+            if ending is not None:
+                log.error("looking at the worker's progress failed: %r%s", error, ending)  # noqa: TRY400 - one line
+            return None
 
     def stop(self) -> None:
         """Look no more."""

@@ -159,6 +159,8 @@ class Consumer:
         starts, gaps = starting_offsets(bounds, needed, self.keeper.reread)
         if gaps:
             self.keeper.read_on(gaps, starts)
+        if not self.keeper.holds(generation):
+            return
         self.keeper.positioned(starts)
         await self._feed.assign(starts, generation)
 

@@ -179,8 +179,11 @@ def zombies_overwrite() -> Iterator[None]:
     """Snapshots stand under one key, whoever wrote them."""
     resume = Recovery.resume
 
-    def same(self: Any, name: str, _: int, build: Any) -> Any:  # noqa: ANN401
-        found: Resumed[Any] = resume(self, name, 1, build)
+    def same(self: Any, name: str, build: Any, *, committed: bool) -> Any:  # noqa: ANN401
+        def of_the_first(snapshot: Any, _: int) -> Any:  # noqa: ANN401
+            return build(snapshot, 1)
+
+        found: Resumed[Any] = resume(self, name, of_the_first, committed=committed)
         return found._replace(generation=1)
 
     with mock.patch.object(Recovery, "resume", same):
@@ -222,11 +225,5 @@ def marks_outlive_their_writer() -> Iterator[None]:
 @_mutation
 def stale_owners_go_on() -> Iterator[None]:
     """Who took partitions up too late takes a higher number than their owner."""
-    resume = Recovery.resume
-
-    def blind(self: Any, *arguments: Any) -> Any:  # noqa: ANN401
-        self._group_committed = False
-        return resume(self, *arguments)
-
-    with mock.patch.object(Recovery, "resume", blind):
+    with mock.patch.object(SnapshotTable, "owner", return_value=None):
         yield

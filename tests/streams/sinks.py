@@ -97,12 +97,12 @@ class Shell:
     async def take_up(self) -> None:
         """Take every partition up, as generation 1."""
         self.snapshots.look()
-        recovery = Recovery("refuse", self.snapshots, self.live)
+        recovery = Recovery("refuse", self.snapshots, self.live, 1)
         committed = dict.fromkeys(
             ((role, p) for role in (*INPUT_ROLES, PANES) for p in range(self.partitions)), None
         )
-        await self.tallying.take_up(committed, 1, recovery)
-        await self.judging.take_up(committed, 1, recovery)
+        await self.tallying.take_up(committed, recovery)
+        await self.judging.take_up(committed, recovery)
         recovery.conclude()
         self.tallying.go(1)
         self.judging.go(1)

@@ -7,12 +7,8 @@ import sys
 
 import pytest
 
-from streams.client_logs import (
-    MAX_LINES_KNOWN,
-    SAME_LINE_EVERY_S,
-    OncePerMinute,
-    quiet_clients,
-)
+from streams.client_logs import OncePerMinute, quiet_clients
+from streams.repeats import MAX_LINES_KNOWN, SAME_LINE_EVERY_S, Repeats
 
 
 def said(template: str, *values: object, logger: str = "aiokafka") -> logging.LogRecord:
@@ -48,7 +44,7 @@ def test_what_is_remembered_is_bounded() -> None:
     once = OncePerMinute(lambda: 0.0)
     for number in range(3 * MAX_LINES_KNOWN):
         assert once.filter(said(f"line {number}"))
-    assert len(once._said) == MAX_LINES_KNOWN
+    assert len(once._repeats) == MAX_LINES_KNOWN
 
 
 def test_stack_traces_of_clients_are_left_out() -> None:
@@ -79,3 +75,16 @@ def test_faust_does_not_repeat_what_the_worker_says(monkeypatch: pytest.MonkeyPa
         logging.getLogger("aiokafka").error("Unable to connect")
     said = "stopped by a failure: x"
     assert heard == [said, "Unable to connect", said]
+
+
+def test_lines_of_our_own_are_held_to_the_rule_by_key() -> None:
+    """A forger with ten thousand records gets a line a minute; another partition has its own."""
+    repeats = Repeats()
+    told = [repeats.ending("panes/0", tick / 100) for tick in range(10_000)]
+    assert [(at / 100, ending) for at, ending in enumerate(told) if ending is not None] == [
+        (0.0, ""),
+        (SAME_LINE_EVERY_S, " (5999 more like this since)"),
+    ]
+    assert repeats.ending("panes/1", 99.0) == ""
+    assert repeats.ending("panes/0", 2 * SAME_LINE_EVERY_S) == " (3999 more like this since)"
+    assert repeats.ending("panes/0", 4 * SAME_LINE_EVERY_S) == ""

@@ -32,7 +32,7 @@ class Saved:
         saved = self._states.get(name)
         return None if saved is None else saved.generation
 
-    highest = newest
+    highest = owner = newest
 
     def restore(self, name: str) -> Restored | None:
         """The one of this name."""
@@ -78,10 +78,10 @@ def test_a_changed_layout_is_told_once_per_model(
     judging = Judging(core, 1, outside, snapshots, live)
 
     async def take_up() -> None:
-        recovery = Recovery("refuse", snapshots, live)
+        recovery = Recovery("refuse", snapshots, live, 2)
         committed = {("predictions", p): 50 for p in range(PARTITIONS)}
-        await tallying.take_up(committed, 2, recovery)
-        await judging.take_up({(PANES, 0): 4}, 2, recovery)
+        await tallying.take_up(committed, recovery)
+        await judging.take_up({(PANES, 0): 4}, recovery)
         recovery.conclude()
         tallying.go(2)
         judging.go(2)

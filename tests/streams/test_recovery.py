@@ -15,7 +15,7 @@ from engine.judge import Judge
 from engine.snapshot import Snapshot
 from engine.tally import Tally
 from streams.live import LiveState
-from streams.recovery import Recovery, RestoreError
+from streams.recovery import LIVES, Recovery, RestoreError, StaleOwnerError
 from streams.snapshot_table import Home, Name, SnapshotTable
 from tests.engine.models import HOUR, START, ended, logs_of, model_of, run, stream
 
@@ -125,8 +125,8 @@ def test_unusable_snapshots_are_refused_with_what_to_do(
 ) -> None:
     """Damaged, cut short, from the future, of something else: named, with the way out."""
     damage(topic.records)
-    recovery = Recovery("refuse", topic.table(), topic.live)
-    recovery.resume(NAME, 4, build)
+    recovery = Recovery("refuse", topic.table(), topic.live, 4)
+    recovery.resume(NAME, build, committed=True)
     with pytest.raises(RestoreError, match=words) as told:
         recovery.conclude()
     assert NAME in str(told.value)
@@ -145,13 +145,12 @@ def test_unusable_snapshots_are_rebuilt_by_choice(
     """The state starts afresh under a stamp above everything that was told before, and it is said
     and counted."""
     damage(topic.records)
-    recovery = Recovery("rebuild", topic.table(), topic.live)
+    recovery = Recovery("rebuild", topic.table(), topic.live, 2)
     with caplog.at_level(logging.WARNING, "longshore.worker"):
-        rebuilt, restored, generation = recovery.resume(NAME, 2, build)
+        rebuilt, restored, generation = recovery.resume(NAME, build, committed=False)
     recovery.conclude()
     assert (rebuilt.covered, restored) == ({}, None)
-    assert generation == 4
-    assert rebuilt._epoch == 4
+    assert generation == rebuilt._epoch == 2 * LIVES
     assert topic.live.rebuilt == {"tally": 1}
     assert words in caplog.text
 
@@ -162,13 +161,33 @@ def test_snapshots_of_other_topics_are_refused(topic: Topic) -> None:
         (Home(6, {"predictions": "first"}), "had 4 partitions .* now they have 6"),
         (Home(4, {"predictions": "second"}), "predictions was deleted and made anew"),
     ):
-        recovery = Recovery("refuse", topic.table(home), topic.live)
-        recovery.resume(NAME, 4, build)
+        recovery = Recovery("refuse", topic.table(home), topic.live, 4)
+        recovery.resume(NAME, build, committed=True)
         with pytest.raises(RestoreError, match=words):
             recovery.conclude()
-    unknown = Recovery("refuse", topic.table(Home(4)), topic.live)
-    assert unknown.resume(NAME, 4, build).restored is not None
+    unknown = Recovery("refuse", topic.table(Home(4)), topic.live, 4)
+    assert unknown.resume(NAME, build, committed=True).restored is not None
     unknown.conclude()
+
+
+def test_a_group_that_was_deleted_begins_again(topic: Topic) -> None:
+    """Its generations begin at 1, and its first owner's claim makes the second one welcome; an
+    owner of a later generation of the same group keeps earlier ones out."""
+
+    def taken_up(group_generation: int, *, committed: bool) -> int:
+        table = topic.table()
+        recovery = Recovery("refuse", table, topic.live, group_generation)
+        number = recovery.resume(NAME, build, committed=committed).generation
+        recovery.conclude()
+        asyncio.run(table.claim([Name(NAME, 0, number, group_generation)]))
+        return number
+
+    before = taken_up(57, committed=True)
+    assert before == 57 * LIVES
+    with pytest.raises(StaleOwnerError, match="generation 57 already"):
+        taken_up(56, committed=True)
+    numbers = [taken_up(1, committed=False), taken_up(2, committed=True)]
+    assert before < numbers[0] < numbers[1]
 
 
 def test_what_is_unchanged_is_not_written_again(tally: Tally) -> None:

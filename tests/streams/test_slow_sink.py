@@ -125,7 +125,7 @@ def test_a_judge_waits_for_a_silent_sink_and_commits_nothing() -> None:
         saving = asyncio.create_task(shell.judging.checkpoint())
         assert await stands_still(saving)
         assert shell.judging.covered(0) is None
-        assert shell.judging.needed() == {(PANES, 0): 0}
+        assert shell.judging.needed()[PANES, 0] < records, "the record under way is not done"
         sink.come_back()
         await asyncio.gather(judging, saving)
         judged = [value for topic, _, value in sink.sent if topic == "drift.judgements"]

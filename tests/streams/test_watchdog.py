@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from streams.lifeline import Lifeline
+from streams.live import LiveState
 from streams.producer import OUTAGE_LIMIT_S
-from streams.watchdog import FROZEN_S, LOOP_LIMIT_S, Seen, Watchdog
+from streams.settings import Settings
+from streams.watchdog import (
+    FROZEN_S,
+    LOOK_EVERY_S,
+    LOOP_LIMIT_S,
+    UNWATCHED,
+    Seen,
+    Watchdog,
+    WatchThread,
+)
+from streams.worker import Worker
 
 STUCK_S = 30.0
 RECOVERY_S = 50.0
@@ -79,15 +95,6 @@ def test_an_absent_broker_stops_the_clocks_until_its_own_limit() -> None:
     assert "no broker answered" in line
 
 
-def test_a_frozen_process_is_not_stuck() -> None:
-    """What stood still because the whole process did gets its time again."""
-    clock = Clock()
-    assert clock.run(STUCK_S - 2, **LAGGING) is None
-    clock.now_s += FROZEN_S + 100
-    assert clock.run(STUCK_S - 2, **LAGGING) is None
-    assert clock.run(5, **LAGGING) is not None
-
-
 def test_a_blocked_loop_is_told_whatever_else_is_seen() -> None:
     """Also while no broker answers."""
     clock = Clock()
@@ -112,3 +119,103 @@ def test_a_new_assignment_starts_the_clocks_anew() -> None:
     clock = Clock()
     for generation in range(5):
         assert clock.run(STUCK_S - 2, generation=generation, **LAGGING) is None
+
+
+class Watched:
+    """A watching thread's body over a made-up clock, run in the test's own thread."""
+
+    def __init__(self, look: Callable[[int], Seen], look_lasts_s: float = 0.0) -> None:
+        self.now_s = 0.0
+        self.looks = 0
+        self.sleeps_s: dict[int, float] = {}
+        """By how much longer than asked it sleeps before a look."""
+        self.look_lasts_s = look_lasts_s
+        self.told: list[tuple[float, str]] = []
+        self.enough = 1_000
+        self._look = look
+        watchdog = Watchdog(stuck_after_s=STUCK_S, recovery_limit_s=RECOVERY_S)
+        self.thread = WatchThread(watchdog, self._see, self._end, lambda: self.now_s)
+        self.thread._over = cast("Any", SimpleNamespace(wait=self._pause, is_set=lambda: False))
+
+    def _pause(self, seconds: float) -> bool:
+        self.looks += 1
+        self.now_s += seconds + self.sleeps_s.get(self.looks, 0.0)
+        return self.looks > self.enough
+
+    def _see(self) -> Seen:
+        self.now_s += self.look_lasts_s
+        return self._look(self.looks)
+
+    def _end(self, line: str) -> None:
+        self.told.append((self.now_s, line))
+
+
+def lagging(look: int) -> Seen:
+    """A source that gives nothing."""
+    return Seen(state="ready", beats=look, reachable=True, **LAGGING)
+
+
+def test_a_look_that_takes_long_stops_no_clock() -> None:
+    """Two brokers that hang hold each look for longer than FROZEN_S: what is stuck is told all the
+    same, be it the brokers or the worker."""
+    away = Watched(
+        lambda look: Seen(state="ready", beats=look, reachable=False), look_lasts_s=FROZEN_S + 6
+    )
+    away.thread.run()
+    ((at_s, line),) = away.told
+    assert "no broker answered" in line
+    assert OUTAGE_LIMIT_S < at_s < OUTAGE_LIMIT_S + 3 * (FROZEN_S + 6 + LOOK_EVERY_S)
+    stuck = Watched(lagging, look_lasts_s=FROZEN_S + 6)
+    stuck.thread.run()
+    assert "predictions/2" in stuck.told[0][1]
+    assert stuck.thread.stuck == stuck.told[0][1]
+
+
+def test_a_frozen_process_is_not_stuck() -> None:
+    """What stood still because the whole process slept gets its whole time again."""
+    frozen = Watched(lagging)
+    awake_again = int(STUCK_S) - 2
+    frozen.sleeps_s[awake_again] = FROZEN_S + 100
+    frozen.thread.run()
+    assert frozen.looks > awake_again + STUCK_S
+    assert "predictions/2" in frozen.told[0][1]
+
+
+def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    """The watching goes on and still tells what is stuck; the failures are a line a minute."""
+
+    def broken(look: int) -> Seen:
+        if look <= 100:
+            raise RuntimeError("changed size during iteration")
+        return lagging(look)
+
+    watched = Watched(broken)
+    with caplog.at_level(logging.ERROR):
+        watched.thread.run()
+    assert "predictions/2" in watched.told[0][1]
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "changed size during iteration" in lines[0]
+    assert "(59 more like this since)" in lines[1]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_nobody_watches_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/live says so when the watching thread ends by itself, and not when it was told to stop."""
+
+    def leave(_: object) -> Seen:
+        raise SystemExit
+
+    async def main() -> None:
+        lifeline = Lifeline(Settings(), LiveState(), None, {}, lambda: None)
+        worker = cast("Any", SimpleNamespace(_lifeline=lifeline))
+        assert Worker.alive(worker) == {"alive": True, "stuck": None}
+        lifeline.start()
+        await asyncio.to_thread(lifeline._thread.join, 10.0)
+        assert Worker.alive(worker) == {"alive": False, "stuck": UNWATCHED}
+        lifeline.stop()
+        assert Worker.alive(worker)["alive"]
+
+    monkeypatch.setattr("streams.watchdog.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("streams.lifeline.Observer.see", leave)
+    asyncio.run(main())
