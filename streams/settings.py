@@ -65,7 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replication: int = 1
     group: str = "longshore"
     group_instance_id: str | None = None
-    """Static membership: a restart within the session time-out is then not a rebalance."""
+    """Static membership: a restart within the session time-out is then not a rebalance.  An empty
+    one, as a variable that is not set leaves it, is none."""
     http: HttpSettings = HttpSettings()
     flush_interval_s: float = 0.5
     snapshot_interval_s: float = 2.0
@@ -113,7 +114,9 @@ def read_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         values = _section(kind, section, f"{name}.", places, faults)
         values.update(read_secrets(name, values, faults))
         fields[name] = kind(**values)
-    if fields.get("group_instance_id"):
+    if not fields.get("group_instance_id"):
+        fields.pop("group_instance_id", None)
+    else:
         fields.setdefault("session_timeout_s", STATIC_SESSION_TIMEOUT_S)
     settings = Settings(**fields)
     faults += contradictions(settings)

@@ -5,7 +5,10 @@ Rule.  Everything is checked before anything is reported, and a line names the s
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from streams.tls import tls_faults
 
@@ -15,6 +18,12 @@ if TYPE_CHECKING:
 MAX_PORT: Final = 65_535
 MAX_TOPIC_PREFIX: Final = 100
 MIN_SNAPSHOT_RECORD_BYTES: Final = 1_024
+MIN_STUCK_AFTER_S: Final = 15.0
+"""In less it could not be told apart whether the worker is stuck or its brokers are away: they are
+asked after five seconds of standstill, and every five seconds at most."""
+SNAPSHOTS_TO_BE_STUCK: Final = 3
+"""Snapshot intervals that the least ``stuck_after_s`` holds: what was read is saved by the next
+one, and that may take its time."""
 
 
 def contradictions(settings: Settings) -> list[str]:
@@ -34,6 +43,7 @@ def contradictions(settings: Settings) -> list[str]:
         faults.append("heartbeat_interval_s: at most a third of session_timeout_s")
     if settings.snapshot_interval_s < settings.flush_interval_s:
         faults.append("snapshot_interval_s: at least flush_interval_s")
+    faults += _watchdog_faults(settings)
     if not settings.snapshot_record_bytes >= MIN_SNAPSHOT_RECORD_BYTES:
         faults.append(f"snapshot_record_bytes: at least {MIN_SNAPSHOT_RECORD_BYTES}")
     return faults
@@ -41,6 +51,24 @@ def contradictions(settings: Settings) -> list[str]:
 
 def _topic_text(text: str) -> bool:
     return all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text)
+
+
+def _watchdog_faults(settings: Settings) -> list[str]:
+    faults = [
+        f"{name}: {value:g} is too short to tell a stuck worker from absent brokers, take "
+        f"{MIN_STUCK_AFTER_S:g} or more"
+        for name, value in (
+            ("stuck_after_s", settings.stuck_after_s),
+            ("recovery_limit_s", settings.recovery_limit_s),
+        )
+        if value < MIN_STUCK_AFTER_S
+    ]
+    if settings.stuck_after_s < SNAPSHOTS_TO_BE_STUCK * settings.snapshot_interval_s:
+        faults.append(
+            f"stuck_after_s: at least {SNAPSHOTS_TO_BE_STUCK} times snapshot_interval_s, what was "
+            "read is saved no sooner"
+        )
+    return faults
 
 
 def _range_faults(settings: Settings) -> list[str]:
@@ -57,7 +85,12 @@ def _range_faults(settings: Settings) -> list[str]:
         ("recovery_limit_s", settings.recovery_limit_s),
         ("panes_retention_h", settings.panes_retention_h),
     )
-    faults = [f"{name}: {value} is not above 0" for name, value in positive if not value > 0]
+    faults = [f"{name}: {value} is not above 0" for name, value in positive if value <= 0]
+    faults += [
+        f"{field.name}: {value} is not a finite number"
+        for field in msgspec.structs.fields(settings)
+        if isinstance(value := getattr(settings, field.name), float) and not isfinite(value)
+    ]
     if settings.dead_letters_per_minute < 0:
         faults.append("dead_letters_per_minute: 0 (carry none) or more")
     if not 0 < settings.dead_letter_ratio_limit <= 1:

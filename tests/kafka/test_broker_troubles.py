@@ -35,6 +35,7 @@ LOOKS: dict[str, object] = {
     "streams.lifeline.TOPICS_LOOK_S": 1.0,
     "streams.lifeline.TOPICS_SURE_S": 0.5,
 }
+SHORT: dict[str, object] = {"streams.settings_faults.MIN_STUCK_AFTER_S": 3.0}
 MEGABYTE = 1_000_000
 BATCH_HEADER_BYTES = 61
 """Of a batch on the disk; the rest is compressed."""
@@ -114,7 +115,7 @@ def test_a_worker_lives_through_an_outage(private_broker: RealBroker, tmp_path: 
         worker.wait_until(worker.ready)
         worker.stop()
         spoil(private_broker, stage.name("labels"))
-        stuck = stage.start(stuck_after_s=5.0)
+        stuck = stage.start(SHORT, stuck_after_s=5.0)
         stuck.fails_with("labels/0 cannot be read at offset 0", "kafka-delete-records")
         patient = stage.ready({"streams.watchdog.OUTAGE_LIMIT_S": 3.0})
         private_broker.stop(hard=True)
@@ -243,7 +244,7 @@ def test_markers_of_transactions_are_not_waited_for(stages: Stages) -> None:
         chains = stage.log.chains["predictions", partition]
         chains.append(chained(chains[-1], value))
     producer.commit_transaction(30)
-    worker = stage.start(stuck_after_s=3.0)
+    worker = stage.start(SHORT, stuck_after_s=3.0)
     stage.verdicts.wait_for_all(DEADLINE_S)
     time.sleep(8.0)
     assert worker.ready(), worker.said()

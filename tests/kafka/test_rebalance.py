@@ -20,6 +20,7 @@ MAX_POLL_S = 3.0
 OUT_OF_TOUCH_S = 3 * MAX_POLL_S
 DEADLINE_S = 90.0
 STATIC = {"session_timeout_s": 45.0}
+SHORT: dict[str, object] = {"streams.settings_faults.MIN_STUCK_AFTER_S": 3.0}
 
 
 @pytest.fixture
@@ -99,11 +100,11 @@ def test_a_worker_that_gets_nowhere_ends(stage: TroubleStage) -> None:
     stage.log.write("predictions", 2_000)
     blocked = stage.start({"hangs": "loop", "streams.watchdog.LOOP_LIMIT_S": 3.0})
     blocked.fails_with("the event loop did not beat for 3 s")
-    saving = stage.start({"hangs": "save"}, stuck_after_s=3.0)
+    saving = stage.start({"hangs": "save"} | SHORT, stuck_after_s=3.0)
     saving.fails_with(
         "no progress for 3 s", "predictions/0 was read up to 500 and is saved up to 0"
     )
-    restoring = stage.start({"hangs": "restore"}, recovery_limit_s=3.0)
+    restoring = stage.start({"hangs": "restore"} | SHORT, recovery_limit_s=3.0)
     restoring.fails_with("restoring the state got nowhere for 3 s")
     stage.start()
     stage.verdicts.wait_for_all(DEADLINE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.settings import Settings, SettingsError, read_settings
@@ -117,10 +118,45 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ({"HEARTBEAT_INTERVAL_S": "3"}, "at most a third of session_timeout_s"),
         ({"SNAPSHOT_INTERVAL_S": "0.1"}, "at least flush_interval_s"),
         ({"PARTITIONS": "0"}, "partitions: 0 is not above 0"),
-        ({"FLUSH_INTERVAL_S": "nan"}, "flush_interval_s: nan is not above 0"),
+        ({"FLUSH_INTERVAL_S": "nan"}, "flush_interval_s: nan is not a finite number"),
+        ({"SNAPSHOT_INTERVAL_S": "nan"}, "snapshot_interval_s: nan is not a finite number"),
+        ({"SNAPSHOT_INTERVAL_S": "inf"}, "snapshot_interval_s: inf is not a finite number"),
+        ({"STUCK_AFTER_S": "inf"}, "stuck_after_s: inf is not a finite number"),
+        ({"RECOVERY_LIMIT_S": "inf"}, "recovery_limit_s: inf is not a finite number"),
+        ({"PANES_RETENTION_H": "Infinity"}, "panes_retention_h: inf is not a finite number"),
+        ({"DEAD_LETTER_RATIO_LIMIT": "nan"}, "dead_letter_ratio_limit: nan is not a finite"),
+        ({"STUCK_AFTER_S": "3"}, "stuck_after_s: 3 is too short to tell a stuck worker"),
+        ({"RECOVERY_LIMIT_S": "3"}, "recovery_limit_s: 3 is too short to tell a stuck worker"),
+        ({"SNAPSHOT_INTERVAL_S": "101"}, "stuck_after_s: at least 3 times snapshot_interval_s"),
     ],
 )
 def test_contradictions_refuse_to_start(environment: dict[str, str], fault: str) -> None:
     """Settings that cannot work together are refused by name."""
     found = faults(None, {f"LONGSHORE_{name}": text for name, text in environment.items()})
     assert any(fault in line for line in found), found
+
+
+def test_an_empty_instance_id_is_none(tmp_path: Path) -> None:
+    """What ``${INSTANCE}`` of a compose file leaves when it is not set: dynamic membership, with
+    its session time-out; one that is given brings that of static membership."""
+    for settings in (
+        read_settings(None, {"LONGSHORE_GROUP_INSTANCE_ID": ""}),
+        read_settings(write(tmp_path, "group_instance_id: ''\n"), {}),
+        read_settings(
+            write(tmp_path, "group_instance_id: a\n"), {"LONGSHORE_GROUP_INSTANCE_ID": ""}
+        ),
+    ):
+        assert settings == Settings()
+    static = read_settings(None, {"LONGSHORE_GROUP_INSTANCE_ID": "a"})
+    assert static.group_instance_id == "a"
+    assert static.session_timeout_s > Settings().session_timeout_s
+
+
+def test_every_number_must_be_finite(tmp_path: Path) -> None:
+    """Also the numbers that settings will have one day."""
+    kinds = msgspec.structs.fields(Settings)
+    numbers = [field.name for field in kinds if field.type is float]
+    assert "snapshot_interval_s" in numbers
+    for name in numbers:
+        found = faults(write(tmp_path, f"{name}: .inf\n"), {})
+        assert any(f"{name}: inf is not a finite number" in line for line in found), found

@@ -128,6 +128,7 @@ def test_a_judge_waits_for_a_silent_sink_and_commits_nothing() -> None:
         assert shell.judging.needed()[PANES, 0] < records, "the record under way is not done"
         sink.come_back()
         await asyncio.gather(judging, saving)
+        await shell.judging.checkpoint()
         judged = [value for topic, _, value in sink.sent if topic == "drift.judgements"]
         assert judged == [b"%d" % number for number in range(says * records)]
         assert shell.judging.covered(0) == records
