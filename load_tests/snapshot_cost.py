@@ -149,7 +149,10 @@ def measure(
 def _run(
     bootstrap: str, prefix: str, each: Load, interval_s: float, directory: Path
 ) -> tuple[Round, int, int]:
-    settings = {"LONGSHORE_SNAPSHOT_INTERVAL_S": f"{interval_s:g}"}
+    settings = {
+        "LONGSHORE_SNAPSHOT_INTERVAL_S": f"{interval_s:g}",
+        "LONGSHORE_STUCK_AFTER_S": f"{max(300.0, 3 * interval_s):g}",
+    }
     with RunningWorker(bootstrap, prefix, (each.model,), directory, settings) as worker:
         reading = read_backlog(worker, each.events)
         time.sleep(SETTLE_S)
