@@ -105,8 +105,9 @@ class Feed:
 
         def work() -> None:
             self._consumer.assign(partitions)
+            self._read_up_to = {}  # before the positions, for both are read by another thread
             self.positions, self.starts, self.last_errors = dict(starts), dict(starts), {}
-            self.moved_at_s, self._read_up_to = dict.fromkeys(starts, monotonic()), {}
+            self.moved_at_s = dict.fromkeys(starts, monotonic())
             self.generation = generation
 
         await self._in_thread(work)
@@ -189,6 +190,13 @@ class Feed:
                 lags[role, partition] = max(0, int(ends[1]) - done)
         return lags
 
+    def read_up_to(self, source: Source, taken: int) -> int:
+        """Up to where a source was read by somebody who has taken everything below ``taken``: where
+        nothing else is on its way to them, beyond the markers of transactions too."""
+        if self.positions.get(source) != taken:
+            return taken
+        return max(taken, self._read_up_to.get(source, 0))
+
     def stalled(self) -> list[Source]:
         """Sources that have records to read and gave none for STALLED_AFTER_S."""
         long_ago = monotonic() - STALLED_AFTER_S
@@ -226,8 +234,9 @@ class Feed:
         messages = self._consumer.consume(self._batch_size, FETCH_WAIT_S)
         if not messages:
             return []
+        emptied: dict[Source, int] = {}
         if any(map(Message.error, messages)):
-            messages = self._without_errors(messages)
+            messages = self._without_errors(messages, emptied)
         if messages:
             self.away_since_s = None
         batches = []
@@ -242,6 +251,7 @@ class Feed:
             self.moved_at_s[source] = now
             self.last_errors.pop(source, None)
             batches.append((source, last, batch))
+        self._read_up_to |= emptied  # after the positions of the records before it
         return batches
 
     def _note_state(self, error: KafkaError) -> None:
@@ -250,8 +260,9 @@ class Feed:
             self.away_since_s = monotonic()
             log.warning("no broker can be reached; trying on")
 
-    def _without_errors(self, messages: list[Message]) -> list[Message]:
-        """The records among the messages; errors are counted and told, or end the worker."""
+    def _without_errors(self, messages: list[Message], emptied: dict[Source, int]) -> list[Message]:
+        """The records among the messages; errors are counted and told, or end the worker.
+        ``emptied`` is told of the sources that have no more, and up to where."""
         good = []
         for message in messages:
             error = message.error()
@@ -262,7 +273,7 @@ class Feed:
             where = f"{topic}/{partition}"
             source = (self._roles.get(topic, topic), partition)
             if error.name() == "_PARTITION_EOF":
-                self._read_up_to[source] = message.offset() or 0
+                emptied[source] = message.offset() or 0
                 continue
             if error.name() in ENDS:
                 raise FeedError(f"{where}: {ENDS[error.name()].format(self.positions.get(source))}")

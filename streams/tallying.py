@@ -242,7 +242,8 @@ class Tallying:
                 position = held.positions.get(topic)
                 if position is None:
                     continue
-                step = silence.step(position, now_ms)
+                read = self._feed.read_up_to((topic, partition), position)
+                step = silence.step(read, now_ms)
                 if step == "ask":
                     questions.setdefault((topic, partition), []).append(silence)
                 elif step == "idle":

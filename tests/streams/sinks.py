@@ -83,6 +83,8 @@ class Shell:
     sink: Sink
     partitions: int = 1
     live: LiveState = field(default_factory=LiveState)
+    feed: Any = None
+    """Only who is to be declared idle needs one."""
 
     def __post_init__(self) -> None:
         data = SimpleNamespace(data={}, _key_partition={})
@@ -90,8 +92,7 @@ class Shell:
         table = SimpleNamespace(data=data)
         self.snapshots = SnapshotTable(table, SNAPSHOTS, send, live, Home(self.partitions))
         outbox = Outbox(send, lambda role: f"drift.{role}", self.core.read, live)
-        feed = cast("Any", None)
-        self.tallying = Tallying(self.core, outbox, self.snapshots, feed, live)
+        self.tallying = Tallying(self.core, outbox, self.snapshots, self.feed, live)
         self.judging = Judging(self.core, self.partitions, outbox, self.snapshots, live)
 
     async def take_up(self) -> None:
