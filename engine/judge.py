@@ -233,6 +233,11 @@ class Judge:
         return [Publish("judgements", self.model.spec.model.encode(), value)]
 
     @property
+    def stale_records(self) -> int:
+        """Records that said what was known, or that nobody is to say any more."""
+        return self._merge.stale_records
+
+    @property
     def open_pane_bytes(self) -> int:
         """Packed counts that wait for lagging sources, at most MAX_OPEN_PANE_BYTES."""
         return self._merge.open.bytes

@@ -40,6 +40,9 @@ class Merge:
         self._partitions = partitions
         self._counted = model.layout.counted_cells()
         self.marks: dict[int, Mark] = {}
+        self.stale_records = 0
+        """Records stamped below their partition's mark: repeats, and what a replaced worker said.
+        When they do not end, a partition is numbered anew while its old records still stand."""
         self.open = OpenPanes({})
         capacity = (time.lateness_ms + time.amend_ms) // time.pane_ms + ROLLED_UP_MARGIN
         self.rolled_up = RolledUp(capacity)
@@ -53,6 +56,7 @@ class Merge:
         refuse_impossible_mark(record)
         held = self.marks.get(record.partition)
         if held is not None and stamp_of(held) > stamp_of(record):
+            self.stale_records += 1
             return False
         self.marks[record.partition] = record
         return True
@@ -66,14 +70,15 @@ class Merge:
         self._refuse_foreign_partition(record)
         mark = self.marks.get(record.partition)
         if mark is not None and stamp_of(record) < stamp_of(mark):
+            self.stale_records += 1
             return 0
-        if mark is not None and stamp_of(record)[:2] > stamp_of(mark)[:2]:
-            self.marks[record.partition] = _unheard(mark, stamp_of(record))
         size, time = self._model.layout.size, self._model.spec.time
         on_time = unpack(record.on_time, size)
         amended = None if record.amended is None else unpack(record.amended, size)
         start = record.start_ms
         refuse_impossible_pane(start, time.pane_ms, [on_time, amended], self._counted)
+        if mark is not None and stamp_of(record)[:2] > stamp_of(mark)[:2]:
+            self.marks[record.partition] = _unheard(mark, stamp_of(record))
         held = Held(
             stamp_of(record),
             Packed(record.on_time),

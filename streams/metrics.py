@@ -129,6 +129,11 @@ def _panes(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metri
         "Pane records of another layout: a worker with another spec or profile is running.",
         labels=_MODEL,
     )
+    stale = CounterMetricFamily(
+        "longshore_stale_pane_records",
+        "Pane records stamped below what is known: repeats, or of a worker that was replaced.",
+        labels=_MODEL,
+    )
     fresh = GaugeMetricFamily(
         "longshore_fresh_starts",
         "Tallies and judges here that dropped restored counts because the layout changed.",
@@ -142,10 +147,11 @@ def _panes(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metri
         labels = (judge.model.spec.model, judge.model.spec.version)
         late.add_metric(labels, judge.late_counts)
         foreign.add_metric(labels, judge.foreign_records)
+        stale.add_metric(labels, judge.stale_records)
         started[judge.model.key] = started.get(judge.model.key, 0) + judge.fresh
     for key, count in started.items():
         fresh.add_metric(key.rsplit("@", 1), count)
-    yield from (late, foreign, fresh)
+    yield from (late, foreign, stale, fresh)
 
 
 def _clocks(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metric]:
