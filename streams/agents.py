@@ -231,7 +231,7 @@ class Agents:
         await self._judging.checkpoint()
         await self.consumer.commit()
         self._live.committed = {
-            source: covered
+            source: offset
             for source in self.needed()
-            if (covered := self.covered(source)) is not None
+            if (offset := self.consumer.committed(source)) is not None
         }

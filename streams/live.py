@@ -62,7 +62,7 @@ class LiveState:
     started_s: float = field(default_factory=time)
     """Unix time of the start."""
     committed: dict[Source, int] = field(default_factory=dict)
-    """Next offset that a durable snapshot covers, per source."""
+    """Next offset that a durable snapshot covers and that the group took, per source."""
     delays: Delays = field(default_factory=Delays)
     feed: Feed | None = None
     usage: dict[str, Callable[[], float]] = field(default_factory=dict)

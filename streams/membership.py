@@ -26,6 +26,9 @@ FENCED_INSTANCE_ID: Final = 82
 CONSUMER_REQUEST_TIMEOUT_S: Final = 40.0
 """How long a broker may take to answer; a connection that is only half open is given up then."""
 JOIN_HEADROOM_S: Final = 10.0
+GROUP_RETRIES: Final = 10
+TROUBLE_FREE_S: Final = 60.0
+"""After so long without a trouble those before it are over: months of work have many."""
 
 log = logging.getLogger("longshore.worker")
 
@@ -53,6 +56,27 @@ class MembershipError(RuntimeError):
         super().__init__(line)
         self.lasting = lasting
         """Whether joining again is of no use."""
+
+
+class Patience:
+    """How many troubles of the coordinator that pass are borne: GROUP_RETRIES without a new
+    generation or TROUBLE_FREE_S of peace between them."""
+
+    def __init__(self) -> None:
+        self._troubles = 0
+        self._met_at_s = 0.0
+
+    def begin_anew(self) -> None:
+        """There is a new generation."""
+        self._troubles = 0
+
+    def is_over(self, now_s: float) -> bool:
+        """One more trouble at this time (any clock that never goes back): whether to give up."""
+        if now_s - self._met_at_s > TROUBLE_FREE_S:
+            self._troubles = 0
+        self._met_at_s = now_s
+        self._troubles += 1
+        return self._troubles > GROUP_RETRIES
 
 
 class FencedInstanceError(KafkaError):

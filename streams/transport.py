@@ -9,9 +9,10 @@ Overridden, with the reason each time the installed version of Faust is changed:
 ``perform_seek`` (called at the end of every recovery: the moment to take the partitions up),
 ``on_partitions_assigned`` / ``on_partitions_revoked`` (keep aiokafka off the batched topics, give
 partitions up in order), ``getmany`` (batches), ``_new_offset`` and
-``_filter_tps_with_pending_acks`` (commit what is covered), ``ack`` and ``_add_gap`` (no walk over
-the offsets inside a batch), ``verify_event_path`` (its livelock detector watches a fetcher that is
-paused on purpose), ``_new_consumer_thread`` (membership, :mod:`streams.membership`), the producer
+``_filter_tps_with_pending_acks`` (commit what is covered), ``_commit_offsets`` (believe no commit
+that failed), ``ack`` and ``_add_gap`` (no walk over the offsets inside a batch),
+``verify_event_path`` (its livelock detector watches a fetcher that is paused on purpose),
+``_new_consumer_thread`` (membership, :mod:`streams.membership`), the producer
 (:mod:`streams.producer`).
 
 aiokafka leaves the group when nobody fetches through it for long, as happens to a spare worker
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
 from aiokafka.structs import TopicPartition
@@ -33,15 +35,13 @@ from mode import Service
 
 from streams.feed import Feed
 from streams.keeper import Keeper
-from streams.membership import MembershipError, MemberThread, trouble_of
+from streams.membership import MembershipError, MemberThread, Patience, trouble_of
 from streams.producer import RidingProducer
 from streams.starting_offsets import Source, starting_offsets
 
 IDLE_SLEEP_S: Final = 0.05
 CHANGELOG_WAIT_S: Final = 0.1
 KEEP_MEMBER_S: Final = 1.0
-GROUP_RETRIES: Final = 10
-"""Troubles of the coordinator without a new generation after which joining again is hopeless."""
 TIMESTAMP_CREATE: Final = 0
 
 
@@ -60,7 +60,7 @@ class BatchingConsumer(AioConsumer):
         self._roles = transport.roles
         self._partitions = transport.partitions
         self._names = {role: name for name, role in transport.roles.items()}
-        self._troubles = 0
+        self._patience = Patience()
 
     def _batched(self, tp: TP) -> bool:
         return tp.topic in self._roles
@@ -72,7 +72,7 @@ class BatchingConsumer(AioConsumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Keep aiokafka from fetching what librdkafka will; without partitions, stand by."""
-        self._troubles = 0
+        self._patience.begin_anew()
         beyond = sorted(tp for tp in assigned if tp.partition >= self._partitions)
         if beyond:
             self._keeper.fail(AddedPartitionsError(added_partitions(beyond[0], self._partitions)))
@@ -180,8 +180,7 @@ class BatchingConsumer(AioConsumer):
             trouble = await self._thread.call_thread(self._touch)
             if trouble is None:
                 continue
-            self._troubles += 1
-            if trouble.lasting or self._troubles > GROUP_RETRIES:
+            if self._patience.is_over(monotonic()) or trouble.lasting:
                 self._keeper.fail(trouble)
                 return
 
@@ -209,6 +208,23 @@ class BatchingConsumer(AioConsumer):
         if self._batched(tp):
             return bool(self._committed_offset[tp] != offset)
         return bool(super()._should_commit(tp, offset))
+
+    async def _commit_offsets(
+        self,
+        offsets: Mapping[TP, int],
+        start_new_transaction: bool = True,  # noqa: FBT001,FBT002 - Faust's signature
+    ) -> bool:
+        """Faust notes offsets as committed also when the group did not take them."""
+        before = {tp: self._committed_offset[tp] for tp in offsets}
+        good = bool(await super()._commit_offsets(offsets, start_new_transaction))
+        if not good:
+            self._committed_offset.update(before)
+        return good
+
+    def committed(self, source: Source) -> int | None:
+        """The offset that the group holds for a source, as far as is known."""
+        tp = TP(self._names[source[0]], source[1])
+        return cast("int | None", self._committed_offset.get(tp))
 
     def ack(self, message: Message) -> bool:
         """Mark only; a batch is covered by a snapshot or not at all."""

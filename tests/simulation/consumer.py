@@ -198,5 +198,10 @@ class Consumer:
         generation = self._generation
         await self._producer.flush()
         good = await self._group.commit(self.member, generation, offsets)
-        self._committed.update(offsets)
+        if good:
+            self._committed.update(offsets)
         return good
+
+    def committed(self, source: Source) -> int | None:
+        """What the group holds for a source, as far as is known."""
+        return self._committed.get(source)
