@@ -232,7 +232,7 @@ def read(stage: TroubleStage, role: str, count: int) -> list[tuple[bytes, list[t
 
 def test_markers_of_transactions_are_not_waited_for(stages: Stages) -> None:
     """A log that ends with the marker of a transaction has no more records: its worker, which would
-    be stuck after 3 s, lives on."""
+    be stuck after 3 s, lives on, and its silent sources are declared idle."""
     stage = stages("marked")["marked"]
     topic = stage.name("predictions")
     producer = Producer({"bootstrap.servers": stage.bootstrap, "transactional.id": topic})
@@ -246,8 +246,10 @@ def test_markers_of_transactions_are_not_waited_for(stages: Stages) -> None:
     producer.commit_transaction(30)
     worker = stage.start(SHORT, stuck_after_s=3.0)
     stage.verdicts.wait_for_all(DEADLINE_S)
-    time.sleep(8.0)
+    stage.verdicts.read(8.0)
     assert worker.ready(), worker.said()
+    idle = stage.verdicts.idle
+    assert {p: "predictions" in idle[p] for p in range(4)} == dict.fromkeys(range(4), True), idle
 
 
 def spoil(broker: RealBroker, topic: str) -> None:
