@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Final
 
 KNOCK_LIMIT_S: Final = 3.0
@@ -143,14 +144,15 @@ def _connected(broker: str) -> socket.socket:
 
 def _asked(connection: socket.socket) -> Versions:
     connection.sendall(struct.pack(">i", len(QUESTION)) + QUESTION)
-    start = _exactly(connection, 8)
+    end_s = monotonic() + ANSWER_LIMIT_S
+    start = _exactly(connection, 8, end_s)
     for sign, words in PLAIN_WORDS.items():
         if start.startswith(sign):
             raise ReachError(words)
     length, correlation = struct.unpack(">ii", start)
     if correlation != CORRELATION or not MIN_ANSWER_BYTES <= length <= MAX_ANSWER_BYTES:
         raise ReachError("answers something else than Kafka does: check the port")
-    body = _exactly(connection, length - 4)
+    body = _exactly(connection, length - 4, end_s)
     error, count = struct.unpack_from(">hi", body)
     if error:
         raise ReachError(f"does not say which versions it speaks (error {error})")
@@ -160,10 +162,15 @@ def _asked(connection: socket.socket) -> Versions:
     return {key: (low, high) for key, low, high in found}
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes; what came until then when they are not Kafka's and the other side ends."""
+def _exactly(connection: socket.socket, size: int, end_s: float) -> bytes:
+    """So many bytes until this time, however they come; what came until then when they are not
+    Kafka's and the other side ends."""
     got = b""
     while len(got) < size:
+        left_s = end_s - monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        connection.settimeout(left_s)
         piece = connection.recv(size - len(got))
         if not piece:
             if got.startswith(tuple(PLAIN_WORDS)):

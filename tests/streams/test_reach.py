@@ -87,6 +87,17 @@ def say_nothing(connection: socket.socket) -> None:
     time.sleep(2 * QUICK_S)
 
 
+def drip(connection: socket.socket) -> None:
+    """The beginning of a right answer, and then a byte now and then for a long time."""
+    connection.sendall(struct.pack(">ii", reaching.MAX_ANSWER_BYTES, question(connection)))
+    for _ in range(40):
+        time.sleep(QUICK_S / 2)
+        try:
+            connection.sendall(b"\0")
+        except OSError:
+            return
+
+
 def gibberish(connection: socket.socket) -> None:
     """Something else than Kafka."""
     question(connection)
@@ -104,6 +115,7 @@ TOO_NEW = {key: (high + 1, high + 5) for key, (low, high) in KNOWN.items()}
         (tls_alert, "speaks TLS: set security.protocol"),
         (hang_up, "ends the connection"),
         (say_nothing, "gives no answer"),
+        (drip, "gives no answer"),
         (gibberish, "something else than Kafka"),
         (versions(TOO_NEW), "Produce: the broker takes 8 to 12, here are 0 to 7"),
         (versions({}), "Produce: the broker takes none"),
