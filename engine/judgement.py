@@ -37,6 +37,9 @@ SCORE_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 LATENCY_QUANTILES: Final = (0.5, 0.95, 0.99)
 MAX_BINS_TOLD: Final = 100
 """Bins of one column in a judgement; the largest contributions come first."""
+MAX_FEATURES_WITH_BINS: Final = 100
+"""Features of a judgement that have their bins told, those that moved most: with all of them, the
+judgement of a thousand features that moved would be larger than a broker takes."""
 DRIFTED_FEATURES: Final = 3
 """Features over that make the data section DRIFT when the spec has no rule of its own."""
 
@@ -114,7 +117,7 @@ class Judged:
             "events": self.events,
             "level": self.level(),
             "data": {"level": self.data_level()},
-            "features": {v.name: self._feature(v) for v in self.verdicts},
+            "features": self._features(),
         }
         prediction = self._prediction()
         if prediction:
@@ -130,9 +133,14 @@ class Judged:
         tree["spec"] = self.model.policy_hash
         return tree
 
-    def _feature(self, verdict: Verdict) -> dict[str, Any]:
+    def _features(self) -> dict[str, Any]:
+        moved = sorted(self.verdicts, key=_movement)[-MAX_FEATURES_WITH_BINS:]
+        told = {verdict.name for verdict in moved}
+        return {v.name: self._feature(v, bins=v.name in told) for v in self.verdicts}
+
+    def _feature(self, verdict: Verdict, *, bins: bool) -> dict[str, Any]:
         column = self.model.layout.column(verdict.name)
-        tree = verdict_tree(verdict, self.model)
+        tree = verdict_tree(verdict, self.model, bins=bins)
         if isinstance(column, NumericColumn):
             outside = int(self.counts[column.extra(OUT_OF_RANGE)])
             if outside:
@@ -179,7 +187,13 @@ class Judged:
         return tree
 
 
-def verdict_tree(verdict: Verdict, model: MonitoredModel) -> dict[str, Any]:
+def _movement(verdict: Verdict) -> tuple[float, str]:
+    """By how much a column moved, for an order."""
+    psi = verdict.measures["psi"].value if "psi" in verdict.measures else 0.0
+    return (psi if np.isfinite(psi) else 0.0), verdict.name
+
+
+def verdict_tree(verdict: Verdict, model: MonitoredModel, *, bins: bool = True) -> dict[str, Any]:
     """One column's numbers: every statistic under its own name."""
     tree: dict[str, Any] = {
         "level": verdict.level,
@@ -195,7 +209,7 @@ def verdict_tree(verdict: Verdict, model: MonitoredModel) -> dict[str, Any]:
             _put(tree, f"{name}_p_value", measure.p_value)
         if name == "psi":
             tree["psi_threshold"] = verdict.threshold
-    if verdict.level in ("WATCH", "DRIFT"):
+    if bins and verdict.level in ("WATCH", "DRIFT"):
         tree["bins"] = bins_tree(verdict, model)[:MAX_BINS_TOLD]
     return tree
 

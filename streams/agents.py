@@ -21,7 +21,7 @@ from streams.judging import PANES, Judging
 from streams.live import LiveState
 from streams.recovery import Recovery, RestoreError
 from streams.settings import Settings
-from streams.snapshot_table import SnapshotTable
+from streams.snapshot_table import GivenUpError, SnapshotTable
 from streams.starting_offsets import Gap, LogMismatchError, Source
 from streams.tallying import Tallying
 
@@ -63,10 +63,11 @@ class Agents:
 
         Raises RestoreError when it cannot be restored exactly and is not to be rebuilt.
         """
+        life = self._life
         async with self._saving:
-            if generation == self._generation:
+            if generation == self._generation or life != self._life:
                 return
-            began, life = monotonic(), self._life
+            began = monotonic()
             self._snapshots.look()
             self._live.restored_of = (0, self._to_restore(committed))
             recovery = self._recovery(generation)
@@ -74,12 +75,15 @@ class Agents:
             await self._judging.take_up(committed, recovery)
             self._live.restored_of = None
             try:
-                recovery.conclude()
+                if life == self._life:
+                    recovery.conclude()
+                    await self._tallying.claim()
+                    await self._snapshots.claim(self._judging.names())
             except RestoreError:
                 self._drop()
                 raise
-            await self._tallying.claim()
-            await self._snapshots.claim(self._judging.names())
+            except GivenUpError:
+                pass
             if life != self._life:
                 self._drop()
                 return
@@ -164,6 +168,7 @@ class Agents:
 
     def _drop(self) -> None:
         self._generation = -1
+        self._snapshots.let_go()
         self._tallying.drop()
         self._judging.drop()
 
@@ -222,6 +227,8 @@ class Agents:
                         await self._checkpoint()
                     else:
                         await self._tallying.flush()
+            except GivenUpError as error:
+                log.info("%s", error)
             except Exception as error:
                 self.fail(error)
                 raise

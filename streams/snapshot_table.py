@@ -30,6 +30,10 @@ from streams.snapshots import (
 )
 
 
+class GivenUpError(RuntimeError):
+    """What was being written is no business of this worker any more: no fault, but no snapshot."""
+
+
 @dataclass
 class Name:
     """The writing side of one snapshot's name."""
@@ -89,11 +93,20 @@ class SnapshotTable:
         self._live = live
         self._home = home
         self._shelf = Shelf(())
+        self._lives = 0
 
     @property
     def _records(self) -> dict[bytes, bytes]:
         records: dict[bytes, bytes] = self._table.data.data
         return records
+
+    def let_go(self) -> None:
+        """Whatever is still being written ends in GivenUpError at its next step.
+
+        The next life may take the same number, if it cannot see that it was taken; and the table
+        may be reading older records of the same keys again.
+        """
+        self._lives += 1
 
     def look(self) -> None:
         """See what there is; before any restore of a generation."""
@@ -118,12 +131,14 @@ class SnapshotTable:
         A static member that dies before its first snapshot comes back in the same group generation;
         what it says then must outrank what it said before.
         """
+        life = self._lives
         claims: list[tuple[Record, int]] = [
             (encode_claim(name.name, name.generation, name.group_generation), name.partition)
             for name in names
         ]
         for partition in sorted({partition for _, partition in claims}):
-            await self._write(partition, [record for record, home in claims if home == partition])
+            mine = [record for record, home in claims if home == partition]
+            await self._write(partition, mine, life)
 
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
@@ -136,14 +151,14 @@ class SnapshotTable:
 
     async def write(self, to: Name, covered: Mapping[str, int], snapshot: Snapshot) -> None:
         """Make a snapshot durable: deletions, new pieces, parts; and when they are, the head."""
-        began = monotonic()
+        began, life = monotonic(), self._lives
         home, pieces = self._home, snapshot.pieces
         gone = to.on_log - to.named - pieces.keys()
         old = self._shelf.superseded(to.name, to.generation) if to.written == 1 else []
         for digest in gone:
             old += piece_keys(to.name, to.generation, digest, to.sizes.pop(digest))
         to.on_log -= gone
-        await self._write(to.partition, [(key, None) for key in old])
+        await self._write(to.partition, [(key, None) for key in old], life)
         new = pieces.keys() - to.on_log
         records: list[Record] = []
         for digest in sorted(new):
@@ -161,8 +176,8 @@ class SnapshotTable:
             part_bytes=home.part_bytes,
             group_generation=to.group_generation,
         )
-        await self._write(to.partition, records + parts)
-        await self._write(to.partition, [head])
+        await self._write(to.partition, records + parts, life)
+        await self._write(to.partition, [head], life)
         to.on_log |= new
         to.named = set(pieces)
         to.slot = 0 if to.slot is None else 1 - to.slot
@@ -179,12 +194,16 @@ class SnapshotTable:
         live.snapshot_seconds += seconds
         live.last_snapshot_s = time()
 
-    async def _write(self, partition: int, records: list[Record]) -> None:
+    async def _write(self, partition: int, records: list[Record], life: int) -> None:
+        if life != self._lives:
+            raise GivenUpError("the partitions were given up before a snapshot was whole")
         sent = [
             await self._send(self._topic, key, value, partition, None, None)
             for key, value in records
         ]
         await settle(sent)
+        if life != self._lives:
+            raise GivenUpError("the partitions were given up while a snapshot was written")
         apply(self._records, records)
         partitions: dict[bytes, int] = self._table.data._key_partition  # noqa: SLF001
         for key, value in records:
