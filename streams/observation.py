@@ -64,6 +64,7 @@ class Observer:
             lags=lags,
             unsaved=unsaved,
             restored=live.restored_of,
+            judged_at_s=live.judged_at_s,
             why={} if feed is None else {s: feed.stall_line(s) for s in list(feed.last_errors)},
         )
 

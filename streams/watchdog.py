@@ -54,6 +54,8 @@ class Seen:
     """Offset that is saved, per source of which more was read than that."""
     restored: Hashable = None
     """Whatever changes while a restore gets on."""
+    judged_at_s: float = 0.0
+    """When a judge last got on with what one record made due; a long list of it is no standstill."""
 
 
 class Watchdog:
@@ -109,13 +111,13 @@ class Watchdog:
         for source, position in sorted(seen.positions.items()):
             where = f"{source[0]}/{source[1]}"
             if seen.lags.get(source):
-                stood_s = still_s(("read", source), (seen.generation, position))
+                stood_s = still_s(("read", source), (seen.generation, position, seen.judged_at_s))
                 if stood_s > self._stuck_after_s:
                     nothing = f"{where} gave nothing from offset {position} on"
                     lines.append(seen.why.get(source, nothing))
             saved = seen.unsaved.get(source)
             if saved is not None:
-                stood_s = still_s(("save", source), (seen.generation, saved))
+                stood_s = still_s(("save", source), (seen.generation, saved, seen.judged_at_s))
                 if stood_s > self._stuck_after_s:
                     lines.append(f"{where} was read up to {position} and is saved up to {saved}")
         if not lines:

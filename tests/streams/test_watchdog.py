@@ -69,6 +69,16 @@ def test_a_source_that_stands_still_is_told_after_its_limit(
     assert words in line
 
 
+@pytest.mark.parametrize("seen", [LAGGING, UNSAVED])
+def test_a_long_list_of_windows_is_no_standstill(seen: dict[str, Any]) -> None:
+    """While judges get on with what one record made due, nothing is stuck; afterwards the limit
+    counts from there."""
+    clock = Clock()
+    for part in range(30):
+        assert clock.run(STUCK_S / 2, judged_at_s=float(part), **seen) is None
+    assert clock.run(STUCK_S + 5, judged_at_s=29.0, **seen) is not None
+
+
 def test_progress_starts_the_clock_anew() -> None:
     """A batch a minute is progress, however long the lag lasts."""
     clock = Clock()
