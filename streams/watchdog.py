@@ -55,7 +55,7 @@ class Seen:
     restored: Hashable = None
     """Whatever changes while a restore gets on."""
     judged_at_s: float = 0.0
-    """When a judge last got on with what one record made due; a long list of it is no standstill."""
+    """When a judge last got on with what one record made due; a long list is no standstill."""
 
 
 class Watchdog:
