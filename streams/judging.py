@@ -26,6 +26,7 @@ from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch
 from streams.live import LiveState
 from streams.recovery import Recovery
+from streams.repeats import Repeats
 from streams.snapshot_table import Name, SnapshotTable
 from streams.starting_offsets import Source
 
@@ -87,6 +88,7 @@ class Judging:
             (len(bench.sent) for bench in self._benches.values()), default=0
         )
         self._still = asyncio.Lock()
+        self._repeats = Repeats()
         self._generation = -1
 
     async def take_up(self, committed: Mapping[Source, int | None], recovery: Recovery) -> None:
@@ -201,11 +203,8 @@ class Judging:
         return None if bench is None else bench.durable
 
     async def take_in(self, batch: PanesBatch, generation: int) -> None:
-        """Judge records that were fetched in this generation.
-
-        State may be saved between any two records, and in the middle of what one makes due: a mark
-        that is read again goes on where it was.  So nothing that takes long holds a checkpoint up.
-        """
+        """Judge records that were fetched in this generation.  State may be saved between any two,
+        and in the middle of what one makes due: a mark that is read again goes on where it was."""
         for offset, value in zip(batch.offsets, batch.values, strict=True):
             async with self._still:
                 bench = self._benches.get(batch.partition)
@@ -233,8 +232,10 @@ class Judging:
             effects = seat.judge.begin(value)
         except PaneError as error:
             self._live.refused_panes_records += 1
-            where = f"panes/{bench.name.partition} offset {offset}"
-            log.error("%s is no tally's: %s", where, error)  # noqa: TRY400 - one line
+            ending = self._repeats.ending(bench.name.partition, monotonic())
+            if ending is not None:
+                where = f"panes/{bench.name.partition} offset {offset}"
+                log.error("%s is no tally's: %s%s", where, error, ending)  # noqa: TRY400 - one line
             return None
         seat.unsaved = True
         await self._send(bench, seat.judge, effects)
