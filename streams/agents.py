@@ -83,7 +83,7 @@ class Agents:
                 self._drop()
                 raise
             except GivenUpError:
-                pass
+                assert life != self._life, "only a give-up ends what is being written"
             if life != self._life:
                 self._drop()
                 return

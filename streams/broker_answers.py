@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ANSWER_LIMIT_S: Final = 10.0
 LOOK_S: Final = 1.0
 """How long one try waits before the errors met meanwhile are looked at."""
+NO_ID: Final = frozenset("A=")
+"""What an id of zeros is written with: the brokers have none."""
 UNKNOWN: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "UNKNOWN_TOPIC_OR_PARTITION"})
 FORBIDDEN: Final = frozenset({"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED"})
 
@@ -45,6 +47,9 @@ class TopicAnswer:
     operations: frozenset[str] | None
     """Names of what this user may do (``WRITE``); empty when it may not even know of the topic,
     None when the brokers do not say."""
+    topic_id: str = ""
+    """The brokers' id of it, which a topic made anew under the same name does not have; empty
+    when they have none (before 2.8)."""
 
 
 class BrokerAnswers:
@@ -136,7 +141,9 @@ def _topic(future: Any) -> TopicAnswer:  # noqa: ANN401 - the client has no type
     described, error = _settled(future)
     if error is not None:
         return TopicAnswer(0, frozenset() if error in FORBIDDEN else None)
-    return TopicAnswer(len(described.partitions), _names(described))
+    text = "" if described.topic_id is None else str(described.topic_id)
+    known = "" if set(text) <= NO_ID else text
+    return TopicAnswer(len(described.partitions), _names(described), known)
 
 
 def _settled(future: Any) -> tuple[Any, str | None]:  # noqa: ANN401

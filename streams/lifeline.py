@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from confluent_kafka import KafkaException
-
+from streams.broker_answers import BrokersError
 from streams.live import LiveState
 from streams.observation import Observer
 from streams.settings import Settings
@@ -120,6 +119,6 @@ class Lifeline:
     async def _changed_topics(self) -> list[str]:
         try:
             now = await asyncio.to_thread(describe_topics, self._settings)
-        except (KafkaException, TimeoutError):
+        except BrokersError:
             return []  # no broker answers; that is the watchdog's business
         return changes(self._topics, now)

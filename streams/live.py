@@ -17,7 +17,7 @@ from streams.delays import Delays
 from streams.feed import Feed
 from streams.starting_offsets import Source
 
-State = Literal["starting", "recovering", "ready", "stopping"]
+State = Literal["starting", "recovering", "ready", "stopping", "refused"]
 
 
 @dataclass

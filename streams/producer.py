@@ -203,11 +203,11 @@ def told_of(error: BaseException, topic: str, size: int) -> SendError:
     if isinstance(error, ProducerSendError) and error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, TOO_LARGE):
+        other_way = SMALLER_PARTS if topic.endswith("snapshots") else ""
         return SendError(
             f"topic {topic}: a record of {size} bytes, or the batch it came in, is larger than the "
             f"topic takes: raise its max.message.bytes (or message.max.bytes of the brokers)"
-            + SMALLER_PARTS
-            * topic.endswith("snapshots")
+            f"{other_way}"
         )
     if isinstance(error, TopicAuthorizationFailedError):
         return SendError(f"topic {topic}: this user may not write to it: grant Write and Describe")

@@ -75,6 +75,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     recovery: RecoveryPolicy = "refuse"
     """What to do when state cannot be restored exactly: refuse to start, or rebuild it from the
     topics as far as they reach (:mod:`streams.recovery`)."""
+    refusal_shown_s: float = 75.0
+    """How long a worker that refused still answers HTTP before it ends: longer than the common
+    scrape interval of a minute, or no alert would ever see why."""
     batch_size: int = 4_000
     max_record_bytes: int = 10_000_000
     session_timeout_s: float = 6.0

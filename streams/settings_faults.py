@@ -86,6 +86,8 @@ def _range_faults(settings: Settings) -> list[str]:
         ("panes_retention_h", settings.panes_retention_h),
     )
     faults = [f"{name}: {value} is not above 0" for name, value in positive if value <= 0]
+    if settings.refusal_shown_s < 0:
+        faults.append(f"refusal_shown_s: {settings.refusal_shown_s} is below 0")
     faults += [
         f"{field.name}: {value} is not a finite number"
         for field in msgspec.structs.fields(settings)

@@ -12,17 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
-
-from streams.clients import librdkafka_options
+from streams.broker_answers import BrokerAnswers
 from streams.settings import Settings
 from streams.topics import CO_PARTITIONED_ROLES, ROLES, topic_name
-
-DESCRIBE_LIMIT_S: Final = 10.0
-NO_ID: Final = ""
-GONE: Final = "UNKNOWN_TOPIC_OR_PART"
-LOG_CRITICAL: Final = 2
 
 GONE_WORDS: Final = (
     "deleted while this worker ran: topic",
@@ -54,28 +46,16 @@ class Identity(NamedTuple):
 def describe_topics(settings: Settings) -> dict[str, Identity]:
     """The worker's topics as the brokers see them now; without those they refuse to describe.
 
-    Raises KafkaException or TimeoutError when no broker answers within DESCRIBE_LIMIT_S.
+    Raises streams.broker_answers.BrokersError when no broker answers.
     """
     if settings.embedded:
         return {}  # it lives and dies with its owner, and describes no topics
-    options = librdkafka_options(settings) | {"log_level": LOG_CRITICAL}
-    admin = AdminClient(options)
-    names = [topic_name(settings, role) for role in ROLES]
-    asked = admin.describe_topics(TopicCollection(names), request_timeout=DESCRIBE_LIMIT_S)
-    found: dict[str, Identity] = {}
-    for name, answer in asked.items():
-        try:
-            topic = answer.result(DESCRIBE_LIMIT_S)
-        except KafkaException as error:
-            code = error.args[0].name()
-            if code == GONE:
-                found[name] = Identity(NO_ID, 0)
-            elif not found and code.startswith("_"):
-                raise
-            continue
-        text = NO_ID if topic.topic_id is None else str(topic.topic_id)
-        found[name] = Identity(NO_ID if set(text) <= {"A", "="} else text, len(topic.partitions))
-    return found
+    answers = BrokerAnswers(settings).topics([topic_name(settings, role) for role in ROLES])
+    return {
+        name: Identity(answer.topic_id, answer.partitions)
+        for name, answer in answers.items()
+        if answer.operations != frozenset()
+    }
 
 
 def changes(before: Identities, now: Identities) -> list[str]:

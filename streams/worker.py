@@ -13,6 +13,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final
@@ -27,9 +28,11 @@ from streams.http import HttpServer
 from streams.lifeline import Lifeline
 from streams.live import LiveState
 from streams.reach import ReachError, reach
+from streams.recovery import RestoreError
 from streams.rights import check_worker
 from streams.settings import Settings
 from streams.spoken import spoken
+from streams.starting_offsets import LogMismatchError
 from streams.state_view import state_view
 from streams.tls import tls_context
 from streams.topic_identity import Identities, describe_topics, ids_by_role
@@ -107,6 +110,7 @@ class Worker:
         self._topics = topics
         self._live = live
         self._lifeline: Lifeline | None = None
+        self._refused = False
         self._http = HttpServer(
             registry or CollectorRegistry(),
             self.health,
@@ -183,7 +187,19 @@ class Worker:
                 beat.cancel()
             self._lifeline.stop()
             await self._stop(wired, save=code == EXIT_OK)
+            if self._refused:
+                await self._show_refusal(asked)
+            await self._http.stop()
         return code
+
+    async def _show_refusal(self, asked: asyncio.Event) -> None:
+        """Answer scrapes for a while, out of the group: a worker that ends at once is never seen
+        to have refused."""
+        shown_s = self._settings.refusal_shown_s
+        self._live.state = "refused"
+        log.info("/metrics and /health show the refusal for %g s, then the process ends", shown_s)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), shown_s)
 
     async def _until_end(self, wired: Any, asked: asyncio.Event) -> int:  # noqa: ANN401
         """Run the app; 0 when asked to stop, 1 when anything broke."""
@@ -202,7 +218,9 @@ class Worker:
             for task in (*waits, started):
                 task.cancel()
         if wired.agents.failed in done:
-            _tell(wired.agents.failed.result())
+            error = wired.agents.failed.result()
+            _tell(error)
+            self._refused = isinstance(error, (RestoreError, LogMismatchError))
             return EXIT_FAILED
         if any(waits.get(task) == "crashed" for task in done if isinstance(task, asyncio.Task)):
             _tell(wired.app.crash_reason)
@@ -230,7 +248,6 @@ class Worker:
             )
         except Exception as error:  # noqa: BLE001 - the worker ends either way
             log.warning("stopping: %s", describe(error))
-        await self._http.stop()
         log.info("stopped in %.1f s", monotonic() - began)
 
 

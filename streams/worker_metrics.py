@@ -20,7 +20,7 @@ from engine.effects import OutputTopic
 from streams.bounds import measured
 from streams.live import LiveState
 
-REBUILT_KINDS: Final = ("tally", "judge", "panes")
+REBUILT_KINDS: Final = ("tally", "judge", "panes", "gap")
 _SOURCE: Final = ("topic", "partition")
 
 

@@ -25,7 +25,12 @@ from load_tests.processes import Child
 from load_tests.running_worker import ModelUnderTest
 from tests.kafka.longshore_run import Scraped, scrape
 
-QUICK: Final = {"HTTP_PORT": "0", "SESSION_TIMEOUT_S": "6", "HEARTBEAT_INTERVAL_S": "1"}
+QUICK: Final = {
+    "HTTP_PORT": "0",
+    "SESSION_TIMEOUT_S": "6",
+    "HEARTBEAT_INTERVAL_S": "1",
+    "REFUSAL_SHOWN_S": "0",
+}
 LISTENING: Final = re.compile(r"listening http://(\S+)/metrics")
 LISTENING_LIMIT_S: Final = 90.0
 READY_LIMIT_S: Final = 120.0

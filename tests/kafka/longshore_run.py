@@ -38,6 +38,7 @@ LISTENING: Final = "listening http://"
 QUICK: Final = {
     "LONGSHORE_HTTP_PORT": "0",
     "LONGSHORE_SESSION_TIMEOUT_S": "6",
+    "LONGSHORE_REFUSAL_SHOWN_S": "0",
     "LONGSHORE_HEARTBEAT_INTERVAL_S": "1",
 }
 

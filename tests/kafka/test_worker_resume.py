@@ -6,8 +6,11 @@ records of a partition, and it is compared with the log.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -150,7 +153,8 @@ def test_a_zombie_changes_nothing(stage: Stage) -> None:
 
 
 def test_lost_snapshots_refuse_to_run(stage: Stage) -> None:
-    """Committed offsets that no snapshot covers mean lost state: one clear line and exit 1."""
+    """Committed offsets that no snapshot covers mean lost state: one clear line and exit 1, after
+    scrapers and probes could see it."""
     worker = stage.workers.start()
     stage.log.write("predictions", 4_000)
     stage.verdicts.wait_for_all(DEADLINE_S)
@@ -162,6 +166,24 @@ def test_lost_snapshots_refuse_to_run(stage: Stage) -> None:
         _until_missing(stage.settings)
     create_topics(stage.settings)
     assert stage.workers.ended(stage.workers.start()) == 1
+    stage.workers.settings(refusal_shown_s=120)
+    shown = stage.workers.start()
+    url = stage.workers.url(shown)
+    end = time.monotonic() + DEADLINE_S
+    while (state := _state(url)) != "refused":
+        assert time.monotonic() < end, state
+        time.sleep(0.1)
+    assert stage.workers.stop(shown) == 1
+
+
+def _state(url: str) -> str:
+    """What /health says, whatever its status."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+            body = answer.read()
+    except urllib.error.HTTPError as error:
+        body = error.read()
+    return str(json.loads(body)["state"])
 
 
 def _until_missing(settings: Settings) -> None:

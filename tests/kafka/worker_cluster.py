@@ -27,6 +27,7 @@ QUICK: Final = {
     "http_port": 0,
     "snapshot_interval_s": 1.0,
     "session_timeout_s": 3.0,
+    "refusal_shown_s": 0.0,
     "heartbeat_interval_s": 0.5,
 }
 """Settings of every worker here; the session time-out decides how long a killed one is missed."""
@@ -123,6 +124,10 @@ class Workers:
         )
         self.running.append(worker)
         return worker
+
+    def settings(self, **settings: object) -> None:
+        """Other settings for the workers that are started from now on."""
+        self._environment |= {f"LONGSHORE_{n.upper()}": str(at) for n, at in settings.items()}
 
     def url(self, worker: subprocess.Popen[str]) -> str:
         """Where it serves; waits for it to say so.  Once per worker."""
