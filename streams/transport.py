@@ -15,9 +15,9 @@ that failed), ``ack`` and ``_add_gap`` (no walk over the offsets inside a batch)
 ``_new_consumer_thread`` (membership, :mod:`streams.membership`), the producer
 (:mod:`streams.producer`).
 
-aiokafka leaves the group when nobody fetches through it for long, as happens to a spare worker
-without partitions, and in a long restore; and its coordinator waits for ever with an error that
-nobody asks for.  A task of its own therefore keeps the member in touch, fetching or not.
+aiokafka leaves the group when nobody fetches through it for long (a spare worker, a long restore),
+and its coordinator waits for ever with an error that nobody asks for.  A task of its own therefore
+keeps the member in touch, fetching or not.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
 from aiokafka.structs import TopicPartition
-from faust.transport.drivers.aiokafka import Consumer as AioConsumer
+from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers.aiokafka import Transport as AioTransport
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service
 
+from streams.changelog_reading import ChangelogConsumer
 from streams.feed import Feed
 from streams.keeper import Keeper
 from streams.membership import MembershipError, MemberThread, Patience, trouble_of
@@ -48,8 +49,14 @@ TIMESTAMP_CREATE: Final = 0
 class AddedPartitionsError(RuntimeError):
     """A topic has partitions that this worker does not know of."""
 
+    def __init__(self, tp: TP, known: int) -> None:
+        super().__init__(
+            f"topic {tp.topic} has a partition {tp.partition}, this worker knows {known}: "
+            f"partitions were added while it ran, and keys have other homes now"
+        )
 
-class BatchingConsumer(AioConsumer):
+
+class BatchingConsumer(ChangelogConsumer):
     """The consumer described in the head of this file."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's signature
@@ -75,7 +82,7 @@ class BatchingConsumer(AioConsumer):
         self._patience.begin_anew()
         beyond = sorted(tp for tp in assigned if tp.partition >= self._partitions)
         if beyond:
-            self._keeper.fail(AddedPartitionsError(added_partitions(beyond[0], self._partitions)))
+            self._keeper.fail(AddedPartitionsError(beyond[0], self._partitions))
         self._pause_in_aiokafka(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
@@ -90,7 +97,8 @@ class BatchingConsumer(AioConsumer):
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
-        """Take the partitions up: restore their state, and read on where it ends."""
+        """Take the partitions up: restore their state, and read on where it ends; RebalanceAgain
+        when they were given up meanwhile, so that Faust lets no records flow until the next."""
         await super().perform_seek()
         generation = self.app.consumer_generation_id
         sources = {self._source(tp): tp for tp in self.assignment() if self._batched(tp)}
@@ -99,13 +107,15 @@ class BatchingConsumer(AioConsumer):
         try:
             await self._keeper.take_up(committed, generation)
             starts = await self._starts(sources, self._keeper.needed())
-            if not self._keeper.holds(generation):
-                return  # given up meanwhile
-            self._keeper.positioned(starts)
-            await self._feed.assign(starts, generation)
+            held = self._keeper.holds(generation)
+            if held:
+                self._keeper.positioned(starts)
+                await self._feed.assign(starts, generation)
         except Exception as error:
             self._keeper.fail(error)
             raise
+        if not held:
+            raise RebalanceAgain
         for source, tp in sources.items():
             self._read_offset[tp] = starts[source] or None
 
@@ -144,8 +154,7 @@ class BatchingConsumer(AioConsumer):
         others = {tp for tp in self._get_active_partitions() if not self._batched(tp)}
         if others:
             wait_s = 0.0 if reading else CHANGELOG_WAIT_S
-            records = await self._getmany(active_partitions=others, timeout=wait_s)
-            for tp, record in self.scheduler.iterate(records or {}):
+            for tp, record in await self._read_changelog(others, wait_s):
                 if not self._current(generation):
                     return
                 yield tp, self._to_message(tp, record)
@@ -289,11 +298,3 @@ def batching_transport(
     bound = {"feed": feed, "keeper": keeper, "roles": dict(roles)}
     bound |= {"partitions": partitions, "carried": frozenset(carried)}
     return type("BoundBatchingTransport", (BatchingTransport,), bound)
-
-
-def added_partitions(tp: TP, known: int) -> str:
-    """The line about a partition beyond the known count."""
-    return (
-        f"topic {tp.topic} has a partition {tp.partition}, this worker knows {known}: partitions "
-        f"were added while it ran, and keys have other homes now"
-    )
