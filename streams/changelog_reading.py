@@ -2,10 +2,9 @@
 
 Rule.  A fetch that began before a seek and ended after it may hold records from behind the seek,
 and aiokafka's position stands behind them: what such a fetch gave is dropped, and the seek is done
-again.  Otherwise those records reach nobody and the recovery waits for them for ever.  It happens:
-aiokafka holds a fetch until a rebalance is over, Faust's recovery seeks in the same moment, and
-the fetch still bears the generation before it.  What is read twice is harmless, the recovery drops
-offsets that it has seen.
+again.  Otherwise those records reach nobody and the recovery waits for them for ever: aiokafka
+holds a fetch until a rebalance is over, and Faust's recovery seeks in the same moment.  What is
+read twice is harmless, the recovery drops offsets that it has seen.
 """
 
 from __future__ import annotations

@@ -63,6 +63,10 @@ class FeedError(RuntimeError):
     """The input can no longer be read exactly: the log no longer has what must come next."""
 
 
+class UnassignedError(RuntimeError):
+    """The partitions were given up while the brokers were asked about them."""
+
+
 class Feed:
     """Reads the assigned partitions of the batched topics, a batch per partition and fetch.
 
@@ -94,6 +98,7 @@ class Feed:
         """Since when (monotonic) no broker could be reached; None while one can."""
         self.generation: int | None = None
         """The group generation of the present assignment, None without one."""
+        self._unassignments = 0
         self._closed = False
 
     async def assign(self, starts: Mapping[Source, int], generation: int) -> None:
@@ -115,6 +120,7 @@ class Feed:
     async def unassign(self) -> None:
         """Read nothing until the next assignment."""
         self.generation = None
+        self._unassignments += 1
 
         def work() -> None:
             self._consumer.unassign()
@@ -138,8 +144,10 @@ class Feed:
     async def bounds(self, sources: Collection[Source]) -> dict[Source, tuple[int, int]]:
         """First offset and end of each source.
 
-        Raises FeedError when a broker does not answer within BOUNDS_WAIT_S.
+        Raises FeedError when a broker does not answer within BOUNDS_WAIT_S, UnassignedError when
+        nothing is to be read any more: a rebalance must not wait for that long.
         """
+        asked = self._unassignments
 
         def work() -> dict[Source, tuple[int, int]]:
             limit = monotonic() + BOUNDS_WAIT_S
@@ -149,6 +157,8 @@ class Feed:
                 found = {source: (first[source], end[source]) for source in first if source in end}
                 if len(found) == len(sources):
                     return found
+                if asked != self._unassignments:
+                    raise UnassignedError(f"{len(sources)} sources were given up")
                 if self._closed or monotonic() > limit:
                     silent = sorted(set(sources) - set(found))
                     named = ", ".join(f"{role}/{partition}" for role, partition in silent[:4])

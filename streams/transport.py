@@ -8,12 +8,10 @@ says a durable snapshot covers.
 Overridden, with the reason each time the installed version of Faust is changed:
 ``perform_seek`` (called at the end of every recovery: the moment to take the partitions up),
 ``on_partitions_assigned`` / ``on_partitions_revoked`` (keep aiokafka off the batched topics, give
-partitions up in order), ``getmany`` (batches), ``_new_offset`` and
-``_filter_tps_with_pending_acks`` (commit what is covered), ``_commit_offsets`` (believe no commit
-that failed), ``ack`` and ``_add_gap`` (no walk over the offsets inside a batch),
-``verify_event_path`` (its livelock detector watches a fetcher that is paused on purpose),
-``_new_consumer_thread`` (membership, :mod:`streams.membership`), the producer
-(:mod:`streams.producer`).
+partitions up in order), ``getmany`` (batches), ``verify_event_path`` (its livelock detector watches
+a fetcher that is paused on purpose), ``_new_consumer_thread`` (membership,
+:mod:`streams.membership`), the producer (:mod:`streams.producer`), commits
+(:mod:`streams.covered_commits`) and seeks (:mod:`streams.changelog_reading`).
 
 aiokafka leaves the group when nobody fetches through it for long (a spare worker, a long restore),
 and its coordinator waits for ever with an error that nobody asks for.  A task of its own therefore
@@ -23,7 +21,7 @@ keeps the member in touch, fetching or not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
@@ -33,8 +31,8 @@ from faust.transport.drivers.aiokafka import Transport as AioTransport
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service
 
-from streams.changelog_reading import ChangelogConsumer
-from streams.feed import Feed
+from streams.covered_commits import CoveringConsumer
+from streams.feed import Feed, UnassignedError
 from streams.keeper import Keeper
 from streams.membership import MembershipError, MemberThread, Patience, trouble_of
 from streams.producer import RidingProducer
@@ -56,7 +54,7 @@ class AddedPartitionsError(RuntimeError):
         )
 
 
-class BatchingConsumer(ChangelogConsumer):
+class BatchingConsumer(CoveringConsumer):
     """The consumer described in the head of this file."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's signature
@@ -68,12 +66,7 @@ class BatchingConsumer(ChangelogConsumer):
         self._partitions = transport.partitions
         self._names = {role: name for name, role in transport.roles.items()}
         self._patience = Patience()
-
-    def _batched(self, tp: TP) -> bool:
-        return tp.topic in self._roles
-
-    def _source(self, tp: TP) -> Source:
-        return self._roles[tp.topic], tp.partition
+        self._revocations = 0
 
     # -- assignment ---------------------------------------------------------------------------
 
@@ -91,30 +84,38 @@ class BatchingConsumer(ChangelogConsumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop reading, save, let go; only then does the group go on."""
+        self._revocations += 1
         self.stop_flow()
         await self._feed.unassign()
         await self._keeper.give_up()
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
-        """Take the partitions up: restore their state, and read on where it ends; RebalanceAgain
-        when they were given up meanwhile, so that Faust lets no records flow until the next."""
+        """Take the partitions up: restore their state, and read on where it ends.
+
+        Raises RebalanceAgain when they were revoked meanwhile.  Faust then waits for the next
+        assignment; otherwise it would let records flow in the middle of a rebalance.
+        """
+        revocations = self._revocations
         await super().perform_seek()
+        if revocations != self._revocations:
+            raise RebalanceAgain
         generation = self.app.consumer_generation_id
         sources = {self._source(tp): tp for tp in self.assignment() if self._batched(tp)}
         self._pause_in_aiokafka(sources.values())
-        committed = {source: self._committed_offset[tp] for source, tp in sources.items()}
         try:
+            committed = {source: self._committed_offset[tp] for source, tp in sources.items()}
             await self._keeper.take_up(committed, generation)
             starts = await self._starts(sources, self._keeper.needed())
-            held = self._keeper.holds(generation)
-            if held:
+            if revocations == self._revocations and self._keeper.holds(generation):
                 self._keeper.positioned(starts)
                 await self._feed.assign(starts, generation)
+        except UnassignedError as error:
+            raise RebalanceAgain from error
         except Exception as error:
             self._keeper.fail(error)
             raise
-        if not held:
+        if revocations != self._revocations or not self._keeper.holds(generation):
             raise RebalanceAgain
         for source, tp in sources.items():
             self._read_offset[tp] = starts[source] or None
@@ -152,11 +153,13 @@ class BatchingConsumer(ChangelogConsumer):
                 return
             yield tp, message
         others = {tp for tp in self._get_active_partitions() if not self._batched(tp)}
+        if not self._current(generation):
+            return
         if others:
             wait_s = 0.0 if reading else CHANGELOG_WAIT_S
             for tp, record in await self._read_changelog(others, wait_s):
                 if not self._current(generation):
-                    return
+                    return  # the next recovery seeks, and reads the rest again
                 yield tp, self._to_message(tp, record)
         elif not reading:
             await asyncio.sleep(IDLE_SLEEP_S)
@@ -198,54 +201,6 @@ class BatchingConsumer(ChangelogConsumer):
         with consumer._subscription.fetch_context():  # noqa: SLF001
             pass
         return trouble_of(consumer)
-
-    # -- commits ------------------------------------------------------------------------------
-
-    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ANN401
-        yield from super()._filter_tps_with_pending_acks(topics)
-        for tp in self.assignment():
-            if self._batched(tp) and (topics is None or tp in topics or tp.topic in topics):
-                yield tp
-
-    def _new_offset(self, tp: TP) -> int | None:
-        if self._batched(tp):
-            return self._keeper.covered(self._source(tp))
-        return cast("int | None", super()._new_offset(tp))
-
-    def _should_commit(self, tp: TP, offset: int) -> bool:
-        """Also back to a lower offset, when state was rebuilt from further down."""
-        if self._batched(tp):
-            return bool(self._committed_offset[tp] != offset)
-        return bool(super()._should_commit(tp, offset))
-
-    async def _commit_offsets(
-        self,
-        offsets: Mapping[TP, int],
-        start_new_transaction: bool = True,  # noqa: FBT001,FBT002 - Faust's signature
-    ) -> bool:
-        """Faust notes offsets as committed also when the group did not take them."""
-        before = {tp: self._committed_offset[tp] for tp in offsets}
-        good = bool(await super()._commit_offsets(offsets, start_new_transaction))
-        if not good:
-            self._committed_offset.update(before)
-        return good
-
-    def committed(self, source: Source) -> int | None:
-        """The offset that the group holds for a source, as far as is known."""
-        tp = TP(self._names[source[0]], source[1])
-        return cast("int | None", self._committed_offset.get(tp))
-
-    def ack(self, message: Message) -> bool:
-        """Mark only; a batch is covered by a snapshot or not at all."""
-        if not self._batched(message.tp):
-            return bool(super().ack(message))
-        message.acked = True
-        self._unacked_messages.discard(message)
-        return False
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        if not self._batched(tp):
-            await super()._add_gap(tp, offset_from, offset_to)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Lag and watermark age are measured elsewhere; a paused fetcher is no livelock."""

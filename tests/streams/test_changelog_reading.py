@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from streams.changelog_reading import ChangelogConsumer
+from streams.feed import UnassignedError
 from streams.transport import BatchingConsumer
 
 SNAPSHOTS = TP("drift.snapshots", 0)
@@ -104,28 +105,55 @@ def test_without_a_seek_every_record_is_handed_on(monkeypatch: pytest.MonkeyPatc
 
 
 class TakingUp(BatchingConsumer):
-    """As much of a consumer as taking partitions up needs; they are given up meanwhile."""
+    """As much of a consumer as taking partitions up needs, and what comes in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: str) -> None:
+        self._meanwhile = meanwhile
+        self._revocations = 0
+        self._feed = cast("Any", self)
+        self.assigned: list[int] = []
+        self._sources: dict[Any, TP] = {}
         self.failures: list[BaseException] = []
         self.app = cast("Any", SimpleNamespace(consumer_generation_id=5))
         self._keeper = cast("Any", self)
         self._roles = {}
 
     def assignment(self) -> set[TP]:
-        """Nothing any more."""
+        """No batched topic: what is told of them is another test's."""
         return set()
 
+    def _pause_in_aiokafka(self, tps: object) -> None:
+        pass
+
     async def take_up(self, *_: object) -> None:
-        """As the keeper, whose take-up comes to nothing."""
+        """As the keeper, whose take-up may come to nothing."""
+        self._revoked("while it is restored")
+
+    async def _starts(self, *_: object) -> dict[Any, int]:
+        self._revoked("while brokers are asked")
+        if self._meanwhile == "so that the question ends":
+            raise UnassignedError
+        return {}
+
+    async def assign(self, _: object, generation: int) -> None:
+        """As the feed."""
+        self.assigned.append(generation)
+        self._revoked("while the feed is assigned")
+
+    def _revoked(self, when: str) -> None:
+        if when == self._meanwhile:
+            self._revocations += 1
 
     def needed(self) -> dict[Any, int]:
         """As the keeper: nothing."""
         return {}
 
     def holds(self, _: int) -> bool:
-        """As the keeper: not any more."""
-        return False
+        """As the keeper: while it still saves, it holds what is being revoked."""
+        return True
+
+    def positioned(self, _: object) -> None:
+        """As the keeper."""
 
     def fail(self, error: BaseException) -> None:
         """As the keeper."""
@@ -135,13 +163,75 @@ class TakingUp(BatchingConsumer):
         return "TakingUp"
 
 
-def test_partitions_given_up_while_taken_up_do_not_start_the_flow(
-    monkeypatch: pytest.MonkeyPatch,
+MEANWHILE = (
+    "while it is restored",
+    "while brokers are asked",
+    "so that the question ends",
+    "while the feed is assigned",
+)
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_partitions_revoked_while_taken_up_do_not_start_the_flow(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     """Faust's recovery lets records flow when ``perform_seek`` returns; it hears instead that the
-    next assignment is on its way, and the worker does not end of it."""
+    next assignment is on its way, and the worker does not end of it.  What was revoked before the
+    feed was assigned is not read any more."""
     monkeypatch.setattr(FaustConsumer, "perform_seek", lambda _: asyncio.sleep(0))
-    consumer = TakingUp()
+    consumer = TakingUp(meanwhile)
     with pytest.raises(RebalanceAgain):
         asyncio.run(consumer.perform_seek())
     assert consumer.failures == []
+    assert consumer.assigned == ([5] if meanwhile == "while the feed is assigned" else [])
+
+
+def test_partitions_taken_up_in_peace_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in between: no error, and the feed reads in the name of the generation."""
+    monkeypatch.setattr(FaustConsumer, "perform_seek", lambda _: asyncio.sleep(0))
+    consumer = TakingUp("never")
+    asyncio.run(consumer.perform_seek())
+    assert consumer.assigned == [5]
+
+
+class Fetching(TakingUp):
+    """As much of a consumer as ``getmany`` needs: a fetch of batches over which a rebalance comes,
+    and a changelog whose position every fetch moves."""
+
+    def __init__(self) -> None:
+        super().__init__("never")
+        self.generation = 5
+        self.flow_active = True
+        self.can_resume_flow = self.suspend_flow = cast("Any", None)
+        self.changelog_fetches = 0
+
+    @property
+    def should_stop(self) -> bool:
+        """It runs."""
+        return False
+
+    async def _fetch_batches(self, _: int) -> list[Any]:
+        self.app.consumer_generation_id = 6
+        return []
+
+    def _get_active_partitions(self) -> set[TP]:
+        return {SNAPSHOTS}
+
+    async def _read_changelog(self, *_: object) -> Iterator[Any]:
+        self.changelog_fetches += 1
+        return iter(())
+
+
+def test_a_fetch_in_the_name_of_an_old_generation_does_not_read_the_changelog() -> None:
+    """Its records would be thrown away, and the recovery of the new generation wait for them."""
+
+    async def main() -> list[Any]:
+        consumer = Fetching()
+        found = [one async for one in consumer.getmany(0.1)]
+        assert consumer.changelog_fetches == 0
+        consumer.generation = 7
+        found += [one async for one in consumer.getmany(0.1)]
+        assert consumer.changelog_fetches == 1
+        return found
+
+    assert asyncio.run(main()) == []
