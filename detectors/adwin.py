@@ -21,6 +21,7 @@ import numpy as np
 
 from detectors.adwin_kernel import MARKS, ROWS, ROWS_USED, SUMS, advance_columns
 from detectors.adwin_state import (
+    MOST_SEEN,
     KernelState,
     floats,
     read_state,
@@ -175,7 +176,7 @@ class KernelBank:
             self._variances[:, :rows].astype("<f8", copy=False).tobytes(),
             self._filled[:, :rows].astype("<i8", copy=False).tobytes(),
             self._sums.astype("<f8", copy=False).tobytes(),
-            self._marks.astype("<i8", copy=False).tobytes(),
+            np.minimum(self._marks, MOST_SEEN).astype("<i8", copy=False).tobytes(),
         )
         return seal(self._owner, msgspec.msgpack.encode(state))
 

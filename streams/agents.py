@@ -16,12 +16,14 @@ from typing import Any, Final, cast
 
 from engine.records import RecordBatch
 from engine.spec import Topic
+from streams.benches import PANES
 from streams.feed import PanesBatch
-from streams.judging import PANES, Judging
+from streams.judging import Judging
 from streams.live import LiveState
 from streams.recovery import Recovery, RestoreError
 from streams.settings import Settings
 from streams.snapshot_table import GivenUpError, SnapshotTable
+from streams.snapshots import Owner
 from streams.starting_offsets import Gap, LogMismatchError, Source
 from streams.tallying import Tallying
 
@@ -68,22 +70,13 @@ class Agents:
             if generation == self._generation or life != self._life:
                 return
             began = monotonic()
-            self._snapshots.look()
-            self._live.restored_of = (0, self._to_restore(committed))
-            recovery = self._recovery(generation)
-            await self._tallying.take_up(committed, recovery)
-            await self._judging.take_up(committed, recovery)
-            self._live.restored_of = None
             try:
-                if life == self._life:
-                    recovery.conclude()
-                    await self._tallying.claim()
-                    await self._snapshots.claim(self._judging.names())
-            except RestoreError:
-                self._drop()
-                raise
+                await self._restore(committed, generation, life)
             except GivenUpError:
                 assert life != self._life, "only a give-up ends what is being written"
+            except BaseException:
+                self._drop()
+                raise
             if life != self._life:
                 self._drop()
                 return
@@ -100,8 +93,24 @@ class Agents:
                 monotonic() - began,
             )
 
+    async def _restore(
+        self, committed: Mapping[Source, int | None], generation: int, life: int
+    ) -> None:
+        """Build the state, and claim it unless it was given up by then."""
+        self._snapshots.look()
+        self._live.restored_of = (0, self._to_restore(committed))
+        recovery = self._recovery(generation)
+        await self._tallying.take_up(committed, recovery)
+        await self._judging.take_up(committed, recovery)
+        self._live.restored_of = None
+        if life == self._life:
+            recovery.conclude()
+            await self._tallying.claim()
+            await self._snapshots.claim(self._judging.names())
+
     def _recovery(self, generation: int) -> Recovery:
-        return Recovery(self._settings.recovery, self._snapshots, self._live, generation)
+        owner = Owner(self._settings.group, generation)
+        return Recovery(self._settings.recovery, self._snapshots, self._live, owner)
 
     def _to_restore(self, committed: Mapping[Source, int | None]) -> int:
         inputs = {partition for role, partition in committed if role != PANES}
@@ -134,6 +143,10 @@ class Agents:
     def needed(self) -> dict[Source, int]:
         """Next offset that each source needs."""
         return self._tallying.needed() | self._judging.needed()
+
+    def continued(self) -> dict[Source, int]:
+        """Where a part of the state goes on exactly, though another one reads from further down."""
+        return self._judging.continued()
 
     def reread(self, source: Source) -> int:
         """Records before the needed one that are wanted again; none once all was given up."""
@@ -168,6 +181,7 @@ class Agents:
 
     def _drop(self) -> None:
         self._generation = -1
+        self._live.restored_of = None
         self._snapshots.let_go()
         self._tallying.drop()
         self._judging.drop()

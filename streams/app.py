@@ -116,7 +116,8 @@ def wire(
             maxsize=QUEUED_BATCHES,
         )
         app.agent(channel, name=f"longshore.{body.__name__}", concurrency=1)(body)
-    agents.consumer = app.consumer
+    consumer = agents.consumer = app.consumer
+    live.changelog_read = lambda: (app.consumer_generation_id, consumer.changelog_records_read)
     return WiredApp(app, agents, feed, live, app.transport)
 
 

@@ -23,6 +23,8 @@ class ChangelogConsumer(AioConsumer):
         super().__init__(*args, **kwargs)
         self._seeks = 0
         self._sought: dict[TP, int] = {}
+        self.changelog_records_read = 0
+        """Over the consumer's life: it moves while a restore gets on."""
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, and remember to where."""
@@ -39,6 +41,7 @@ class ChangelogConsumer(AioConsumer):
         if records and seeks != self._seeks:
             await self._thread.call_thread(self._seek_again)
             records = {}
+        self.changelog_records_read += sum(map(len, (records or {}).values()))
         return iter(self.scheduler.iterate(records or {}))
 
     async def _seek_again(self) -> None:

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic, time
-from typing import Any, Final
-from urllib.parse import quote
-
-import msgspec
-from aiokafka.partitioner import murmur2
+from typing import Final
 
 from engine.panes import PaneError
-from engine.snapshot import Snapshot, SnapshotError
+from engine.snapshot import Snapshot
+from streams.benches import (
+    PANES,
+    Bench,
+    Seat,
+    judge_name,
+    known_of,
+    list_of,
+    list_snapshot,
+    panes_partition,
+    read_list,
+)
 from streams.checkpoint import MAX_UNSETTLED, Outbox, settle
 from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch
@@ -34,42 +40,6 @@ log = logging.getLogger("longshore.worker")
 
 YIELD_EVERY: Final = 64
 """Records judged before the event loop gets its turn."""
-PANES: Final = "panes"
-
-
-def panes_partition(model: str, partitions: int) -> int:
-    """The partition of the panes topic that holds a model: Java's murmur2 of its name."""
-    return int((murmur2(model.encode()) & 0x7FFFFFFF) % partitions)
-
-
-def judge_name(key: str) -> str:
-    """The snapshot name of a judge; a slash inside a version must not look like a generation."""
-    return f"judge/{quote(key, safe='@')}"
-
-
-@dataclass
-class Seat:
-    """One judge and what the shell knows about it."""
-
-    judge: JudgeLike
-    name: Name
-    covered: int
-    """Records of the partition below this are in the judge already."""
-    unsaved: bool = False
-
-
-@dataclass
-class Bench:
-    """One partition of the panes topic."""
-
-    name: Name
-    position: int
-    listed: list[str] = field(default_factory=list)
-    """Keys of the judges that the snapshot says were saved."""
-    seats: dict[str, Seat] = field(default_factory=dict)
-    sent: list[Awaitable[Any]] = field(default_factory=list)
-    unsaved: bool = False
-    durable: int | None = None
 
 
 class Judging:
@@ -139,17 +109,12 @@ class Judging:
     def _restore_bench(self, partition: int, recovery: Recovery, *, committed: bool) -> Bench:
         name = f"{PANES}/{partition}"
 
-        def build(snapshot: Snapshot | None, _: int) -> list[str]:
-            if snapshot is None:
-                return []
-            try:
-                return msgspec.msgpack.decode(snapshot.state, type=list[str])
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise SnapshotError(f"not a list of judges: {error}") from error
+        def build(snapshot: Snapshot | None, _: int) -> dict[str, int]:
+            return {} if snapshot is None else read_list(snapshot)
 
         listed, restored, mine = recovery.resume(name, build, committed=committed)
         covered = 0 if restored is None else restored.covered.get(PANES, 0)
-        own = Name(name, partition, mine, recovery.group_generation)
+        own = Name(name, partition, mine, recovery.owner)
         return Bench(own, position=covered, listed=listed, durable=covered or None)
 
     def _build(self, key: str, snapshot: Snapshot | None, _: int) -> JudgeLike:
@@ -168,11 +133,18 @@ class Judging:
             name = judge_name(key)
             build = partial(self._build, key)
             judge, restored, mine = recovery.resume(name, build, committed=committed)
-            own = Name(name, partition, mine, recovery.group_generation)
+            own = Name(name, partition, mine, recovery.owner)
             if key in bench.listed and self._snapshots.newest(name) is None:
                 recovery.trouble(name, f"snapshot {name}: it was written and is gone")
             anew = restored is None or judge.fresh
             covered = 0 if restored is None or anew else restored.covered.get(PANES, 0)
+            if not anew and covered < bench.listed.get(key, 0):
+                recovery.trouble(
+                    name,
+                    f"snapshot {name}: it covers {covered} of {PANES}/{partition}; a newer one, "
+                    f"which covered {bench.listed[key]}, was written and is gone",
+                )
+                bench.position = min(bench.position, covered)
             if anew or key not in bench.listed:
                 bench.position = 0
             bench.seats[key] = Seat(judge=judge, name=own, covered=covered)
@@ -188,6 +160,14 @@ class Judging:
     def needed(self) -> dict[Source, int]:
         """Next offset that each panes partition needs."""
         return {(PANES, partition): bench.position for partition, bench in self._benches.items()}
+
+    def continued(self) -> dict[Source, int]:
+        """Lowest offset at which a judge goes on, also where another reads from further down."""
+        return {
+            (PANES, partition): min(seats)
+            for partition, bench in self._benches.items()
+            if (seats := [seat.covered for seat in bench.seats.values() if seat.covered])
+        }
 
     def read_on_from(self, partition: int, offset: int) -> None:
         """Go on at this offset, what stood before it being gone or never having been."""
@@ -278,22 +258,27 @@ class Judging:
                 await settle(sent)
             for bench in due:
                 bench.unsaved = False
-                listed = msgspec.msgpack.encode(sorted(bench.seats))
-                heads.append((bench, bench.position, Snapshot(listed)))
+                heads.append((bench, bench.position, list_of(bench)))
                 for seat in bench.seats.values():
                     if seat.unsaved or seat.name.written == 0:
                         seat.unsaved = False
                         seats.append((seat, seat.covered, seat.judge.snapshot()))
         # A judge made anew reads from further down: that must be known before it counts as saved.
-        await self._write_heads([head for head in heads if head[1] < (head[0].durable or 0)])
+        lower = [
+            (bench, at, known_of(bench)) for bench, at, _ in heads if at < (bench.durable or 0)
+        ]
+        await self._write_heads(lower)
         await asyncio.gather(
             *(self._snapshots.write(s.name, {PANES: covered}, state) for s, covered, state in seats)
         )
         await self._write_heads(heads)
-        for bench, position, _ in heads:
-            bench.durable = position
+        for bench, position, listed in heads:
+            bench.durable, bench.listed = position, listed
 
-    async def _write_heads(self, heads: Sequence[tuple[Bench, int, Snapshot]]) -> None:
+    async def _write_heads(self, heads: Sequence[tuple[Bench, int, Mapping[str, int]]]) -> None:
         await asyncio.gather(
-            *(self._snapshots.write(b.name, {PANES: at}, state) for b, at, state in heads)
+            *(
+                self._snapshots.write(bench.name, {PANES: at}, list_snapshot(listed))
+                for bench, at, listed in heads
+            )
         )

@@ -27,6 +27,9 @@ class Keeper(Protocol):
     def reread(self, source: Source) -> int:
         """How many records before the needed one are wanted again, as far as the log has them."""
 
+    def continued(self) -> Mapping[Source, int]:
+        """Where a part of the state goes on exactly, though ``needed`` stands lower."""
+
     def positioned(self, starts: Mapping[Source, int]) -> None:
         """From where the sources are really read."""
 

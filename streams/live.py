@@ -54,6 +54,8 @@ class LiveState:
     """When (monotonic) a judge last did a part of what a mark made due."""
     restored_of: tuple[int, int] | None = None
     """While partitions are taken up: how many names are restored, and of how many."""
+    changelog_read: Callable[[], tuple[int, int]] = lambda: (-1, 0)
+    """The generation that is restored, and records of snapshots that were read so far."""
     rebuilt: dict[str, int] = field(default_factory=dict)
     """Kind of name (``tally``, ``judge``, ``panes``) -> states rebuilt from the topics because
     their snapshot could not be used."""

@@ -63,7 +63,7 @@ class Observer:
             positions=positions,
             lags=lags,
             unsaved=unsaved,
-            restored=live.restored_of,
+            restored=(live.restored_of, live.changelog_read()),
             judged_at_s=live.judged_at_s,
             why={} if feed is None else {s: feed.stall_line(s) for s in list(feed.last_errors)},
         )

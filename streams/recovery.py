@@ -16,7 +16,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from engine.snapshot import Snapshot, SnapshotError
 from streams.live import LiveState
 from streams.settings import RecoveryPolicy
-from streams.snapshots import Restored
+from streams.snapshots import Owner, Restored
 
 log = logging.getLogger("longshore.worker")
 
@@ -49,8 +49,8 @@ class Saved(Protocol):
     def highest(self, name: str) -> int | None:
         """The newest generation that wrote anything for ``name``, saved or not."""
 
-    def owner(self, name: str) -> int | None:
-        """The group's generation when the newest owner of ``name`` came."""
+    def owner(self, name: str) -> Owner | None:
+        """The newest owner of ``name``."""
 
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
@@ -69,10 +69,15 @@ class Recovery:
     """One restore of a worker's state: what could not be had, and what was done about it."""
 
     def __init__(
-        self, policy: RecoveryPolicy, snapshots: Saved, live: LiveState, group_generation: int
+        self,
+        policy: RecoveryPolicy,
+        snapshots: Saved,
+        live: LiveState,
+        owner: Owner,
     ) -> None:
+        """``owner`` is this worker in this generation."""
         self.policy = policy
-        self.group_generation = group_generation
+        self.owner = owner
         self._snapshots = snapshots
         self._live = live
         self._troubles: list[str] = []
@@ -83,25 +88,27 @@ class Recovery:
         """Build ``name`` from its snapshot and a generation of its own; anew where it is unusable.
 
         ``committed``: whether the group has committed offsets of what the name counts.  Raises
-        StaleOwnerError when an owner of a later group generation has come since; a group that was
-        deleted begins at 1 again, but then has no offsets either until its first owner saves.
+        StaleOwnerError when an owner of a later generation of the group has come since; a group
+        that was deleted begins at 1 again, but then has no offsets either until its first owner
+        saves.
         """
-        owner = self._snapshots.owner(name)
-        if owner is not None and owner > self.group_generation and committed:
+        before, mine = self._snapshots.owner(name), self.owner
+        known = before is not None and before.group == mine.group
+        if before is not None and known and before.generation > mine.generation and committed:
             raise StaleOwnerError(
-                f"{name} is kept by a worker of generation {owner} already, this one took it up as "
-                f"of generation {self.group_generation}: it stops and starts anew"
+                f"{name} is kept by a worker of generation {before.generation} already, this one "
+                f"took it up as of generation {mine.generation}: it stops and starts anew"
             )
         highest = self._snapshots.highest(name)
-        first = self.group_generation * LIVES
-        mine = first if highest is None else max(first, highest + 1)
+        first = mine.generation * LIVES
+        number = first if highest is None else max(first, highest + 1)
         try:
             restored = self._snapshots.restore(name)
-            built = build(None if restored is None else restored.snapshot, mine)
+            built = build(None if restored is None else restored.snapshot, number)
         except SnapshotError as error:
             self.trouble(name, f"snapshot {name}: {error}")
-            return Resumed(build(None, mine), None, mine)
-        return Resumed(built, restored, mine)
+            return Resumed(build(None, number), None, number)
+        return Resumed(built, restored, number)
 
     def trouble(self, name: str, text: str) -> None:
         """Note what cannot be used of ``name``; with ``rebuild`` it is told and counted at once."""

@@ -7,7 +7,8 @@ straight to the changelog and the table's memory is given the same change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any
@@ -17,6 +18,8 @@ from streams.checkpoint import Send, settle
 from streams.live import LiveState
 from streams.snapshots import (
     MAX_PART_BYTES,
+    NOBODY,
+    Owner,
     Record,
     Restored,
     Shelf,
@@ -24,10 +27,12 @@ from streams.snapshots import (
     encode_claim,
     encode_head,
     encode_piece,
-    owner,
+    owner_of,
     piece_keys,
     restore,
 )
+
+log = logging.getLogger("longshore.worker")
 
 
 class GivenUpError(RuntimeError):
@@ -42,8 +47,7 @@ class Name:
     partition: int
     generation: int
     """Part of the key; above that of every snapshot of the name before it."""
-    group_generation: int = 0
-    """The group's generation when its owner came."""
+    owner: Owner = NOBODY
     slot: int | None = None
     written: int = 0
     on_log: set[bytes] = field(default_factory=set)
@@ -111,6 +115,12 @@ class SnapshotTable:
     def look(self) -> None:
         """See what there is; before any restore of a generation."""
         self._shelf = Shelf(self._records)
+        if self._shelf.foreign:
+            log.warning(
+                "%d keys in %s are none of ours and are left alone: who else may write there?",
+                self._shelf.foreign,
+                self._topic,
+            )
 
     def newest(self, name: str) -> int | None:
         """The newest generation that saved ``name``; None when none ever did."""
@@ -120,12 +130,12 @@ class SnapshotTable:
         """The newest generation that wrote anything for ``name``; None when none ever did."""
         return self._shelf.highest(name)
 
-    def owner(self, name: str) -> int | None:
-        """The group's generation when the newest owner of ``name`` came; None when unknown."""
+    def owner(self, name: str) -> Owner | None:
+        """The newest owner of ``name``; None when there was none, or nothing says who."""
         highest = self._shelf.highest(name)
-        return None if highest is None else owner(self._records, name, highest)
+        return None if highest is None else owner_of(self._records, name, highest)
 
-    async def claim(self, names: Iterable[Name]) -> None:
+    async def claim(self, names: Collection[Name]) -> None:
         """Make it durable that these generations are taken, before anything is said in their name.
 
         A static member that dies before its first snapshot comes back in the same group generation;
@@ -133,12 +143,17 @@ class SnapshotTable:
         """
         life = self._lives
         claims: list[tuple[Record, int]] = [
-            (encode_claim(name.name, name.generation, name.group_generation), name.partition)
-            for name in names
+            (encode_claim(name.name, name.generation, name.owner), name.partition) for name in names
         ]
-        for partition in sorted({partition for _, partition in claims}):
-            mine = [record for record, home in claims if home == partition]
-            await self._write(partition, mine, life)
+        older: list[tuple[Record, int]] = [
+            ((key, None), name.partition)
+            for name in names
+            for key in self._shelf.older_claims(name.name, name.generation)
+        ]
+        for records in (claims, older):
+            for partition in sorted({partition for _, partition in records}):
+                mine = [record for record, home in records if home == partition]
+                await self._write(partition, mine, life)
 
     def restore(self, name: str) -> Restored | None:
         """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
@@ -174,7 +189,7 @@ class SnapshotTable:
             partitions=home.partitions,
             topic_ids={role: home.topic_ids[role] for role in covered if role in home.topic_ids},
             part_bytes=home.part_bytes,
-            group_generation=to.group_generation,
+            owner=to.owner,
         )
         await self._write(to.partition, records + parts, life)
         await self._write(to.partition, [head], life)

@@ -25,15 +25,28 @@ import msgspec
 
 from engine.snapshot import Snapshot, SnapshotError
 
-SNAPSHOT_SCHEMA: Final = 2
+SNAPSHOT_SCHEMA: Final = 3
 MAX_PART_BYTES: Final = 900_000
 """Below every Kafka default for the largest record (1 MB)."""
 SLOTS: Final = 2
-MAX_DIGITS: Final = 18
-"""Of a number in a key; a longer one is no key of ours."""
+MAX_NUMBER: Final = 1 << 48
+"""Of a generation in a key: above every one that :mod:`streams.recovery` gives; a key with a higher
+one is none of ours, and must not raise the next number beyond what is one."""
+MAX_DIGITS: Final = len(str(MAX_NUMBER))
 
 Record = tuple[bytes, bytes | None]
 """Key and value; None deletes."""
+
+
+class Owner(msgspec.Struct, frozen=True, array_like=True):
+    """Who holds a name."""
+
+    group: str
+    generation: int
+    """The group's, when the owner came."""
+
+
+NOBODY: Final = Owner("", 0)
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -56,6 +69,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Role -> the broker's id of the topic that ``covered`` speaks of, as far as known."""
     group_generation: int
     """The group's generation when the writer came."""
+    group: str
+    """Generations are compared within one group only."""
 
 
 class _Schema(msgspec.Struct, frozen=True, array_like=True):
@@ -80,13 +95,17 @@ class Shelf:
 
     def __init__(self, keys: Iterable[bytes]) -> None:
         self._keys: dict[str, dict[int, set[bytes]]] = {}
+        self.foreign = 0
+        """Keys that nobody of ours wrote."""
         for key in keys:
             self.add(key)
 
     def add(self, key: bytes) -> None:
         """Note a key; one that is none of ours is left alone."""
         place = _place(key)
-        if place is not None:
+        if place is None:
+            self.foreign += 1
+        else:
             name, generation = place
             self._keys.setdefault(name, {}).setdefault(generation, set()).add(key)
 
@@ -107,6 +126,12 @@ class Shelf:
         written = self._keys.get(name, {})
         return max((g for g, keys in written.items() if keys), default=None)
 
+    def older_claims(self, name: str, generation: int) -> list[bytes]:
+        """Claims of ``name`` that stand below this generation."""
+        written = self._keys.get(name, {})
+        old = ((g, claim_key(name, g)) for g in sorted(written) if g < generation)
+        return [key for g, key in old if key in written[g]]
+
     def superseded(self, name: str, generation: int) -> list[bytes]:
         """Keys of older generations of ``name``, heads first so that no head outlives its parts."""
         written = self._keys.get(name, {})
@@ -120,7 +145,7 @@ _HEAD: Final = msgspec.msgpack.Decoder(Head)
 def _place(key: bytes) -> tuple[str, int] | None:
     """Name and generation of a key; None when it is none of ours."""
     kind, name, generation, *_ = [*key.split(b"/", 3), b"", b""]
-    if not generation.isdigit() or len(generation) > MAX_DIGITS:
+    if not generation.isdigit() or len(generation) > MAX_DIGITS or int(generation) >= MAX_NUMBER:
         return None
     return f"{kind.decode(errors='replace')}/{name.decode(errors='replace')}", int(generation)
 
@@ -161,7 +186,7 @@ def encode_head(  # noqa: PLR0913 - the fields of the record, by name
     partitions: int,
     topic_ids: Mapping[str, str],
     part_bytes: int = MAX_PART_BYTES,
-    group_generation: int = 0,
+    owner: Owner = NOBODY,
 ) -> tuple[list[Record], Record]:
     """The parts of the state, and the head that is to be written when they and the pieces are
     durable."""
@@ -185,25 +210,27 @@ def encode_head(  # noqa: PLR0913 - the fields of the record, by name
         ],
         partitions=partitions,
         topic_ids=dict(topic_ids),
-        group_generation=group_generation,
+        group_generation=owner.generation,
+        group=owner.group,
     )
     return [*parts], (head_key(name, generation), msgspec.msgpack.encode(head))
 
 
-def encode_claim(name: str, generation: int, group_generation: int) -> Record:
+def encode_claim(name: str, generation: int, owner: Owner) -> Record:
     """The record by which an owner takes a generation for itself."""
-    return claim_key(name, generation), str(group_generation).encode()
+    return claim_key(name, generation), msgspec.msgpack.encode(owner)
 
 
-def owner(records: Mapping[bytes, bytes], name: str, generation: int) -> int | None:
-    """The group's generation when the owner of this one came; None when nothing readable says."""
-    claimed = records.get(claim_key(name, generation), b"")
-    if claimed.isdigit() and len(claimed) <= MAX_DIGITS:
-        return int(claimed)
+def owner_of(records: Mapping[bytes, bytes], name: str, generation: int) -> Owner | None:
+    """The owner of this generation; None when nothing readable says."""
     try:
-        return _HEAD.decode(records.get(head_key(name, generation), b"")).group_generation
+        claim = records.get(claim_key(name, generation))
+        if claim is not None:
+            return msgspec.msgpack.decode(claim, type=Owner)
+        head = _HEAD.decode(records.get(head_key(name, generation), b""))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return Owner(head.group, head.group_generation)
 
 
 def encode_piece(

@@ -45,19 +45,22 @@ def starting_offsets(
     bounds: Mapping[Source, tuple[int, int]],
     needed: Mapping[Source, int],
     reread: Callable[[Source], int],
+    continued: Mapping[Source, int],
 ) -> tuple[dict[Source, int], list[Gap]]:
     """First offset to read of each source, and the sources that cannot be continued exactly (they
     start where their log does).
 
     ``bounds`` are the log's [first, end), ``needed`` the next offset that the state needs (0 or
     absent: never read), ``reread`` how many records before it are wanted again as far as the log
-    has them.
+    has them.  ``continued`` is where some of the state goes on exactly while ``needed`` stands
+    lower, because another part of it begins anew with what the log still has.
     """
     starts, gaps = {}, []
     for source, (low, high) in sorted(bounds.items()):
         need = needed.get(source, 0)
-        if need and not low <= need <= high:
-            gaps.append(Gap(source, need, low, high))
+        exact = need or continued.get(source, 0)
+        if exact and not low <= exact <= high:
+            gaps.append(Gap(source, exact, low, high))
             starts[source] = low
         else:
             starts[source] = max(low, need - reread(source))

@@ -141,7 +141,7 @@ class Tallying:
         tally, restored, mine = recovery.resume(name, build, committed=committed)
         return Held(
             tally=tally,
-            name=Name(name, partition, mine, recovery.group_generation),
+            name=Name(name, partition, mine, recovery.owner),
             silences={
                 (topic, key): Silence(self._core.idle_ms(key))
                 for key, topics in tally.watermarks_ms().items()

@@ -66,7 +66,8 @@ class BatchingConsumer(CoveringConsumer):
         self._partitions = transport.partitions
         self._names = {role: name for name, role in transport.roles.items()}
         self._patience = Patience()
-        self._revocations = 0
+        self._assigned: int | None = None
+        """The generation whose partitions are held, None from their revocation on."""
 
     # -- assignment ---------------------------------------------------------------------------
 
@@ -77,14 +78,16 @@ class BatchingConsumer(CoveringConsumer):
         if beyond:
             self._keeper.fail(AddedPartitionsError(beyond[0], self._partitions))
         self._pause_in_aiokafka(assigned)
+        self._assigned = generation_id
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
             # Faust ends a recovery by a seek only where there is something to seek.
+            await self._feed.unassign()
             await self._keeper.take_up({}, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop reading, save, let go; only then does the group go on."""
-        self._revocations += 1
+        self._assigned = None
         self.stop_flow()
         await self._feed.unassign()
         await self._keeper.give_up()
@@ -96,29 +99,37 @@ class BatchingConsumer(CoveringConsumer):
         Raises RebalanceAgain when they were revoked meanwhile.  Faust then waits for the next
         assignment; otherwise it would let records flow in the middle of a rebalance.
         """
-        revocations = self._revocations
-        await super().perform_seek()
-        if revocations != self._revocations:
+        generation = self._assigned
+        if generation is None:
             raise RebalanceAgain
-        generation = self.app.consumer_generation_id
+        await super().perform_seek()
+        self._refuse_revoked(generation)
         sources = {self._source(tp): tp for tp in self.assignment() if self._batched(tp)}
         self._pause_in_aiokafka(sources.values())
         try:
             committed = {source: self._committed_offset[tp] for source, tp in sources.items()}
             await self._keeper.take_up(committed, generation)
+            self._refuse_revoked(generation)
             starts = await self._starts(sources, self._keeper.needed())
-            if revocations == self._revocations and self._keeper.holds(generation):
-                self._keeper.positioned(starts)
-                await self._feed.assign(starts, generation)
-        except UnassignedError as error:
+            self._refuse_revoked(generation)
+            self._keeper.positioned(starts)
+            await self._feed.assign(starts, generation)
+        except (RebalanceAgain, UnassignedError) as error:
             raise RebalanceAgain from error
         except Exception as error:
             self._keeper.fail(error)
             raise
-        if revocations != self._revocations or not self._keeper.holds(generation):
-            raise RebalanceAgain
+        self._refuse_revoked(generation)
         for source, tp in sources.items():
             self._read_offset[tp] = starts[source] or None
+
+    def _refuse_revoked(self, generation: int) -> None:
+        """RebalanceAgain when the partitions of this generation are held no more.
+
+        The consumer's thread knows of a new generation before its partitions are known here.
+        """
+        if self._assigned != generation or self.app.consumer_generation_id != generation:
+            raise RebalanceAgain
 
     def _pause_in_aiokafka(self, tps: Any) -> None:  # noqa: ANN401 - any iterable of TP
         ours = [TopicPartition(tp.topic, tp.partition) for tp in tps if self._batched(tp)]
@@ -133,7 +144,8 @@ class BatchingConsumer(CoveringConsumer):
             return {}
         # Not through aiokafka: there the question waits behind a long poll of the changelog.
         bounds = await self._feed.bounds(sources)
-        starts, gaps = starting_offsets(bounds, needed, self._keeper.reread)
+        keeper = self._keeper
+        starts, gaps = starting_offsets(bounds, needed, keeper.reread, keeper.continued())
         if gaps:
             self._keeper.read_on(gaps, starts)
         return starts

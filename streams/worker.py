@@ -88,7 +88,11 @@ def run_worker(
     live = live or LiveState()
     worker = Worker(settings, chosen, partitions, topics, registry, live, listening)
     with tempfile.TemporaryDirectory(prefix="longshore-") as scratch:
-        return asyncio.run(worker.run(Path(scratch)))
+        runner = asyncio.Runner()
+        code = runner.run(worker.run(Path(scratch)))
+        if not worker.hung:
+            runner.close()  # waits for every task, whatever it waits for
+        return code
 
 
 class Worker:
@@ -111,6 +115,8 @@ class Worker:
         self._live = live
         self._lifeline: Lifeline | None = None
         self._refused = False
+        self.hung = False
+        """Whether something did not end in time: the loop must not be closed, the process may."""
         self._http = HttpServer(
             registry or CollectorRegistry(),
             self.health,
@@ -159,12 +165,18 @@ class Worker:
         from streams.app import wire  # noqa: PLC0415 - importing Faust has effects
 
         loop = asyncio.get_running_loop()
-        asked = asyncio.Event()
+        asked, again = asyncio.Event(), asyncio.Event()
+
+        def signalled() -> None:
+            (again if asked.is_set() else asked).set()
+
         for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, asked.set)
+            loop.add_signal_handler(name, signalled)
         ids = ids_by_role(self._settings, self._topics)
         wired = wire(self._settings, self._core, self._partitions, scratch, self._live, ids)
-        self._lifeline = Lifeline(self._settings, self._live, wired, self._topics, _die)
+        self._lifeline = Lifeline(
+            self._settings, self._live, wired, self._topics, lambda: exit_hard(EXIT_FAILED)
+        )
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
@@ -186,7 +198,7 @@ class Worker:
             if beat is not None:
                 beat.cancel()
             self._lifeline.stop()
-            await self._stop(wired, save=code == EXIT_OK)
+            await self._stop(wired, again, save=code == EXIT_OK)
             if self._refused:
                 await self._show_refusal(asked)
             await self._http.stop()
@@ -231,24 +243,35 @@ class Worker:
         log.info("asked to stop")
         return EXIT_OK
 
-    async def _stop(self, wired: Any, *, save: bool) -> None:  # noqa: ANN401
+    async def _stop(self, wired: Any, again: asyncio.Event, *, save: bool) -> None:  # noqa: ANN401
+        """Close everything, for STOP_LIMIT_S at most and not beyond a second signal: clients that
+        wait for a broker do not end when cancelled, and are left hanging."""
         began = monotonic()
-        try:
-            async with asyncio.timeout(STOP_LIMIT_S):
-                if save:
-                    wired.app.consumer.stop_flow()
-                    await wired.feed.unassign()
-                    await wired.agents.give_up()
-                await wired.feed.close()
-                await wired.app.stop()
-        except TimeoutError:
+        closing = asyncio.create_task(_close(wired, save=save), name="longshore-stop")
+        hurry = asyncio.create_task(again.wait())
+        await asyncio.wait(
+            {closing, hurry}, timeout=STOP_LIMIT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        hurry.cancel()
+        self.hung = not closing.done()
+        if self.hung:
             log.warning(
-                "not everything was closed within %g s; a restart reads on at the last snapshot",
-                STOP_LIMIT_S,
+                "not everything was closed within %.1f s; a restart reads on at the last snapshot",
+                monotonic() - began,
             )
-        except Exception as error:  # noqa: BLE001 - the worker ends either way
+        elif (error := closing.exception()) is not None:
             log.warning("stopping: %s", describe(error))
         log.info("stopped in %.1f s", monotonic() - began)
+
+
+async def _close(wired: Any, *, save: bool) -> None:  # noqa: ANN401 - as above
+    """Save if asked to, and give everything back."""
+    if save:
+        wired.app.consumer.stop_flow()
+        await wired.feed.unassign()
+        await wired.agents.give_up()
+    await wired.feed.close()
+    await wired.app.stop()
 
 
 def _tell(error: BaseException | None) -> None:
@@ -269,10 +292,6 @@ def describe(error: BaseException | None) -> str:
         return "unknown"
     words = " ".join(str(error).split())
     return words if _ours(error) and words else f"{type(error).__name__}: {words}"
-
-
-def _die() -> None:
-    exit_hard(EXIT_FAILED)
 
 
 def exit_hard(code: int) -> None:

@@ -112,8 +112,11 @@ class Proxy:
         except OSError:
             _reset(writer)
             return
-        self.accepted += 1
         pair = _Pair(writer, there[1])
+        if self._refusing:  # cut while the broker was being connected to
+            pair.reset()
+            return
+        self.accepted += 1
         self._pairs[pair] = None
         ways = [
             asyncio.create_task(self._one_way(pair, reader, there[1])),

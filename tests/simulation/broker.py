@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.records import RecordBatch
-from streams.judging import panes_partition
+from streams.benches import panes_partition
 from streams.starting_offsets import Source
 from tests.simulation.virtual_time import Process
 

@@ -156,7 +156,7 @@ class Consumer:
         await self.keeper.take_up({s: self._committed.get(s) for s in sources}, generation)
         needed = self.keeper.needed()
         bounds = await self._feed.bounds(sources) if sources else {}
-        starts, gaps = starting_offsets(bounds, needed, self.keeper.reread)
+        starts, gaps = starting_offsets(bounds, needed, self.keeper.reread, self.keeper.continued())
         if gaps:
             self.keeper.read_on(gaps, starts)
         if not self.keeper.holds(generation):

@@ -65,13 +65,13 @@ def head_before_the_parts() -> Iterator[None]:
     """The record that makes a snapshot count is written first."""
     write = SnapshotTable._write
 
-    async def backwards(self: Any, partition: int, records: Any) -> None:  # noqa: ANN401
+    async def backwards(self: Any, partition: int, records: Any, life: int) -> None:  # noqa: ANN401
         kept = self.__dict__.setdefault("kept", {}).setdefault(partition, [])
         if records and all(len(key.split(b"/")) == 3 and value for key, value in records):
-            await write(self, partition, records)
+            await write(self, partition, records, life)
             late = list(kept)
             kept.clear()
-            await write(self, partition, late)
+            await write(self, partition, late, life)
         else:
             kept.extend(records)
 

@@ -11,12 +11,14 @@ from typing import Any, cast
 from engine.effects import Publish
 from engine.panes import PaneError
 from engine.snapshot import Snapshot
+from streams.benches import PANES
 from streams.checkpoint import Outbox
 from streams.core import Core
-from streams.judging import PANES, Judging
+from streams.judging import Judging
 from streams.live import LiveState
 from streams.recovery import Recovery
 from streams.snapshot_table import Home, SnapshotTable
+from streams.snapshots import Owner
 from streams.tallying import Tallying
 from streams.topics import INPUT_ROLES
 
@@ -98,7 +100,7 @@ class Shell:
     async def take_up(self) -> None:
         """Take every partition up, as generation 1."""
         self.snapshots.look()
-        recovery = Recovery("refuse", self.snapshots, self.live, 1)
+        recovery = Recovery("refuse", self.snapshots, self.live, Owner("g", 1))
         committed = dict.fromkeys(
             ((role, p) for role in (*INPUT_ROLES, PANES) for p in range(self.partitions)), None
         )

@@ -28,6 +28,7 @@ class Reading(ChangelogConsumer):
 
     def __init__(self) -> None:
         self.positions = {SNAPSHOTS: 0}
+        self.changelog_records_read = 0
         self.scheduler = DefaultSchedulingStrategy()
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         """What happens while the next fetch waits."""
@@ -109,7 +110,7 @@ class TakingUp(BatchingConsumer):
 
     def __init__(self, meanwhile: str) -> None:
         self._meanwhile = meanwhile
-        self._revocations = 0
+        self._assigned = 5
         self._feed = cast("Any", self)
         self.assigned: list[int] = []
         self._sources: dict[Any, TP] = {}
@@ -127,10 +128,10 @@ class TakingUp(BatchingConsumer):
 
     async def take_up(self, *_: object) -> None:
         """As the keeper, whose take-up may come to nothing."""
-        self._revoked("while it is restored")
+        self.revoked("while it is restored")
 
     async def _starts(self, *_: object) -> dict[Any, int]:
-        self._revoked("while brokers are asked")
+        self.revoked("while brokers are asked")
         if self._meanwhile == "so that the question ends":
             raise UnassignedError
         return {}
@@ -138,11 +139,12 @@ class TakingUp(BatchingConsumer):
     async def assign(self, _: object, generation: int) -> None:
         """As the feed."""
         self.assigned.append(generation)
-        self._revoked("while the feed is assigned")
+        self.revoked("while the feed is assigned")
 
-    def _revoked(self, when: str) -> None:
+    def revoked(self, when: str) -> None:
+        """They are, if it is the time for it."""
         if when == self._meanwhile:
-            self._revocations += 1
+            self._assigned = None
 
     def needed(self) -> dict[Any, int]:
         """As the keeper: nothing."""
@@ -164,6 +166,8 @@ class TakingUp(BatchingConsumer):
 
 
 MEANWHILE = (
+    "before it begins",
+    "while offsets are fetched",
     "while it is restored",
     "while brokers are asked",
     "so that the question ends",
@@ -178,8 +182,13 @@ def test_partitions_revoked_while_taken_up_do_not_start_the_flow(
     """Faust's recovery lets records flow when ``perform_seek`` returns; it hears instead that the
     next assignment is on its way, and the worker does not end of it.  What was revoked before the
     feed was assigned is not read any more."""
-    monkeypatch.setattr(FaustConsumer, "perform_seek", lambda _: asyncio.sleep(0))
+
+    async def fetch_offsets(consumer: TakingUp) -> None:
+        consumer.revoked("while offsets are fetched")
+
+    monkeypatch.setattr(FaustConsumer, "perform_seek", fetch_offsets)
     consumer = TakingUp(meanwhile)
+    consumer.revoked("before it begins")
     with pytest.raises(RebalanceAgain):
         asyncio.run(consumer.perform_seek())
     assert consumer.failures == []
@@ -235,3 +244,19 @@ def test_a_fetch_in_the_name_of_an_old_generation_does_not_read_the_changelog() 
         return found
 
     assert asyncio.run(main()) == []
+
+
+def test_a_generation_that_the_thread_knows_first_ends_the_take_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The consumer's thread is told of a new generation before its partitions are known here: what
+    was read of the old one is not taken up in the name of the new one."""
+
+    async def fetch_offsets(consumer: TakingUp) -> None:
+        consumer.app.consumer_generation_id = 6
+
+    monkeypatch.setattr(FaustConsumer, "perform_seek", fetch_offsets)
+    consumer = TakingUp("never")
+    with pytest.raises(RebalanceAgain):
+        asyncio.run(consumer.perform_seek())
+    assert consumer.assigned == []

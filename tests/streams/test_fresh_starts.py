@@ -10,11 +10,12 @@ import msgspec
 import pytest
 
 from engine.snapshot import Snapshot
+from streams.benches import PANES
 from streams.core import EngineCore
-from streams.judging import PANES, Judging
+from streams.judging import Judging
 from streams.live import LiveState
 from streams.recovery import Recovery
-from streams.snapshots import Restored
+from streams.snapshots import Owner, Restored
 from streams.tallying import Tallying
 from tests.engine.models import START, batch, model_of, raw, run, spec_text
 
@@ -32,7 +33,11 @@ class Saved:
         saved = self._states.get(name)
         return None if saved is None else saved.generation
 
-    highest = owner = newest
+    highest = newest
+
+    def owner(self, _: str) -> Owner | None:
+        """Nobody in particular."""
+        return None
 
     def restore(self, name: str) -> Restored | None:
         """The one of this name."""
@@ -60,7 +65,7 @@ def saved_by(text: str) -> Saved:
         for p, tally in enumerate(pipeline.tallies)
     }
     states["judge/m@v1"] = restored({PANES: 4}, pipeline.judges["m@v1"].snapshot())
-    states["panes/0"] = restored({PANES: 4}, Snapshot(msgspec.msgpack.encode(["m@v1"])))
+    states["panes/0"] = restored({PANES: 4}, Snapshot(msgspec.msgpack.encode({"m@v1": 4})))
     return Saved(states)
 
 
@@ -78,7 +83,7 @@ def test_a_changed_layout_is_told_once_per_model(
     judging = Judging(core, 1, outside, snapshots, live)
 
     async def take_up() -> None:
-        recovery = Recovery("refuse", snapshots, live, 2)
+        recovery = Recovery("refuse", snapshots, live, Owner("g", 2))
         committed = {("predictions", p): 50 for p in range(PARTITIONS)}
         await tallying.take_up(committed, recovery)
         await judging.take_up({(PANES, 0): 4}, recovery)

@@ -11,12 +11,16 @@ import msgspec
 import pytest
 
 from engine.snapshot import Snapshot, SnapshotError
+from streams.benches import PANES, judge_name
 from streams.checkpoint import Outbox
 from streams.feed import PanesBatch
-from streams.judging import PANES, Judging, judge_name
+from streams.judging import Judging
 from streams.live import LiveState
-from streams.recovery import Recovery
+from streams.recovery import Recovery, RestoreError
+from streams.settings import RecoveryPolicy
 from streams.snapshot_table import Home, Name, SnapshotTable
+from streams.snapshots import Owner
+from streams.starting_offsets import starting_offsets
 from tests.streams.sinks import Sink
 
 MODELS = ("m@1", "m@2")
@@ -71,7 +75,13 @@ class Listeners:
 class Life:
     """One life of a worker over a snapshots topic that outlives it."""
 
-    def __init__(self, records: dict[bytes, bytes], number: int, models: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        records: dict[bytes, bytes],
+        number: int,
+        models: tuple[str, ...],
+        policy: RecoveryPolicy = "rebuild",
+    ) -> None:
         self.sink = Sink()
         send, live = cast("Any", self.sink.send), LiveState()
         store: Any = SimpleNamespace(data=SimpleNamespace(data=records, _key_partition={}))
@@ -79,7 +89,7 @@ class Life:
         core = cast("Any", Listeners(models))
         outbox = Outbox(send, str, core.read, live)
         self.judging = Judging(core, 1, outbox, self.table, live)
-        self.recovery = Recovery("rebuild", self.table, live, number)
+        self.recovery = Recovery(policy, self.table, live, Owner("g", number))
 
     async def take_up(self) -> None:
         """Restore and go."""
@@ -119,7 +129,7 @@ async def spoil(records: dict[bytes, bytes], state: bytes) -> None:
     name = judge_name(MODELS[1])
     number = table.highest(name)
     assert number is not None
-    await table.write(Name(name, 0, number, 1), {PANES: len(LOG)}, Snapshot(state))
+    await table.write(Name(name, 0, number, Owner("g", 1)), {PANES: len(LOG)}, Snapshot(state))
 
 
 @pytest.mark.parametrize("state", [b"damaged", b"another layout"])
@@ -173,5 +183,58 @@ def test_a_judge_that_was_not_told_of_is_told_all() -> None:
         await again.take_up()
         await again.read_to(len(LOG))
         assert {key: again.told(key) for key in MODELS} == {key: own(key) for key in MODELS}
+
+    asyncio.run(main())
+
+
+def test_a_judge_that_lost_its_newest_snapshot_is_not_taken_for_whole() -> None:
+    """Its partition was saved after it and says how far it was: what lies between is not skipped in
+    silence, but refused, or read again by choice."""
+
+    async def main() -> None:
+        records: dict[bytes, bytes] = {}
+        first = Life(records, 1, MODELS)
+        await first.take_up()
+        await first.read_to(4)
+        await first.judging.checkpoint()
+        second = Life(records, 2, MODELS)
+        await second.take_up()
+        kept = dict(records)
+        await second.read_to(len(LOG))
+        await second.judging.checkpoint()
+        lost = judge_name(MODELS[1])
+        for key in [key for key in records if key.startswith(lost.encode())]:
+            del records[key]
+        records.update({k: v for k, v in kept.items() if k.startswith(lost.encode())})
+        wary = Life(records, 3, MODELS, "refuse")
+        await wary.take_up()
+        with pytest.raises(RestoreError, match=f"{lost}: it covers 4 of panes/0; a newer one"):
+            wary.recovery.conclude()
+        heir = Life(records, 4, MODELS)
+        await heir.take_up()
+        await heir.read_to(len(LOG))
+        assert {key: heir.told(key) for key in MODELS} == {key: own(key) for key in MODELS}
+
+    asyncio.run(main())
+
+
+def test_a_log_that_ends_above_a_judge_is_a_gap_also_when_another_begins_anew() -> None:
+    """The one that begins anew reads from the beginning; the other one still needs what comes
+    after its own snapshot."""
+
+    async def main() -> None:
+        records: dict[bytes, bytes] = {}
+        await saved(records, MODELS[:1])
+        both = Life(records, 2, MODELS)
+        await both.take_up()
+        source = (PANES, 0)
+        assert both.judging.needed() == {source: 0}
+        assert both.judging.continued() == {source: len(LOG) - 1}
+        for low, gaps in ((3, 0), (len(LOG) - 1, 0), (len(LOG), 1)):
+            starts, found = starting_offsets(
+                {source: (low, 20)}, both.judging.needed(), lambda _: 0, both.judging.continued()
+            )
+            assert starts == {source: low}
+            assert len(found) == gaps
 
     asyncio.run(main())

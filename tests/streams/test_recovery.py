@@ -17,6 +17,7 @@ from engine.tally import Tally
 from streams.live import LiveState
 from streams.recovery import LIVES, Recovery, RestoreError, StaleOwnerError
 from streams.snapshot_table import Home, Name, SnapshotTable
+from streams.snapshots import Owner
 from tests.engine.models import HOUR, START, ended, logs_of, model_of, run, stream
 
 NAME = "tally/0"
@@ -125,7 +126,7 @@ def test_unusable_snapshots_are_refused_with_what_to_do(
 ) -> None:
     """Damaged, cut short, from the future, of something else: named, with the way out."""
     damage(topic.records)
-    recovery = Recovery("refuse", topic.table(), topic.live, 4)
+    recovery = Recovery("refuse", topic.table(), topic.live, Owner("g", 4))
     recovery.resume(NAME, build, committed=True)
     with pytest.raises(RestoreError, match=words) as told:
         recovery.conclude()
@@ -145,7 +146,7 @@ def test_unusable_snapshots_are_rebuilt_by_choice(
     """The state starts afresh under a stamp above everything that was told before, and it is said
     and counted."""
     damage(topic.records)
-    recovery = Recovery("rebuild", topic.table(), topic.live, 2)
+    recovery = Recovery("rebuild", topic.table(), topic.live, Owner("g", 2))
     with caplog.at_level(logging.WARNING, "longshore.worker"):
         rebuilt, restored, generation = recovery.resume(NAME, build, committed=False)
     recovery.conclude()
@@ -161,11 +162,11 @@ def test_snapshots_of_other_topics_are_refused(topic: Topic) -> None:
         (Home(6, {"predictions": "first"}), "had 4 partitions .* now they have 6"),
         (Home(4, {"predictions": "second"}), "predictions was deleted and made anew"),
     ):
-        recovery = Recovery("refuse", topic.table(home), topic.live, 4)
+        recovery = Recovery("refuse", topic.table(home), topic.live, Owner("g", 4))
         recovery.resume(NAME, build, committed=True)
         with pytest.raises(RestoreError, match=words):
             recovery.conclude()
-    unknown = Recovery("refuse", topic.table(Home(4)), topic.live, 4)
+    unknown = Recovery("refuse", topic.table(Home(4)), topic.live, Owner("g", 4))
     assert unknown.resume(NAME, build, committed=True).restored is not None
     unknown.conclude()
 
@@ -174,12 +175,12 @@ def test_a_group_that_was_deleted_begins_again(topic: Topic) -> None:
     """Its generations begin at 1, and its first owner's claim makes the second one welcome; an
     owner of a later generation of the same group keeps earlier ones out."""
 
-    def taken_up(group_generation: int, *, committed: bool) -> int:
-        table = topic.table()
-        recovery = Recovery("refuse", table, topic.live, group_generation)
+    def taken_up(generation: int, *, committed: bool, group: str = "g") -> int:
+        table, owner = topic.table(), Owner(group, generation)
+        recovery = Recovery("refuse", table, topic.live, owner)
         number = recovery.resume(NAME, build, committed=committed).generation
         recovery.conclude()
-        asyncio.run(table.claim([Name(NAME, 0, number, group_generation)]))
+        asyncio.run(table.claim([Name(NAME, 0, number, owner)]))
         return number
 
     before = taken_up(57, committed=True)
@@ -188,6 +189,27 @@ def test_a_group_that_was_deleted_begins_again(topic: Topic) -> None:
         taken_up(56, committed=True)
     numbers = [taken_up(1, committed=False), taken_up(2, committed=True)]
     assert before < numbers[0] < numbers[1]
+    elsewhere = taken_up(1, committed=True, group="another")
+    back = taken_up(1, committed=True)
+    assert numbers[1] < elsewhere < back, "generations of another group say nothing"
+    claims = [key for key, value in topic.records.items() if key.endswith(b"/claim") and value]
+    assert len(claims) == 1, "older claims are deleted"
+
+
+@pytest.mark.parametrize("key", [b"tally/0/999999999999999", b"tally/0/999999999999999999/claim"])
+def test_keys_beyond_all_numbers_are_nobodys(
+    topic: Topic, key: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are told, and neither used nor a reason to take a number that is none."""
+    topic.records[key] = b"1"
+    with caplog.at_level(logging.WARNING, "longshore.worker"):
+        table = topic.table()
+        recovery = Recovery("refuse", table, topic.live, Owner("g", 4))
+    resumed = recovery.resume(NAME, build, committed=True)
+    recovery.conclude()
+    assert resumed.restored is not None
+    assert resumed.generation == 4 * LIVES
+    assert "1 keys in" in caplog.text
 
 
 def test_what_is_unchanged_is_not_written_again(tally: Tally) -> None:

@@ -11,10 +11,10 @@ import pytest
 from engine.outcomes import REASONS
 from engine.records import RecordBatch
 from streams import tallying
+from streams.benches import PANES
 from streams.checkpoint import MAX_UNSETTLED
 from streams.core import EngineCore
 from streams.feed import PanesBatch
-from streams.judging import PANES
 from tests.engine.models import HOUR, START, batch, model_of, raw
 from tests.streams.sinks import SNAPSHOTS, JudgesOnly, Shell, Sink, stands_still
 

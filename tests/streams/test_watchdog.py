@@ -12,6 +12,7 @@ import pytest
 
 from streams.lifeline import Lifeline
 from streams.live import LiveState
+from streams.observation import Observer
 from streams.producer import OUTAGE_LIMIT_S
 from streams.settings import Settings
 from streams.watchdog import (
@@ -120,6 +121,24 @@ def test_a_restore_may_take_long_but_must_get_on() -> None:
     for done in range(10):
         assert clock.run(RECOVERY_S - 2, state="recovering", restored=(done, 10)) is None
     line = clock.run(RECOVERY_S + 5, state="recovering", restored=(9, 10))
+    assert line is not None
+    assert "recovery_limit_s" in line
+
+
+def test_reading_a_long_changelog_is_progress() -> None:
+    """Before anything is restored its snapshots are read, for as long as that takes; a new
+    assignment in the middle begins anew."""
+    live, clock = LiveState(state="recovering"), Clock()
+    read = [1, 0]
+    live.changelog_read = lambda: (read[0], read[1])
+    observer = Observer(live, ["127.0.0.1:1"], None, lambda: None)
+    observer._ask_if_suspect = lambda *_: None  # type: ignore[method-assign]
+    for records, generation in ((10, 1), (20, 1), (20, 2), (30, 2)):
+        read[:] = generation, records
+        seen = observer.see()
+        assert clock.run(RECOVERY_S - 2, state=seen.state, restored=seen.restored) is None
+    seen = observer.see()
+    line = clock.run(RECOVERY_S + 5, state=seen.state, restored=seen.restored)
     assert line is not None
     assert "recovery_limit_s" in line
 

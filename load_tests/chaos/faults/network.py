@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import sleep
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from load_tests.chaos.arena import Arena
 
 CUT_S: Final = 5.0
+LOST_S: Final = 9.0
+"""Beyond the session time-out of 6 s: the members are thrown out and have to join again."""
 DELAY_EACH_WAY_S: Final = 0.1
 UNREACHABLE: Final = "log: no broker can be reached"
 REBALANCED: Final = r"log: generation ([3-9]|\d\d+): partitions"
@@ -23,6 +26,24 @@ def cut(arena: Arena) -> None:
         arena.proxy.cut()
         sleep(CUT_S)
         arena.proxy.mend()
+
+
+def lose(arena: Arena) -> None:
+    """Reset every connection and refuse new ones until the group has given the members up; and
+    once more as soon as they are back and restore."""
+    for _ in arena.moments(1):
+        arena.mark()
+        arena.proxy.cut()
+        sleep(LOST_S)
+        arena.proxy.mend()
+        arena.wait_for(_somebody_restores(arena), "a worker that restores")
+        arena.proxy.cut()
+        sleep(CUT_S)
+        arena.proxy.mend()
+
+
+def _somebody_restores(arena: Arena) -> Callable[[], bool]:
+    return lambda: any(one.health().get("state") == "recovering" for one in arena.fleet.running)
 
 
 def delay(arena: Arena) -> None:
@@ -51,6 +72,16 @@ FAULTS: Final = (
         injected="all connections of the workers reset, new ones refused for 5 s, twice",
         inject=cut,
         signs=(UNREACHABLE,),
+        proxied=True,
+    ),
+    Fault(
+        name="network_lost",
+        kind="network",
+        title="network lost beyond the session",
+        injected="all connections reset, new ones refused for 9 s (session 6 s), and again for 5 s "
+        "while a worker restores",
+        inject=lose,
+        signs=(REBALANCED,),
         proxied=True,
     ),
     Fault(

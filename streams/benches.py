@@ -1,0 +1,81 @@
+"""Where the judges of a worker sit: one bench per partition of the panes topic, a seat per judge.
+
+Rule.  A bench is saved after its seats, as the list of its judges and the offset that each covers
+at least: a judge that is restored to less has lost a snapshot on the way, and what lies between
+would never reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from engine.snapshot import Snapshot, SnapshotError
+from streams.core import JudgeLike
+from streams.snapshot_table import Name
+
+PANES: Final = "panes"
+
+
+def panes_partition(model: str, partitions: int) -> int:
+    """The partition of the panes topic that holds a model: Java's murmur2 of its name."""
+    return int((murmur2(model.encode()) & 0x7FFFFFFF) % partitions)
+
+
+def judge_name(key: str) -> str:
+    """The snapshot name of a judge; a slash inside a version must not look like a generation."""
+    return f"judge/{quote(key, safe='@')}"
+
+
+@dataclass
+class Seat:
+    """One judge and what the shell knows about it."""
+
+    judge: JudgeLike
+    name: Name
+    covered: int
+    """Records of the partition below this are in the judge already."""
+    unsaved: bool = False
+
+
+@dataclass
+class Bench:
+    """One partition of the panes topic."""
+
+    name: Name
+    position: int
+    listed: dict[str, int] = field(default_factory=dict)
+    """Judges that the snapshot says were saved, and the offset that each covered at least."""
+    seats: dict[str, Seat] = field(default_factory=dict)
+    sent: list[Awaitable[Any]] = field(default_factory=list)
+    unsaved: bool = False
+    durable: int | None = None
+
+
+def list_of(bench: Bench) -> dict[str, int]:
+    """Judge -> the offset that it covers, as its seats are saved now."""
+    return {key: seat.covered for key, seat in sorted(bench.seats.items())}
+
+
+def known_of(bench: Bench) -> dict[str, int]:
+    """The same of the judges that were saved before, which nothing new was saved of yet."""
+    known = {key: at for key, at in bench.listed.items() if key in bench.seats}
+    return {key: min(at, bench.seats[key].covered) for key, at in known.items()}
+
+
+def list_snapshot(listed: Mapping[str, int]) -> Snapshot:
+    """What is saved of a bench."""
+    return Snapshot(msgspec.msgpack.encode(dict(listed)))
+
+
+def read_list(snapshot: Snapshot) -> dict[str, int]:
+    """Judge -> the offset that it covered at least; SnapshotError when it is no such list."""
+    try:
+        return msgspec.msgpack.decode(snapshot.state, type=dict[str, int])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SnapshotError(f"not a list of judges: {error}") from error
