@@ -23,13 +23,17 @@ class ChangelogConsumer(AioConsumer):
         super().__init__(*args, **kwargs)
         self._seeks = 0
         self._sought: dict[TP, int] = {}
+        self._assigned: int | None = None
+        """The generation whose partitions are held, None from their revocation on."""
+        self._sought_in: int | None = None
+        """The generation of the last seek: of its partitions the changelog is read."""
         self.changelog_records_read = 0
         """Over the consumer's life: it moves while a restore gets on."""
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, and remember to where."""
         self._seeks += 1
-        self._sought = dict(partitions)
+        self._sought, self._sought_in = dict(partitions), self._assigned
         await super().seek_wait(partitions)
 
     async def _read_changelog(

@@ -66,8 +66,6 @@ class BatchingConsumer(CoveringConsumer):
         self._partitions = transport.partitions
         self._names = {role: name for name, role in transport.roles.items()}
         self._patience = Patience()
-        self._assigned: int | None = None
-        """The generation whose partitions are held, None from their revocation on."""
 
     # -- assignment ---------------------------------------------------------------------------
 
@@ -96,11 +94,12 @@ class BatchingConsumer(CoveringConsumer):
     async def perform_seek(self) -> None:
         """Take the partitions up: restore their state, and read on where it ends.
 
-        Raises RebalanceAgain when they were revoked meanwhile.  Faust then waits for the next
-        assignment; otherwise it would let records flow in the middle of a rebalance.
+        Raises RebalanceAgain when they were revoked meanwhile, or when what was restored is an
+        earlier assignment's.  Faust then waits for the next one; otherwise it would let records
+        flow in the middle of a rebalance.
         """
         generation = self._assigned
-        if generation is None:
+        if generation is None or generation != self._sought_in:
             raise RebalanceAgain
         await super().perform_seek()
         self._refuse_revoked(generation)

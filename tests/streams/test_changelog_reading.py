@@ -34,6 +34,7 @@ class Reading(ChangelogConsumer):
         """What happens while the next fetch waits."""
         self._seeks = 0
         self._sought: dict[TP, int] = {}
+        self._assigned = 5
         self._thread = cast("Any", self)
 
     def _ensure_consumer(self) -> Any:  # noqa: ANN401 - stands for aiokafka's
@@ -110,7 +111,7 @@ class TakingUp(BatchingConsumer):
 
     def __init__(self, meanwhile: str) -> None:
         self._meanwhile = meanwhile
-        self._assigned = 5
+        self._assigned = self._sought_in = 5
         self._feed = cast("Any", self)
         self.assigned: list[int] = []
         self._sources: dict[Any, TP] = {}
@@ -257,6 +258,16 @@ def test_a_generation_that_the_thread_knows_first_ends_the_take_up(
 
     monkeypatch.setattr(FaustConsumer, "perform_seek", fetch_offsets)
     consumer = TakingUp("never")
+    with pytest.raises(RebalanceAgain):
+        asyncio.run(consumer.perform_seek())
+    assert consumer.assigned == []
+
+
+def test_what_an_earlier_recovery_restored_is_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The partitions of the next generation are here, and its changelog was not read yet."""
+    monkeypatch.setattr(FaustConsumer, "perform_seek", lambda _: asyncio.sleep(0))
+    consumer = TakingUp("never")
+    consumer._sought_in = 4
     with pytest.raises(RebalanceAgain):
         asyncio.run(consumer.perform_seek())
     assert consumer.assigned == []
