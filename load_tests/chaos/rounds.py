@@ -27,8 +27,9 @@ from load_tests.topics import delete_topics
 from tests.kafka.longshore_run import Records, Scraped, total
 
 CATCH_UP_LIMIT_S: Final = 120.0
-QUIET_S: Final = 25.0
-"""So long without a new judgement and with nothing left to count, a round is over."""
+QUIET_S: Final = 75.0
+"""So long without a new judgement and with nothing left to count, a round is over: longer than a
+request waits on a connection that is half open (40 s), and a session and a restore behind it."""
 LOOK_S: Final = 0.25
 ERROR_CHARACTERS: Final = 700
 METRIC: Final = re.compile(r"^(\w+)(?:\{(.*)\})?$")
