@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from faust.tables.recovery import RebalanceAgain
+
 from streams.starting_offsets import Source, starting_offsets
 from streams.topics import INPUT_ROLES
 from tests.simulation.broker import PANES
@@ -93,6 +95,7 @@ class Consumer:
         self._called = asyncio.Event()
         self._flows = asyncio.Event()
         self._generation = -1
+        self._assigned: int | None = None
         self._partitions: frozenset[int] = frozenset()
         self._committed: dict[Source, int] = {}
         self.member = Member(process, instance, self._called.set)
@@ -110,6 +113,7 @@ class Consumer:
             if recovery is not None:
                 recovery.cancel()
             self._generation, self._partitions = place
+            self._assigned = self._generation
             self._table.assigned(self._partitions)
             recovery = self._loop.spawn(self._process, self._recover(self._partitions))
             while not self._called.is_set():
@@ -122,6 +126,7 @@ class Consumer:
             await self._on_partitions_revoked()
 
     async def _on_partitions_revoked(self) -> None:
+        self._assigned = None
         self._flows.clear()
         await self._feed.unassign()
         await self.keeper.give_up()
@@ -133,36 +138,47 @@ class Consumer:
     async def _recover(self, partitions: frozenset[int]) -> None:
         try:
             if partitions:
+                generation = self._assigned
                 await self._table.recover(partitions)
-                await self._perform_seek()
+                await self._perform_seek(generation)
             else:
+                await self._feed.unassign()
                 await self.keeper.take_up({}, self._generation)
         except asyncio.CancelledError:
             raise
+        except RebalanceAgain:
+            return
         except Exception as error:  # noqa: BLE001 - as the real one, which raises it too
             self.keeper.fail(error)
             return
         self._flows.set()
 
-    async def _perform_seek(self) -> None:
+    async def _perform_seek(self, generation: int | None) -> None:
+        self._refuse_revoked(generation)
         sources = self._sources()
         for source, offset in (await self._group.fetch_committed(sources)).items():
             if offset is not None:
                 self._committed[source] = offset
-        generation = self._generation
+        self._refuse_revoked(generation)
+        assert generation is not None
         sources = self._sources()
         if not self._group.knows(self.member) and not any(self._committed.values()):
             return  # a known gap, left out here: see docs/simulation.md
         await self.keeper.take_up({s: self._committed.get(s) for s in sources}, generation)
+        self._refuse_revoked(generation)
         needed = self.keeper.needed()
         bounds = await self._feed.bounds(sources) if sources else {}
+        self._refuse_revoked(generation)
         starts, gaps = starting_offsets(bounds, needed, self.keeper.reread, self.keeper.continued())
         if gaps:
             self.keeper.read_on(gaps, starts)
-        if not self.keeper.holds(generation):
-            return
         self.keeper.positioned(starts)
         await self._feed.assign(starts, generation)
+        self._refuse_revoked(generation)
+
+    def _refuse_revoked(self, generation: int | None) -> None:
+        if generation is None or self._assigned != generation:
+            raise RebalanceAgain
 
     def _sources(self) -> list[Source]:
         return [(role, p) for p in sorted(self._partitions) for role in (*INPUT_ROLES, PANES)]
