@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from engine.records import RecordBatch
 from engine.spec import Topic
 from streams.benches import PANES
+from streams.checkpoint import Outbox
 from streams.feed import PanesBatch
 from streams.judging import Judging
 from streams.live import LiveState
@@ -43,9 +44,11 @@ class Agents:
         tallying: Tallying,
         judging: Judging,
         snapshots: SnapshotTable,
+        outbox: Outbox,
         live: LiveState,
     ) -> None:
         self._settings = settings
+        self._outbox = outbox
         self._snapshots = snapshots
         self._tallying = tallying
         self._judging = judging
@@ -183,6 +186,7 @@ class Agents:
         self._generation = -1
         self._live.restored_of = None
         self._snapshots.let_go()
+        self._outbox.begin_anew()
         self._tallying.drop()
         self._judging.drop()
 

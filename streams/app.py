@@ -104,7 +104,7 @@ def wire(
     )
     tallying = Tallying(core, outbox, snapshots, feed, live)
     judging = Judging(core, partitions, outbox, snapshots, live)
-    agents = Agents(settings, tallying, judging, snapshots, live)
+    agents = Agents(settings, tallying, judging, snapshots, outbox, live)
     carried = map(name_of, CARRYING_ROLES)
     transport = batching_transport(feed, agents, names, partitions, carried)
     app.transport = transport(app.conf.broker_consumer, app)

@@ -27,7 +27,7 @@ from streams.benches import (
     panes_partition,
     read_list,
 )
-from streams.checkpoint import MAX_UNSETTLED, Outbox, settle
+from streams.checkpoint import MAX_UNSETTLED, Outbox
 from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch
 from streams.live import LiveState
@@ -240,8 +240,7 @@ class Judging:
             self._note_delay(judge, effects)
             bench.sent += await self._outbox.begin(effects)
             if len(bench.sent) > MAX_UNSETTLED:
-                bench.sent, sent = [], bench.sent
-                await settle(sent)
+                await self._outbox.settle(bench.sent)
 
     def _note_delay(self, judge: JudgeLike, effects: Effects) -> None:
         """From the append of the record that closed a window to its numbers being at hand."""
@@ -254,8 +253,8 @@ class Judging:
             due = [bench for bench in self._benches.values() if bench.unsaved]
             seats, heads = [], []
             for bench in due:
-                bench.sent, sent = [], bench.sent
-                await settle(sent)
+                await self._outbox.settle(bench.sent)
+            self._outbox.refuse_undelivered()
             for bench in due:
                 bench.unsaved = False
                 heads.append((bench, bench.position, list_of(bench)))

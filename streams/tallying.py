@@ -17,7 +17,7 @@ from engine.idleness import Silence
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
-from streams.checkpoint import MAX_UNSETTLED, Outbox, settle
+from streams.checkpoint import MAX_UNSETTLED, Outbox
 from streams.core import Core, TallyLike
 from streams.feed import Feed
 from streams.live import LiveState
@@ -200,8 +200,7 @@ class Tallying:
             if effects:
                 held.sent += await self._outbox.begin(effects)
                 if len(held.sent) > MAX_UNSETTLED:
-                    held.sent, sent = [], held.sent
-                    await settle(sent)
+                    await self._outbox.settle(held.sent)
             given_up = self._held.get(batch.partition) is not held
             if not given_up and held.tally.open_cells > MAX_OPEN_CELLS:
                 await self.flush()
@@ -222,8 +221,8 @@ class Tallying:
             await self.flush()
             due = [held for held in self._held.values() if held.unsaved]
             for held in due:
-                held.sent, sent = [], held.sent
-                await settle(sent)
+                await self._outbox.settle(held.sent)
+            self._outbox.refuse_undelivered()
             saved: list[tuple[Held, dict[str, int], Snapshot]] = []
             for held in due:
                 held.unsaved = False

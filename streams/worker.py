@@ -43,8 +43,7 @@ log = logging.getLogger("longshore.worker")
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 COLLECT_AFTER: Final = 100_000
-"""New containers before the garbage collector looks: a batch makes tens of thousands that die by
-reference count alone, and a look in the middle of one walks over all of them for nothing."""
+"""New containers before the garbage collector looks: a batch makes tens of thousands, briefly."""
 OWN_PACKAGES: Final = ("streams", "engine")
 STOP_LIMIT_S: Final = 15.0
 """Longest clean stop; after it the process ends anyway, and the group notices by its time-out."""
@@ -164,14 +163,13 @@ class Worker:
         """Start, wait for a signal or a failure, stop."""
         from streams.app import wire  # noqa: PLC0415 - importing Faust has effects
 
-        loop = asyncio.get_running_loop()
         asked, again = asyncio.Event(), asyncio.Event()
 
         def signalled() -> None:
             (again if asked.is_set() else asked).set()
 
         for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, signalled)
+            asyncio.get_running_loop().add_signal_handler(name, signalled)
         ids = ids_by_role(self._settings, self._topics)
         wired = wire(self._settings, self._core, self._partitions, scratch, self._live, ids)
         self._lifeline = Lifeline(
@@ -195,10 +193,12 @@ class Worker:
             log.error("http: %s", error)  # noqa: TRY400 - one line
         finally:
             self._live.state = "stopping"
-            if beat is not None:
+            if beat is not None and code != EXIT_OK:
                 beat.cancel()
             self._lifeline.stop()
             await self._stop(wired, again, save=code == EXIT_OK)
+            if beat is not None:
+                beat.cancel()  # not before: a checkpoint under way is the last one's beginning
             if self._refused:
                 await self._show_refusal(asked)
             await self._http.stop()

@@ -162,6 +162,21 @@ def marks_before_panes() -> Iterator[None]:
 
 
 @_mutation
+def lost_effects_are_forgotten() -> Iterator[None]:
+    """A checkpoint that failed leaves nothing to wait for to the next one."""
+
+    async def forgetful(_: Any, sent: Any) -> None:  # noqa: ANN401
+        waited, sent[:] = list(sent), []
+        await streams.checkpoint.settle(waited)
+
+    with (
+        mock.patch.object(Outbox, "settle", forgetful),
+        mock.patch.object(Outbox, "refuse_undelivered", return_value=None),
+    ):
+        yield
+
+
+@_mutation
 def covered_records_count_again() -> Iterator[None]:
     """After a restore, records below the snapshot's offset are counted once more."""
     remember = Tally._remember
@@ -212,13 +227,6 @@ def claims_hold_no_state() -> Iterator[None]:
         await self._snapshots.claim([held.name for held in self._held.values()])
 
     with mock.patch.object(Tallying, "claim", bare):
-        yield
-
-
-@_mutation
-def marks_outlive_their_writer() -> Iterator[None]:
-    """The mark of an earlier life counts while a new one tells its panes again."""
-    with mock.patch("engine.merge._unheard", lambda mark, _: mark):
         yield
 
 

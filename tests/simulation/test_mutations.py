@@ -19,7 +19,6 @@ FIRST_SEED: Final = {
     "claims_are_not_kept": 72,
     "claims_hold_no_state": 161,
     "stale_owners_go_on": 148,
-    "marks_outlive_their_writer": 498,
 }
 """The first seed that catches it, to spare the wait: all before it miss the accident it takes."""
 

@@ -75,7 +75,7 @@ class Worker:
         snapshots = SnapshotTable(table, SNAPSHOTS, send, self.live, home)
         tallying = Tallying(core, outbox, snapshots, self._feed, self.live)  # type: ignore[arg-type]
         judging = Judging(core, broker.partitions, outbox, snapshots, self.live)
-        self.agents = Agents(settings, tallying, judging, snapshots, self.live)
+        self.agents = Agents(settings, tallying, judging, snapshots, outbox, self.live)
         self.agents.consumer = self._consumer
         self._consumer.keeper = self.agents
 

@@ -93,7 +93,7 @@ class Shell:
         send, live = cast("Any", self.sink.send), self.live
         table = SimpleNamespace(data=data)
         self.snapshots = SnapshotTable(table, SNAPSHOTS, send, live, Home(self.partitions))
-        outbox = Outbox(send, lambda role: f"drift.{role}", self.core.read, live)
+        self.outbox = outbox = Outbox(send, lambda role: f"drift.{role}", self.core.read, live)
         self.tallying = Tallying(self.core, outbox, self.snapshots, self.feed, live)
         self.judging = Judging(self.core, self.partitions, outbox, self.snapshots, live)
 

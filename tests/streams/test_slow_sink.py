@@ -12,7 +12,7 @@ from engine.outcomes import REASONS
 from engine.records import RecordBatch
 from streams import tallying
 from streams.benches import PANES
-from streams.checkpoint import MAX_UNSETTLED
+from streams.checkpoint import MAX_UNSETTLED, UndeliveredError
 from streams.core import EngineCore
 from streams.feed import PanesBatch
 from tests.engine.models import HOUR, START, batch, model_of, raw
@@ -106,6 +106,67 @@ def test_a_sink_that_fails_covers_nothing() -> None:
             await saving
         assert SNAPSHOTS not in sink.topics()
         assert shell.tallying.covered("predictions", 0) is None
+
+    asyncio.run(main())
+
+
+async def told_of_by(shell: Shell, sink: Sink, part: Any, ending: str) -> None:  # noqa: ANN401
+    """A checkpoint of this part ends before what it waits for has arrived."""
+    saving = asyncio.create_task(part.checkpoint())
+    assert await stands_still(saving)
+    if ending == "refused":
+        sink.refuse(OSError("gone"))
+    else:
+        saving.cancel()
+    await asyncio.wait([saving])
+    assert saving.cancelled() or isinstance(saving.exception(), OSError)
+    assert SNAPSHOTS not in sink.topics()
+    assert shell.judging.covered(0) is None
+
+
+@pytest.mark.parametrize("ending", ["refused", "cancelled"])
+def test_what_one_checkpoint_lost_the_next_does_not_save(ending: str) -> None:
+    """A beat's checkpoint fails, or is given up in the middle, and a rebalance saves what it can:
+    not a state that says that judgements were made which nobody has."""
+
+    async def main() -> None:
+        sink = Sink(answers=False)
+        shell = Shell(cast("Any", JudgesOnly(3)), sink)
+        await shell.take_up()
+        await shell.judging.take_in(PanesBatch(0, [0], [b"m"]), 1)
+        await told_of_by(shell, sink, shell.judging, ending)
+        again = asyncio.create_task(shell.judging.checkpoint())
+        assert await stands_still(again) == (ending == "cancelled"), (
+            "what is under way is waited for"
+        )
+        sink.come_back()
+        await asyncio.wait([again])
+        assert isinstance(again.exception(), OSError | None)
+        assert (SNAPSHOTS in sink.topics()) == (ending == "cancelled")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ending", ["refused", "cancelled"])
+def test_panes_that_were_lost_are_in_no_snapshot(ending: str) -> None:
+    """They were told once and count as told: the state that knows of them is not saved any more,
+    until it was dropped and restored."""
+
+    async def main() -> None:
+        sink = Sink(answers=False)
+        shell = Shell(EngineCore([model_of()], 1), sink)
+        await shell.take_up()
+        await shell.tallying.take_in(batch([raw(0, START)]), 1)
+        await told_of_by(shell, sink, shell.tallying, ending)
+        sink.come_back()
+        with pytest.raises(UndeliveredError):
+            await shell.tallying.checkpoint()
+        assert SNAPSHOTS not in sink.topics()
+        shell.outbox.begin_anew()
+        await shell.take_up()
+        await shell.tallying.take_in(batch([raw(0, START)]), 1)
+        await shell.tallying.checkpoint()
+        assert SNAPSHOTS in sink.topics()
 
     asyncio.run(main())
 

@@ -115,7 +115,7 @@ def test_what_the_group_did_not_take_is_not_committed(monkeypatch: pytest.Monkey
 
     async def main() -> None:
         live, part = LiveState(), cast("Any", Part())
-        agents = Agents(Settings(), part, part, cast("Any", None), live)
+        agents = Agents(Settings(), part, part, cast("Any", None), cast("Any", None), live)
         consumer = agents.consumer = Committing()
         consumer.takes = False
         await agents._checkpoint()
