@@ -15,10 +15,11 @@ FIRST_SEED: Final = {
     "snapshot_before_the_panes": 14,
     "head_before_the_parts": 15,
     "zombies_overwrite": 17,
-    "merge_takes_any_stamp": 38,
+    "merge_takes_any_stamp": 117,
     "claims_are_not_kept": 72,
-    "claims_hold_no_state": 161,
-    "stale_owners_go_on": 148,
+    "claims_hold_no_state": 38,
+    "stale_owners_go_on": 741,
+    "lost_effects_are_forgotten": 1_412,
 }
 """The first seed that catches it, to spare the wait: all before it miss the accident it takes."""
 
