@@ -108,8 +108,9 @@ class Agents:
         self._live.restored_of = None
         if life == self._life:
             recovery.conclude()
+            # Claims first: who sees a part of a snapshot must be able to see whose it is.
+            await self._snapshots.claim([*self._tallying.names(), *self._judging.names()])
             await self._tallying.claim()
-            await self._snapshots.claim(self._judging.names())
 
     def _recovery(self, generation: int) -> Recovery:
         owner = Owner(self._settings.group, generation)

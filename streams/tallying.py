@@ -97,6 +97,10 @@ class Tallying:
             self._live.restored()
             await asyncio.sleep(0)
 
+    def names(self) -> list[Name]:
+        """The names under which these tallies are saved."""
+        return [held.name for held in self._held.values()]
+
     async def claim(self) -> None:
         """Save every tally as it was restored, before anything is said in its name.
 

@@ -58,4 +58,5 @@ def test_only_the_worker_imports_faust() -> None:
             for line in path.read_text(encoding="utf-8").splitlines()
         )
     }
-    assert importers == {"app.py", "membership.py", "producer.py", "transport.py"}
+    consumer = {"changelog_reading.py", "covered_commits.py", "transport.py"}
+    assert importers == {"app.py", "membership.py", "producer.py", *consumer}

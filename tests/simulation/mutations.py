@@ -162,21 +162,6 @@ def marks_before_panes() -> Iterator[None]:
 
 
 @_mutation
-def lost_effects_are_forgotten() -> Iterator[None]:
-    """A checkpoint that failed leaves nothing to wait for to the next one."""
-
-    async def forgetful(_: Any, sent: Any) -> None:  # noqa: ANN401
-        waited, sent[:] = list(sent), []
-        await streams.checkpoint.settle(waited)
-
-    with (
-        mock.patch.object(Outbox, "settle", forgetful),
-        mock.patch.object(Outbox, "refuse_undelivered", return_value=None),
-    ):
-        yield
-
-
-@_mutation
 def covered_records_count_again() -> Iterator[None]:
     """After a restore, records below the snapshot's offset are counted once more."""
     remember = Tally._remember
