@@ -17,7 +17,7 @@ FIRST_SEED: Final = {
     "zombies_overwrite": 17,
     "merge_takes_any_stamp": 117,
     "claims_are_not_kept": 72,
-    "claims_hold_no_state": 38,
+    "claims_hold_no_state": 1_123,
     "stale_owners_go_on": 741,
 }
 """The first seed that catches it, to spare the wait: all before it miss the accident it takes."""
