@@ -30,8 +30,9 @@ from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
 ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley"]
 NOT_DETECTORS = {
-    "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse", "contract",
-    "discovery", "jit", "kernels", "kswin_kernel", "loss_bank", "loss_kernels", "rising", "sealing",
+    "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse", "concept_fits",
+    "concept_shape", "contract", "discovery", "jit", "kernels", "kswin_kernel", "loss_bank",
+    "loss_kernels", "rising", "sealing",
 }  # fmt: skip
 
 statistics = pytest.mark.parametrize("name", STATISTICS)
