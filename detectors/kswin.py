@@ -33,8 +33,8 @@ WATCHES: Final[tuple[Watch, ...]] = ("losses",)
 TAKES: Final[Takes] = "reals"
 VERSION: Final = 1
 """Of the state; a snapshot of another version is refused."""
-WINDOW_LIMIT: Final = 10_000
-STAT_LIMIT: Final = 1_000
+MAX_WINDOW_SIZE: Final = 10_000
+MAX_STAT_SIZE: Final = 1_000
 """Largest ``window_size`` and ``stat_size``: the state and the work of a value grow with them."""
 SEED_LIMIT: Final = 1 << 32
 LEAST_DISTANCE: Final = 0.1
@@ -50,9 +50,9 @@ class Params:
     alpha: float = 0.005
     """Largest p-value of the test that is an alarm, in (0, 1)."""
     window_size: int = 100
-    """Values of the window, at least twice ``stat_size``, at most WINDOW_LIMIT."""
+    """Values of the window, at least twice ``stat_size``, at most MAX_WINDOW_SIZE."""
     stat_size: int = 30
-    """Values on each side of the test, 1 to STAT_LIMIT."""
+    """Values on each side of the test, 1 to MAX_STAT_SIZE."""
     seed: int = 0
     """Of the draw, 0 to SEED_LIMIT - 1; every alarm starts it again."""
 
@@ -61,10 +61,10 @@ class Params:
         refuse_faults(
             "kswin",
             ("alpha must be in (0, 1)", 0.0 < self.alpha < 1.0),
-            (f"stat_size must be 1 to {STAT_LIMIT}", 1 <= self.stat_size <= STAT_LIMIT),
+            (f"stat_size must be 1 to {MAX_STAT_SIZE}", 1 <= self.stat_size <= MAX_STAT_SIZE),
             (
-                f"window_size must be twice stat_size to {WINDOW_LIMIT}",
-                2 * self.stat_size <= self.window_size <= WINDOW_LIMIT,
+                f"window_size must be twice stat_size to {MAX_WINDOW_SIZE}",
+                2 * self.stat_size <= self.window_size <= MAX_WINDOW_SIZE,
             ),
             (f"seed must be 0 to {SEED_LIMIT - 1}", 0 <= self.seed < SEED_LIMIT),
         )

@@ -6,16 +6,18 @@ import math
 import random
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import drift
 
-from detectors import discovery, kswin_kernel, loss_kernels
-from detectors.contract import FloatArray
+from detectors import adwin, discovery, kswin, kswin_kernel, loss_bank, loss_kernels, rising
+from detectors.contract import FloatArray, ForeignSnapshotError
 from detectors.kswin import alarming_distances, drawn_from_a_pool, seeded_words
 from detectors.loss_bank import KernelLossBank
+from detectors.sealing import fingerprint, seal
 from tests.detectors import naive_losses
 from tests.detectors.loss_streams import flipping, stationary
 from tests.detectors.naive_losses import Change
@@ -295,3 +297,52 @@ def test_the_kernels_ran_compiled() -> None:
         kswin_kernel.advance_kswin,
     ):
         assert bool(getattr(function, "nopython_signatures", [])) is not jit_is_off(), function
+
+
+def sealed(reals: bytes, words: bytes, marks: list[int]) -> bytes:
+    """A snapshot of one KSWIN, sealed as its own, of any state."""
+    state = loss_bank.Stored(reals, words, np.array(marks, "<i8").tobytes())
+    owner = fingerprint("kswin", kswin.VERSION, kswin.Params(), 1)
+    return seal(owner, msgspec.msgpack.encode(state))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"marks": [5, 0, 0, 0, 101, 0]}, "marks that no stream"),
+        ({"marks": [5, 0, 0, 0, -1, 0]}, "marks that no stream"),
+        ({"marks": [5, 0, 0, 0, 5, 625]}, "marks that no stream"),
+        ({"marks": [5, 2, 0, 0, 5, 0]}, "marks that no stream"),
+        ({"marks": [5, 0, 0, 6, 5, 0]}, "marks that no stream"),
+        ({"marks": [2**62 + 1, 0, 0, 0, 5, 0]}, "marks that no stream"),
+        ({"marks": [5, 0, 0, 0, 5]}, "another shape"),
+        ({"reals": bytes(8 * 99)}, "another shape"),
+        ({"words": bytes(4 * 623)}, "another shape"),
+    ],
+)
+def test_a_state_that_a_kernel_would_get_lost_in_is_refused(
+    change: dict[str, Any], complaint: str
+) -> None:
+    """The kernel indexes by what the state says; also under a right seal it is looked at first."""
+    good: dict[str, Any] = {
+        "reals": bytes(8 * 100), "words": bytes(4 * 624), "marks": [5, 0, 0, 1, 5, 624],
+    }  # fmt: skip
+    bank = kswin.build(kswin.Params(), 1, sealed(**good))
+    assert bank.improvements.tolist() == [1]
+    with pytest.raises(ForeignSnapshotError, match=complaint):
+        kswin.build(kswin.Params(), 1, sealed(**(good | change)))
+    broken = seal(fingerprint("kswin", kswin.VERSION, kswin.Params(), 1), b"no state")
+    with pytest.raises(ForeignSnapshotError, match="not the state of a bank"):
+        kswin.build(kswin.Params(), 1, broken)
+
+
+def test_counts_around_a_bank_are_looked_at_too() -> None:
+    """A right seal over a wrong number of improvements, or over no state at all."""
+    owner = fingerprint("rising adwin", rising.VERSION, adwin.Params(), 2)
+    inner = adwin.build(adwin.Params(), 2).snapshot()
+    for counts in (np.array([-1, 0]), np.array([1])):
+        body = msgspec.msgpack.encode([inner, counts.astype("<i8").tobytes()])
+        with pytest.raises(ForeignSnapshotError, match=r"improvements|another shape"):
+            rising.build_for_losses(adwin, adwin.Params(), 2, seal(owner, body))
+    with pytest.raises(ForeignSnapshotError, match="not the state of a bank of losses"):
+        rising.build_for_losses(adwin, adwin.Params(), 2, seal(owner, b"no state"))
