@@ -28,15 +28,25 @@ from detectors.adwin_state import (
     refuse_unsound,
     whole_numbers,
 )
-from detectors.contract import Alarms, Bank, FloatArray, ForeignSnapshotError, IntArray, Kind
+from detectors.bank_columns import checked_columns, in_order
+from detectors.contract import (
+    Alarms,
+    Bank,
+    FloatArray,
+    ForeignSnapshotError,
+    Kind,
+    Takes,
+    Watch,
+)
 from detectors.sealing import SEAL_BYTES_MAX, fingerprint, seal, unseal
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from river._river_rust.drift import AdaptiveWindowing
     from river.drift import ADWIN
 
 KIND: Final[Kind] = "estimator"
+WATCHES: Final[tuple[Watch, ...]] = ("features", "losses")
+TAKES: Final[Takes] = "reals"
 VERSION: Final = 1
 """Of the state; a snapshot of another version is refused."""
 MAX_BUCKETS_LEAST: Final = 2
@@ -135,7 +145,7 @@ class KernelBank:
 
     def advance(self, columns: FloatArray) -> Alarms:
         """Feed columns, shape (streams, rows); see :class:`detectors.contract.Bank`."""
-        columns = checked_columns(columns, self._filled.shape[0])
+        columns = checked_columns("adwin", columns, self._filled.shape[0])
         streams, rows = columns.shape
         most = rows // self._params.clock + 1
         found_rows = np.zeros((streams, most), np.int64)
@@ -226,7 +236,7 @@ class RiverBank:
 
     def advance(self, columns: FloatArray) -> Alarms:
         """Feed columns, shape (streams, rows); see :class:`detectors.contract.Bank`."""
-        columns = checked_columns(columns, len(self._detectors))
+        columns = checked_columns("adwin", columns, len(self._detectors))
         found: list[tuple[int, int, int, float, float]] = []
         for stream, detector in enumerate(self._detectors):
             for row, value in enumerate(columns[stream].tolist()):
@@ -270,27 +280,10 @@ def window_of(detector: ADWIN) -> AdaptiveWindowing:
     return window
 
 
-def checked_columns(columns: FloatArray, streams: int) -> FloatArray:
-    """The columns as a contiguous array; ValueError unless their shape is (streams, rows)."""
-    if columns.ndim != 2 or columns.shape[0] != streams:  # noqa: PLR2004 - rows and columns
-        raise ValueError(f"adwin: columns of shape {columns.shape}, not ({streams}, rows)")
-    return np.ascontiguousarray(columns, np.float64)
-
-
-def in_order(
-    streams: IntArray,
-    rows: IntArray,
-    positions: IntArray,
-    before: FloatArray,
-    after: FloatArray,
-) -> Alarms:
-    """Alarms sorted by (row, stream)."""
-    order: npt.NDArray[np.intp] = np.lexsort((streams, rows))
-    return Alarms(streams[order], rows[order], positions[order], before[order], after[order])
-
-
 __all__ = [
     "KIND",
+    "TAKES",
+    "WATCHES",
     "ForeignSnapshotError",
     "KernelBank",
     "Params",

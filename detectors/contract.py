@@ -9,7 +9,13 @@ Rule.  Parameters, state and logic are three things.  There are two kinds of det
 * an *estimator* watches the columns of one source partition in offset order.  ``KIND =
   "estimator"``, ``Params``, and ``build(params, streams, resume=None) -> Bank``; a bank holds the
   state of all the columns, so that a whole batch is one call.  ``snapshot_bytes_max(params,
-  streams)`` bounds its snapshot.
+  streams)`` bounds its snapshot.  ``WATCHES`` says what its columns may be: ``features``, where a
+  change either way is news, or ``losses`` of joined labels, where only a rise is (an improvement
+  starts the detector afresh, is counted and never an alarm).  ``TAKES`` says which values it can
+  read: any ``reals``, or only ``bits``, 0 and 1; a bank refuses others with ValueError.
+
+An estimator that watches losses only is a :class:`LossBank` as it is built; what watches both is
+made one by :func:`detectors.rising.build_for_losses`, which is the door for both.
 
 A bank's snapshot starts with the fingerprint of the parameters that made it, and refuses any
 other (:class:`ForeignSnapshotError`): changed parameters mean fresh state, no reinterpretation.
@@ -28,6 +34,10 @@ IntArray = npt.NDArray[np.int64]
 
 Kind = Literal["statistic", "estimator"]
 ValueType = Literal["numeric", "categorical"]
+Watch = Literal["features", "losses"]
+"""What the columns of an estimator are."""
+Takes = Literal["reals", "bits"]
+"""Which finite values an estimator can read; bits are 0 (right) and 1 (wrong)."""
 
 P_VALUE_FLOOR: Final = 1e-6
 """Smallest p-value that is reported; anything below prints as the bound ``<= 1e-6``."""
@@ -108,3 +118,15 @@ class Bank(Protocol):
 
     def snapshot(self) -> bytes:
         """The whole state; ``build(params, streams, resume=snapshot)`` continues exactly."""
+
+
+class LossBank(Bank, Protocol):
+    """A bank over losses: ``advance`` tells rises of the mean only."""
+
+    @property
+    def improvements(self) -> IntArray:
+        """Changes downwards of each stream since its bank was made, shape (streams,).
+
+        Each of them started its detector afresh, as an alarm does, and was not told as one.  The
+        count is part of the snapshot.
+        """

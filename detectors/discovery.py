@@ -13,12 +13,14 @@ import pkgutil
 from typing import TYPE_CHECKING, Final
 
 import detectors
-from detectors.contract import ContractError
+from detectors.contract import ContractError, Watch
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 VALUE_TYPES: Final = frozenset({"numeric", "categorical"})
+WATCHED: Final = frozenset({"features", "losses"})
+READABLE: Final = frozenset({"reals", "bits"})
 FUNCTIONS: Final = {
     "statistic": ("measure",),
     "estimator": ("build", "snapshot_bytes_max"),
@@ -33,6 +35,11 @@ def statistics() -> dict[str, ModuleType]:
 def estimators() -> dict[str, ModuleType]:
     """Every estimator by name, sorted; ContractError if a module is incomplete."""
     return {name: found for name, found in discovered().items() if found.KIND == "estimator"}
+
+
+def watching(watched: Watch) -> dict[str, ModuleType]:
+    """The estimators whose columns may be that, by name, sorted; ContractError as above."""
+    return {name: found for name, found in estimators().items() if watched in found.WATCHES}
 
 
 def discovered() -> dict[str, ModuleType]:
@@ -67,6 +74,12 @@ def missing_parts(module: ModuleType) -> list[str]:
         applies = tuple(getattr(module, "APPLIES_TO", ()))
         if not applies or not VALUE_TYPES.issuperset(applies):
             missing.append("APPLIES_TO must name numeric, categorical or both")
+    else:
+        watches = tuple(getattr(module, "WATCHES", ()))
+        if not watches or not WATCHED.issuperset(watches):
+            missing.append("WATCHES must name features, losses or both")
+        if getattr(module, "TAKES", None) not in READABLE:
+            missing.append("TAKES must be reals or bits")
     params = getattr(module, "Params", None)
     if not (isinstance(params, type) and dataclasses.is_dataclass(params)):
         return [*missing, "Params, a frozen dataclass, is missing"]

@@ -38,6 +38,9 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
         if module is None:
             faults.append(f"estimators.{name}: there is no such estimator")
             continue
+        if "features" not in module.WATCHES:
+            faults.append(f"estimators.{name}: watches losses, not features")
+            continue
         try:
             module.Params(**parameters)
         except (TypeError, ValueError) as error:

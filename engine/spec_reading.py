@@ -63,11 +63,16 @@ _COLUMN_PREFIXES: Final = ("segment.", "scores.")
 _SEASON_MS: Final[dict[Season, int]] = {"hour": UNITS_MS["h"], "weekday": UNITS_MS["d"]}
 
 
-def read_spec(text: str, known_estimators: Collection[str] = DEFAULT_ESTIMATORS) -> Spec:
+def read_spec(
+    text: str,
+    known_estimators: Collection[str] = DEFAULT_ESTIMATORS,
+    loss_estimators: Collection[str] = (),
+) -> Spec:
     """The spec that ``text`` (YAML, at most MAX_SPEC_BYTES) says.
 
     Raises SpecError with every fault of the file.  ``known_estimators`` are the names that
-    ``estimators`` may have.
+    ``estimators`` may have, which watch features; ``loss_estimators`` those that watch losses only,
+    and are refused as such.
     """
     faults: list[Fault] = []
     fields = Fields(read_tree(text, faults), faults)
@@ -99,7 +104,7 @@ def read_spec(text: str, known_estimators: Collection[str] = DEFAULT_ESTIMATORS)
         psi_watch=watch,
         psi_drift=drift,
         pseudo_count=pseudo_count,
-        estimators=_read_estimators(fields, known_estimators),
+        estimators=_read_estimators(fields, known_estimators, loss_estimators),
         columns=_read_columns(fields),
     )
     fields.close()
@@ -148,7 +153,7 @@ def _read_duplicates(spec: Fields) -> int:
 
 
 def _read_estimators(
-    spec: Fields, known: Collection[str]
+    spec: Fields, known: Collection[str], of_losses: Collection[str]
 ) -> dict[str, dict[str, float | int | str | bool]]:
     if not spec.has("estimators"):
         spec.know("estimators")
@@ -158,9 +163,11 @@ def _read_estimators(
     if len(section.mapping.entries) > MAX_ESTIMATORS:
         spec.fault("estimators", f"at most {MAX_ESTIMATORS} are allowed")
         return {}
+    listed = ", ".join(sorted(known))
     for name in section.mapping.entries:
-        if name not in known:
-            listed = ", ".join(sorted(known))
+        if name in of_losses and name not in known:
+            section.fault(name, f"watches losses, not features; for features there are: {listed}")
+        elif name not in known:
             section.fault(name, f"is no estimator{did_you_mean(name, known)}; there are: {listed}")
         elif section.nothing(name):
             estimators[name] = {}

@@ -44,7 +44,7 @@ class LoadedModels:
 
 def read_spec_file(path: Path) -> Spec:
     """The spec in a YAML file; SpecError lists every fault, an unreadable file included."""
-    from detectors.discovery import estimators  # noqa: PLC0415 - compiles kernels
+    from detectors.discovery import estimators, watching  # noqa: PLC0415 - compiles kernels
     from engine.spec_reading import read_spec  # noqa: PLC0415
 
     try:
@@ -53,7 +53,8 @@ def read_spec_file(path: Path) -> Spec:
         raise SpecError([Fault("", f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise SpecError([Fault("", "is not UTF-8 text")]) from error
-    return read_spec(text, set(estimators()))
+    of_features = watching("features")
+    return read_spec(text, set(of_features), set(estimators()) - set(of_features))
 
 
 def read_profile_file(path: Path) -> Profile:

@@ -28,10 +28,11 @@ from detectors.contract import (
 from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
-ESTIMATORS = ["adwin"]
+ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley"]
 NOT_DETECTORS = {
-    "__init__", "adwin_kernel", "adwin_state", "bins", "coarse", "contract", "discovery", "jit",
-    "kernels", "sealing",
+    "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse", "concept_fits",
+    "concept_shape", "contract", "discovery", "jit", "kernels", "kswin_kernel", "loss_bank",
+    "loss_kernels", "rising", "sealing",
 }  # fmt: skip
 
 statistics = pytest.mark.parametrize("name", STATISTICS)
@@ -61,7 +62,7 @@ def samples_of(name: str, reference: FloatArray, current: FloatArray) -> list[Sa
 
 
 def test_exactly_these_detectors_exist() -> None:
-    """Discovery finds five statistics and one estimator, sorted."""
+    """Discovery finds five statistics and seven estimators, sorted."""
     assert list(discovery.statistics()) == STATISTICS
     assert list(discovery.estimators()) == ESTIMATORS
 
@@ -82,6 +83,8 @@ def test_no_file_is_skipped() -> None:
         ("statistic", {"measure": len, "APPLIES_TO": ("text",)}, "APPLIES_TO"),
         ("estimator", {}, "build"),
         ("estimator", {"build": len, "snapshot_bytes_max": len}, "Params"),
+        ("estimator", {"WATCHES": ("labels",)}, "WATCHES must name features, losses or both"),
+        ("estimator", {"WATCHES": ("losses",), "TAKES": "text"}, "TAKES must be reals or bits"),
         (
             "estimator",
             {"build": len, "snapshot_bytes_max": len,

@@ -241,6 +241,21 @@ def test_estimators_are_those_that_are_known() -> None:
     assert read_spec(LEAST + "estimators: {}\n").estimators == {}
 
 
+def test_an_estimator_of_losses_is_refused_at_its_place() -> None:
+    """Features have no right and wrong: what counts errors is no estimator for them."""
+    text = LEAST + "estimators:\n  adwin: {}\n  ddm: {warm_start: 50}\n"
+    for known in (["adwin"], ["adwin", "kswin"]):
+        with pytest.raises(SpecError) as raised:
+            read_spec(text, known, ["ddm"])
+        (fault,) = raised.value.faults
+        assert fault.place == "estimators.ddm"
+        assert fault.line == text[: text.index("ddm")].count("\n") + 1
+        assert fault.message == (
+            f"watches losses, not features; for features there are: {', '.join(known)}"
+        )
+    assert "ddm" in read_spec(text, ["adwin", "ddm"], ["ddm"]).estimators
+
+
 def test_the_hash_names_what_is_said_not_how() -> None:
     """Comments, order of keys and spelling of durations do not change it; any value does."""
     said = read_spec(LEAST)

@@ -55,6 +55,19 @@ def test_a_broken_model_leaves_the_others_running(files: ExampleFiles, tmp_path:
     assert f"{tmp_path / 'none.yaml'}: cannot be read: No such file" in told
 
 
+def test_an_estimator_of_losses_is_refused_at_its_line(files: ExampleFiles) -> None:
+    """The names are those that discovery finds, and the refusal says which can be had."""
+    files.spec.write_text(SPEC + "estimators:\n  adwin: {}\n  page_hinkley: {}\n")
+    with pytest.raises(ModelFilesError) as raised:
+        load_model(files.spec, files.profile)
+    line = len(SPEC.splitlines()) + 3
+    assert (
+        f"{files.spec}: line {line}, estimators.page_hinkley: watches losses, not features; "
+        in (str(raised.value))
+    )
+    assert "there are: adwin" in str(raised.value)
+
+
 def test_every_fault_of_both_files_is_told(tmp_path: Path) -> None:
     """A broken spec does not hide that the profile is missing."""
     spec = tmp_path / "spec.yaml"
