@@ -34,6 +34,7 @@ NOT_DETECTORS = {
     "kernels", "sealing",
 }  # fmt: skip
 FROM_COUNTS = {
+    "fixed_point",
     "intervals",
 }
 """Numbers of labelled windows, of rates and of series: called by name, not discovered."""
