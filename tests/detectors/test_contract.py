@@ -37,6 +37,7 @@ FROM_COUNTS = {
     "confusion",
     "fixed_point",
     "intervals",
+    "ranking",
 }
 """Numbers of labelled windows, of rates and of series: called by name, not discovered."""
 
