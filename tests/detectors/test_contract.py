@@ -34,6 +34,7 @@ NOT_DETECTORS = {
     "kernels", "sealing",
 }  # fmt: skip
 FROM_COUNTS = {
+    "calibration",
     "confusion",
     "fixed_point",
     "intervals",
