@@ -39,6 +39,7 @@ FROM_COUNTS = {
     "fixed_point",
     "intervals",
     "ranking",
+    "regression_errors",
 }
 """Numbers of labelled windows, of rates and of series: called by name, not discovered."""
 
