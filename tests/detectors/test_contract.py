@@ -39,6 +39,8 @@ FROM_COUNTS = {
     "fixed_point",
     "intervals",
     "ranking",
+    "rate_kernels",
+    "rate_tests",
     "regression_errors",
 }
 """Numbers of labelled windows, of rates and of series: called by name, not discovered."""
