@@ -36,6 +36,7 @@ NOT_DETECTORS = {
 FROM_COUNTS = {
     "calibration",
     "confusion",
+    "control_chart",
     "fixed_point",
     "intervals",
     "ranking",
