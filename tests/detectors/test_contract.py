@@ -35,6 +35,7 @@ NOT_DETECTORS = {
 }  # fmt: skip
 FROM_COUNTS = {
     "calibration",
+    "cbpe",
     "confusion",
     "control_chart",
     "fixed_point",
