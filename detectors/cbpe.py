@@ -4,7 +4,8 @@ Rule.  A calibration map says how often each cell of the score came true in the 
 score histogram of a window without labels then gives the expected true and false positives and
 negatives, and from those every number that a confusion matrix or a ranking gives.
 
-Formulas (after NannyML's CBPE, and Guerin and Bifet's account of it).  The map is the isotonic
+Formulas (after NannyML's documentation and Kivimaki, Bialek, Kuberski and Nurminen, Performance
+estimation in binary classification using calibrated confidence, 2025).  The map is the isotonic
 regression of the rate of positives on the cell, weighted by events (pool adjacent violators); a
 cell that the reference left empty lies on the line between its neighbours.  With c events and
 probability p in a cell, tp = sum of c p over the cells of the alarms, fn over the others.
