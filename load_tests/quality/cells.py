@@ -29,6 +29,10 @@ from load_tests.quality.river_streams import FAMILIES, ROWS, WARM_ROWS, river_st
 from load_tests.quality.river_streams import KINDS as CHANGES
 from load_tests.quality.scoring import Score, score
 
+INJECTED = 3
+"""The sequence of random numbers; the whole judge has its own."""
+STILL_TIMES = 5
+"""A stream of real rows without an injection is so many times as long as one with it."""
 Group = str
 """What watches what: ``estimators/losses``, ``estimators/features`` or ``statistics``."""
 Scores = dict[Group, dict[str, Score]]
@@ -94,9 +98,13 @@ def _river(family: str, kind: str, seed: int, plan: Plan) -> Scores:
 
 def _injected(table: str, kind: str, strength: str, seed: str, *, rows: int) -> Scores:
     data = real_data(table)
-    stream, _ = data.drawn(int(seed), rows)
-    if kind != "none":
-        stream = inject(data, stream, kind, float(strength), rows // 2, int(seed))
+    if kind == "none":
+        stream, _ = data.drawn(STILL_TIMES * rows, INJECTED, int(seed))
+    else:
+        # Rows of its own for each, or the still parts of all would be one and the same evidence.
+        place = (1 + list(KINDS).index(kind), round(float(strength) * 1_000))
+        still, _ = data.drawn(rows, INJECTED, int(seed), *place)
+        stream = inject(data, still, kind, float(strength), rows // 2, int(seed))
     return scores_of(stream, _statistics(table, int(seed)))
 
 
@@ -104,7 +112,7 @@ def _injected(table: str, kind: str, strength: str, seed: str, *, rows: int) -> 
 def _statistics(table: str, seed: int) -> StatisticAlarms:
     """The same for all strengths; its bounds take longer than a stream."""
     data = real_data(table)
-    return StatisticAlarms(data.model, data.drawn(seed, WINDOW_ROWS)[0], seed)
+    return StatisticAlarms(data.model, data.drawn(WINDOW_ROWS, INJECTED, seed)[0], seed)
 
 
 def scores_of(stream: Columns, statistics: StatisticAlarms) -> Scores:

@@ -68,9 +68,11 @@ class RealData:
         """Row of :attr:`Columns.codes` of a feature."""
         return [column.name for column in self.model.layout.categorical].index(feature)
 
-    def drawn(self, seed: int, rows: int) -> tuple[Columns, FloatArray]:
-        """(``rows`` rows of the pool, their scores), drawn with replacement by a seed."""
-        chosen = np.random.default_rng([seed, len(self.name)]).integers(0, self.pool.rows, rows)
+    def drawn(self, rows: int, *seed: int) -> tuple[Columns, FloatArray]:
+        """(``rows`` rows of the pool, their scores), drawn with replacement; another ``seed``
+        gives rows that have nothing to do with these."""
+        random = np.random.default_rng([len(self.name), *seed])
+        chosen = random.integers(0, self.pool.rows, rows)
         return taken(self.pool, chosen), self.pool_scores[chosen]
 
 

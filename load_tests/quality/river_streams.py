@@ -87,7 +87,8 @@ def river_stream(
     """(features of the warm-up, shape (features, warm_rows); the stream after it)."""
     from river.tree import HoeffdingTreeClassifier  # noqa: PLC0415 - as above
 
-    before, after = _generators(family, 100 * seed)
+    # No two streams share a row, or one accident would count several times.
+    before, after = _generators(family, 100 * seed + 2 * KINDS.index(kind))
     switch = from_after(kind, rows, np.random.default_rng([seed, KINDS.index(kind)]))
     model = HoeffdingTreeClassifier()
     values: list[list[float]] = []

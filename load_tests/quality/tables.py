@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from load_tests.quality.cells import Cell
+from load_tests.quality.cells import STILL_TIMES, Cell
 from load_tests.quality.results import Results
 from load_tests.quality.river_streams import KINDS as CHANGES
 from load_tests.quality.scoring import PER_EVENTS, Score, together
@@ -162,6 +162,6 @@ def _medium(changes: list[MediumChange]) -> list[str]:
 
 def totals(results: Results) -> dict[str, Any]:
     """How many streams and events stand behind the tables."""
-    plan = results.plan
-    streams = len(results.of("river")) + len(results.of("injected"))
-    return {"streams": streams, "events": streams * plan.rows, "lacking": len(results.lacking())}
+    cells = [*results.of("river"), *results.of("injected")]
+    events = sum(STILL_TIMES if "none" in cell else 1 for cell in cells) * results.plan.rows
+    return {"streams": len(cells), "events": events, "lacking": len(results.lacking())}

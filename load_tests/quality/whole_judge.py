@@ -16,7 +16,7 @@ import orjson
 
 from engine.decide.decisions import DecisionState, decide
 from load_tests.quality.columns import Columns, FloatArray
-from load_tests.quality.injections import MEDIUM_STRENGTH, inject, medium_shares
+from load_tests.quality.injections import KINDS, MEDIUM_STRENGTH, inject, medium_shares
 from load_tests.quality.measured import measured_windows
 from load_tests.quality.real_data import RealData
 
@@ -24,8 +24,8 @@ ROWS_PER_HOUR: Final = 1_000
 HOURS_PER_MONTH: Final = 720
 BEFORE_HOURS: Final = 12
 AFTER_HOURS: Final = 12
-MEDIUM_STREAM: Final = 1_000
-"""Added to the seed, so that no medium change uses the rows of a still month."""
+STILL, MEDIUM = 1, 2
+"""Sequences of random numbers: no medium change uses the rows of a still month."""
 
 
 class StillDays(msgspec.Struct):
@@ -65,7 +65,7 @@ class _Said:
 
 def still_days(data: RealData, seed: int, hours: int = HOURS_PER_MONTH) -> StillDays:
     """``hours`` of rows drawn at random."""
-    said = _said(data, *data.drawn(seed, hours * ROWS_PER_HOUR))
+    said = _said(data, *data.drawn(hours * ROWS_PER_HOUR, STILL, seed))
     return StillDays(hours, len(said.pages), len(said.drifted))
 
 
@@ -75,7 +75,7 @@ def medium_change(data: RealData, kind: str, seed: int) -> MediumChange:
     shares = {feature: share for feature, (share, _) in found.items()}
     change = BEFORE_HOURS * ROWS_PER_HOUR
     rows = change + AFTER_HOURS * ROWS_PER_HOUR
-    still, scores = data.drawn(MEDIUM_STREAM + seed, rows)
+    still, scores = data.drawn(rows, MEDIUM, list(KINDS).index(kind), seed)
     changed = inject(data, still, kind, MEDIUM_STRENGTH, change, seed, shares)
     said = _said(data, changed, scores)
     asked = [window for window in said.triggers if window > BEFORE_HOURS]
