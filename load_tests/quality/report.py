@@ -199,6 +199,8 @@ def _draw_found(results: Results, to: Path) -> None:
                 shares = [len(each.delays) / each.changes if each.changes else 0 for each in found]
                 axis.plot(injection.strengths, shares, marker=".", label=detector)
         axis.set_xscale("log")
+        axis.set_xticks(injection.strengths, [f"{strength:g}" for strength in injection.strengths])
+        axis.minorticks_off()
         axis.set_title(kind)
         axis.set_xlabel("strength")
         axis.grid(alpha=0.3)
