@@ -1,20 +1,17 @@
-"""Who pays what where: the population that the card payments are drawn from, and its model.
+"""Who pays what where: the tables that card payments are drawn from.
 
 Rule.  Everything is a column of one block of payments and is drawn from the generator that is
 passed in, in a fixed order, so that a drift changes what it names and leaves every other draw as it
-was.  ``strength`` is a column too, from 0 (nothing yet) upwards: how far the drift has come at that
-payment.
+was.  How far a drift has come is a column too: the share of payments drawn from the other mix.
 
-Theory.  Amounts are log-normal around their merchant category's centre, with a Pareto tail of
-exponent TAIL_EXPONENT on TAIL_SHARE of the payments: mean and median lie apart and the largest
-payments carry most of the money.  The score is a logistic rule of fixed weights; the truth is drawn
-with that same probability, so the model is perfect until the concept drifts.
+Theory.  Amounts are log-normal around their merchant category's centre and their user's own scale,
+with a Pareto tail of exponent TAIL_EXPONENT on TAIL_SHARE of the payments: mean and median lie
+apart, the variance is infinite and the largest payments carry much of the money.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -30,10 +27,12 @@ MISSING: Final = -1
 TAIL_SHARE: Final = 0.02
 TAIL_EXPONENT: Final = 1.5
 AMOUNT_SPREAD: Final = 0.7
-"""Standard deviation of the logarithm of amounts within a merchant category."""
+"""Standard deviation of the logarithm of amounts within a merchant category and a user."""
 LARGEST_AMOUNT: Final = 250_000.0
 """What the cards of this issuer can pay at most."""
 CENTS: Final = 100.0
+USUAL_AMOUNT: Final = 40.0
+"""What a user of scale 1 usually pays, in euros."""
 
 MERCHANTS: Final[dict[str, Row]] = {
     # category: share of payments, share in the drifted mix, typical amount, weight in the score
@@ -72,79 +71,34 @@ DEVICES: Final[dict[str, Row]] = {
     "phone": (0.140, 0.220, -0.2),
     "app": (0.100, 0.300, 0.8),
     "web": (0.060, 0.250, 1.3),
+    "wearable": (0.0, 0.0, 0.0),  # nobody has one until it is brought out
 }
-REMOTE_DEVICES: Final = ("app", "web")
-RISKY_MERCHANTS: Final = ("5732", "5999", "5816", "7995")
-BASE_LOGIT: Final = -7.5
-SHARPNESS: Final = 2.2
-"""Factor on all weights."""
-AMOUNT_WEIGHT: Final = 0.55
-"""Of the logarithm of the amount over AMOUNT_CENTRE."""
-AMOUNT_CENTRE: Final = 40.0
-NIGHT_WEIGHT: Final = 0.8
-NIGHT_ENDS_HOUR: Final = 5
-HOURLY_SHARE: Final = (
-    np.array(
-        [8, 5, 3, 2, 2, 4, 12, 28, 40, 45, 50, 58, 68, 62, 55, 55, 60, 70, 75, 62, 45, 32, 22, 14]
-    )
-    / 877.0
-)
-"""Payments per hour of the day, UTC, of a whole day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Payments:
-    """One block of payments; all arrays have shape (payments,).  ``mcc``, ``country`` and
-    ``device`` are places in the mappings above, or MISSING."""
-
-    ts_ms: Integers
-    amount: Floats
-    mcc: Integers
-    country: Integers
-    device: Integers
-    hour: Integers
-    score: Floats
-    fraud: npt.NDArray[np.bool_]
-    label_ts_ms: Integers
+NEW_DEVICE: Final = list(DEVICES).index("wearable")
+REMOTE_DEVICES: Final = tuple(list(DEVICES).index(name) for name in ("app", "web"))
+RENAMED_COUNTRY: Final = len(COUNTRIES)
+"""Added to the code of a country that comes under another spelling."""
 
 
 def categories(rng: np.random.Generator, table: Mapping[str, Row], drifted: Floats) -> Integers:
     """Draw a category per payment; with probability ``drifted`` from the drifted mix."""
-    usual, other = (np.cumsum([row[place] for row in table.values()]) for place in (0, 1))
     uniform, switch = rng.random(len(drifted)), rng.random(len(drifted))
-    last = len(table) - 1
-    drawn = np.minimum(np.searchsorted(usual, uniform, side="right"), last)
-    redrawn = np.minimum(np.searchsorted(other, uniform, side="right"), last)
-    return np.where(switch < drifted, redrawn, drawn).astype(np.int64)
+    usual, other = (_pick(table, place, uniform) for place in (0, 1))
+    return np.where(switch < drifted, other, usual)
 
 
-def amounts(rng: np.random.Generator, mcc: Integers) -> Floats:
-    """Heavy-tailed amounts in euros, to the cent."""
-    centre = np.array([row[2] for row in MERCHANTS.values()])[mcc]
+def _pick(table: Mapping[str, Row], place: int, uniform: Floats) -> Integers:
+    upto = np.cumsum([row[place] for row in table.values()])
+    return np.searchsorted(upto / upto[-1], uniform, side="right").astype(np.int64)
+
+
+def amounts(rng: np.random.Generator, mcc: Integers, scale: Floats) -> Floats:
+    """Heavy-tailed amounts in euros around each user's own scale, not yet rounded."""
+    centre = np.array([row[2] for row in MERCHANTS.values()])[mcc] * scale
     usual = centre * np.exp(AMOUNT_SPREAD * rng.standard_normal(len(mcc)))
     tail = centre * (1.0 - rng.random(len(mcc))) ** (-1.0 / TAIL_EXPONENT)
-    drawn = np.where(rng.random(len(mcc)) < TAIL_SHARE, tail, usual)
-    return in_cents(drawn)
+    return np.where(rng.random(len(mcc)) < TAIL_SHARE, tail, usual)
 
 
 def in_cents(amount: Floats) -> Floats:
     """Between one cent and LARGEST_AMOUNT, whole cents."""
     return np.round(np.clip(amount, 1.0 / CENTS, LARGEST_AMOUNT) * CENTS) / CENTS
-
-
-def risk(
-    amount: Floats, mcc: Integers, country: Integers, device: Integers, hour: Integers
-) -> Floats:
-    """The logit of the model; a category that was not recorded weighs nothing."""
-    logit = AMOUNT_WEIGHT * np.log(amount / AMOUNT_CENTRE)
-    logit = logit + NIGHT_WEIGHT * (hour < NIGHT_ENDS_HOUR)
-    for codes, table in ((mcc, MERCHANTS), (country, COUNTRIES), (device, DEVICES)):
-        # A trailing zero stands for MISSING, which is the last place from behind.
-        weights = np.array([*(row[-1] for row in table.values()), 0.0])
-        logit = logit + weights[codes]
-    return np.asarray(BASE_LOGIT + SHARPNESS * logit, dtype=np.float64)
-
-
-def probability(logit: Floats) -> Floats:
-    """The logistic function."""
-    return np.asarray(1.0 / (1.0 + np.exp(-logit)), dtype=np.float64)

@@ -1,78 +1,49 @@
-"""The generator of card payments: the same for the same seed, and drifting where it is told to."""
+"""The generator of card payments as a program: the same bytes for the same seed, in files that the
+commands read, in constant memory."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 import orjson
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from engine.events import LabelEvent, PredictionEvent
 from engine.spec_reading import read_spec
-from examples.fraud.generate import BLOCK, DAY_MS, KINDS, START_MS, Drift, generate, main
-from examples.fraud.population import HOURLY_SHARE
-from examples.fraud.tables import FEATURES, MODEL, VERSION, frame, label_lines, prediction_lines
+from examples.fraud.generate import main
+from examples.fraud.payments import BLOCK, START_MS
+from examples.fraud.rhythm import DAY_MS
+from examples.fraud.scenarios import SCENARIOS
+from examples.fraud.tables import FEATURES, MODEL, VERSION, label_lines, prediction_lines
+from tests.examples.fraud_streams import SEED, payments
 
-SEED: Final = 11
-EVENTS: Final = 100_000
-"""More than one block."""
-GOLDEN: Final = "88568b46da1d522d"
+GOLDEN: Final = "3225c701815a9680"
 """First digits of the hash of the first thousand events of SEED."""
-MOVED: Final = {
-    "amount": {"amount", "score"},
-    "merchants": {"mcc", "amount", "score"},
-    "countries": {"country", "score"},
-    "devices": {"device", "score"},
-    "population": {"amount", "mcc", "country", "device", "score"},
-    "concept": set(),
-    "missing": {"country", "device", "score"},
-    "rescaled": {"amount", "score"},
-}
-"""Kind of drift -> what of an event it changes; an amount depends on its merchant."""
-MOVES_PSI: Final = {
-    "amount": ("amount",),
-    "merchants": ("mcc",),
-    "countries": ("country",),
-    "devices": ("device",),
-    "population": ("amount", "mcc", "country", "device"),
-    "rescaled": ("amount",),
-}
+FILES: Final = {"reference.parquet", "predictions.ndjson.gz", "labels.ndjson.gz", "truth.json"}
+RSS_GROWTH_BYTES: Final = 48_000_000
+"""What a million further payments may add, which as a table would be 200 MB."""
+MEASURED: Final = """
+import resource
+from examples.fraud.chargebacks import WaitingLabels
+from examples.fraud.payments import BLOCK, generate
+from examples.fraud.tables import frame, label_lines, prediction_lines
+from examples.fraud.users import users_of
 
-
-def payments(drift: Drift | None = None, events: int = EVENTS) -> pl.DataFrame:
-    """All payments of a stream as one table."""
-    blocks = generate(SEED, events, drift=drift) if drift else generate(SEED, events)
-    return pl.concat([frame(block, SEED, place * BLOCK) for place, block in enumerate(blocks)])
-
-
-@pytest.fixture(scope="module")
-def still() -> pl.DataFrame:
-    """A stream without drift."""
-    return payments()
-
-
-def psi(before: pl.Series, after: pl.Series) -> float:
-    """PSI over ten equal bins of ``before``, or over its categories; a test's own, plain form."""
-    shares: list[npt.NDArray[np.float64]]
-    if before.dtype == pl.String:
-        names = before.unique().sort().to_list()
-        shares = [
-            np.array([(side == name).sum() for name in names]) + 0.5 for side in (before, after)
-        ]
-    else:
-        edges = np.quantile(before.to_numpy(), np.arange(1, 10) / 10)
-        shares = [
-            np.bincount(np.searchsorted(edges, side.to_numpy(), side="right"), minlength=10) + 0.5
-            for side in (before, after)
-        ]
-    e, a = (counts / counts.sum() for counts in shares)
-    return float(((a - e) * np.log(a / e)).sum())
+users, waiting, after = users_of(3), WaitingLabels("chargebacks"), []
+for place, block in enumerate(generate(3, 20 * BLOCK)):
+    table = frame(block, users, 3, place * BLOCK)
+    len(prediction_lines(table)) + len(label_lines(waiting.known_after(table)))
+    after.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(after[3], after[-1])
+"""
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
@@ -80,112 +51,94 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     first = prediction_lines(payments(events=1000))
     assert first == prediction_lines(payments(events=1000))
     assert hashlib.sha256(first).hexdigest()[: len(GOLDEN)] == GOLDEN
-    other = frame(next(generate(SEED + 1, 1000)), SEED, 0)
+    other = payments(events=1000, seed=SEED + 1).with_columns(payments(events=1000)["event_id"])
     assert prediction_lines(other) != first
 
 
-def test_a_longer_stream_starts_with_the_shorter_one(still: pl.DataFrame) -> None:
+def test_a_longer_stream_starts_with_the_shorter_one() -> None:
     """What comes later changes nothing, wherever in a block the stream ends."""
+    longest = payments(events=2 * BLOCK)
     for events in (1, 1000, BLOCK, BLOCK + 1):
-        assert payments(events=events).equals(still.head(events))
+        assert payments(events=events).equals(longest.head(events))
 
 
-def test_time_runs_forward_in_the_rhythm_of_a_day() -> None:
-    """Event times are sorted, fill the days at the rate asked for, and follow the hourly shares."""
-    table = payments(events=2 * DAY_MS // 1000)
-    assert table["ts"].is_sorted()
-    assert table["ts"].min() >= START_MS  # type: ignore[operator]
-    assert table["ts"].max() < START_MS + 2 * DAY_MS  # type: ignore[operator]
-    hours = np.bincount(table["hour"].to_numpy(), minlength=24) / len(table)
-    assert np.abs(hours - HOURLY_SHARE).max() < 0.001
+def test_memory_does_not_grow_with_the_stream() -> None:
+    """More than a million payments after the first quarter of one, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], check=True, capture_output=True, text=True, timeout=120
+    )
+    early, late = map(int, done.stdout.split())
+    assert late - early < RSS_GROWTH_BYTES
 
 
-def test_amounts_are_heavy_tailed_and_fraud_is_rare(still: pl.DataFrame) -> None:
-    """The mean lies well above the median; a few payments in a thousand are fraud, and the score
-    is the probability of it."""
-    assert still["amount"].mean() > 1.5 * still["amount"].median()  # type: ignore[operator]
-    assert 0.002 < still["label"].mean() < 0.008  # type: ignore[operator]
-    assert still["score"].mean() == pytest.approx(still["label"].mean(), rel=0.15)
-    assert 0 < still["decision"].sum() < 0.005 * len(still)
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_drift_changes_what_it_names_from_its_start_on(kind: str, still: pl.DataFrame) -> None:
-    """Before the start every event is as without drift; after it only what the kind names moves,
-    and that it does move: PSI over 0.20 against the events before (or, of a concept, the rate of
-    fraud; of missing values, their share)."""
-    drifted = payments(Drift(kind, start=0.5, strength=1.0))
-    half = EVENTS // 2
-    assert drifted.head(half).equals(still.head(half))
-    after, untouched = drifted.tail(half), still.tail(half)
-    changed = {name for name in (*FEATURES, "score") if not after[name].equals(untouched[name])}
-    assert changed == MOVED[kind]
-    if kind == "concept":
-        assert int(after["label"].sum()) > 1.15 * int(untouched["label"].sum())
-    elif kind == "missing":
-        assert after["country"].null_count() == after["device"].null_count() == half
-    else:
-        for name in MOVES_PSI[kind]:
-            assert psi(drifted.head(half)[name], after[name]) > 0.20, name
-    assert psi(still.head(half)["amount"], untouched["amount"]) < 0.01
-
-
-def test_a_ramp_comes_slowly() -> None:
-    """With a ramp the drift is weaker in its first half than in its second."""
-    table = payments(Drift("countries", start=0.2, strength=0.8, ramp=0.6))
-    foreign = (table["country"] != "DE").cast(pl.Float64).to_numpy()
-    shares = [part.mean() for part in np.array_split(foreign, 5)]
-    assert shares == sorted(shares)
-    assert shares[1] < shares[0] + 0.2 < shares[4]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"kind": "weather"}, {"kind": "amount", "start": 2.0}, {"kind": "amount", "strength": -1.0}],
-)
-def test_a_script_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
-    """An unknown kind, a start outside the stream and a negative strength are errors."""
-    with pytest.raises(ValueError, match=r"drift|start"):
-        Drift(**wrong)  # type: ignore[arg-type]
-
-
-def test_events_have_the_form_that_services_publish(still: pl.DataFrame) -> None:
-    """Prediction and label events have the fields of the contract, and the spec's model,
-    version and features."""
+def test_events_have_the_form_that_services_publish() -> None:
+    """Prediction and label events decode as the contract's own types, and have the spec's model,
+    version, features and segments."""
     spec = read_spec(Path("examples/fraud/spec.yaml").read_text(encoding="utf-8"))
     assert (spec.model, spec.version) == (MODEL, VERSION)
     assert [feature.name for feature in spec.features] == list(FEATURES)
-    event = orjson.loads(prediction_lines(still.head(1)))
-    assert list(event) == ["event_id", "model", "version", "ts", "features", "score", "decision"]
-    assert list(event["features"]) == list(FEATURES)
-    assert isinstance(event["ts"], int)
-    label = orjson.loads(label_lines(still.head(1)))
-    assert label["event_id"] == event["event_id"]
-    assert label["ts"] > event["ts"]
-    assert label["label"] in {0, 1}
+    table = payments(events=500)
+    decoder = msgspec.json.Decoder(PredictionEvent)
+    events = [decoder.decode(line) for line in prediction_lines(table).splitlines()]
+    assert [event.event_id for event in events] == table["event_id"].to_list()
+    assert all(list(event.features or {}) == list(FEATURES) for event in events)
+    assert {name for event in events for name in event.segment or {}} == set(spec.segments)
+    assert all(event.latency_ms and event.unit and event.value for event in events)
+    assert all(event.decision == int((event.score or 0.0) >= 0.5) for event in events)
+    label = msgspec.json.decode(label_lines(table.head(1)), type=LabelEvent)
+    assert (label.event_id, label.model) == (events[0].event_id, MODEL)
+    assert label.ts > events[0].ts  # type: ignore[operator]
+    assert label.label in {0, 1}
+
+
+def run(*arguments: str) -> str:
+    """What the command says."""
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_the_command_writes_the_same_files_twice(tmp_path: Path) -> None:
-    """Reference, predictions and labels, byte for byte; the stream begins where the reference
-    ends, at the same rate, and labels stand in the order of their own time."""
+    """Reference, predictions, labels and the truth, byte for byte; the stream begins where the
+    reference ends, at the same rate; labels are chargebacks in the order of their own time."""
     written = []
     for name in ("one", "two"):
-        arguments = [str(tmp_path / name), "--events", "3000", "--reference-days", "1"]
-        arguments += ["--rate", "0.05", "--drift", "population"]
-        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
-        assert result.exit_code == 0
-        written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+        options = ["--events", "30000", "--reference-days", "1", "--rate", "0.5", "--profile"]
+        run(str(tmp_path / name), *options, "--scenario", "sudden_covariate", "--seed", "5")
+        files = (tmp_path / name).iterdir()
+        written.append({path.name: path.read_bytes() for path in files})
+    profiles = [files.pop("profile.json") for files in written]
     assert written[0] == written[1]
-    assert set(written[0]) == {"reference.parquet", "predictions.ndjson.gz", "labels.ndjson.gz"}
+    assert set(written[0]) == FILES
+    assert orjson.loads(profiles[0])["features"].keys() == set(FEATURES)
     reference = pl.read_parquet(tmp_path / "one" / "reference.parquet")
-    assert len(reference) == 4320
+    assert len(reference) == pytest.approx(43_200, rel=0.03)
     assert reference["ts"].dtype == pl.Datetime("ms", "UTC")
     events, labels = (
         [orjson.loads(line) for line in gzip.decompress(written[0][name]).splitlines()]
         for name in ("predictions.ndjson.gz", "labels.ndjson.gz")
     )
-    assert len(events) == len(labels) == 3000
-    assert events[0]["ts"] >= START_MS + DAY_MS
+    assert events[0]["ts"] >= START_MS + DAY_MS > reference["ts"].max().timestamp() * 1000  # type: ignore[union-attr]
+    truth = orjson.loads(written[0]["truth.json"])
+    assert truth["changes"][0]["spans"][0]["first_ts"] == events[15_000]["ts"]
+    assert len(labels) == truth["fraud"] > 0
     times = [label["ts"] for label in labels]
     assert times == sorted(times)
-    assert {label["event_id"] for label in labels} == {event["event_id"] for event in events}
+    assert {label["label"] for label in labels} == {1}
+    assert {label["event_id"] for label in labels} < {event["event_id"] for event in events}
+
+
+def test_all_labels_can_be_had(tmp_path: Path) -> None:
+    """One per payment with ``--labels all``."""
+    told = run(str(tmp_path), "--events", "2000", "--reference-days", "1", "--labels", "all")
+    assert "2000 labels" in told
+
+
+def test_the_command_lists_what_can_be_had() -> None:
+    """Every scenario and every kind; wrong ones are usage errors that name the right ones."""
+    told = run("--list")
+    assert all(name in told for name in SCENARIOS)
+    for wrong in (["--scenario", "weather"], ["--drift", "missing", "--strength", "3"]):
+        result = CliRunner().invoke(main, ["nowhere", *wrong])
+        assert result.exit_code == 2
+        assert "stationary" in result.output or "0 to 1" in result.output

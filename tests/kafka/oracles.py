@@ -44,10 +44,11 @@ def oracle(name: str, data: Path, directory: Path, *files: str) -> Oracle:
 
 
 def fraud_data(directory: Path) -> Path:
-    """Card payments whose population shifts half-way; the directory of the files."""
+    """Card payments whose population shifts on the way; the directory of the files."""
     out = directory / "fraud"
     options = ["--events", FRAUD_EVENTS, "--rate", "2", "--reference-days", "2"]
-    drift = ["--drift", "population", "--strength", "0.6"]
+    # Two whole hours of it, which is what the rule asks for.
+    drift = ["--drift", "population", "--strength", "0.6", "--start", "0.4"]
     done = CliRunner().invoke(generate, [*options, *drift, str(out)])
     assert done.exit_code == 0, done.output
     return out
