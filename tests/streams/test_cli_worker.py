@@ -63,11 +63,26 @@ def test_with_broken_models_only_it_refuses_and_tells_every_fault(
         (["--http", "9646"], "--http 9646: is not HOST:PORT"),
         (["--http", "127.0.0.1:99999"], "is not HOST:PORT"),
         (["--broker", "kafka"], "'kafka' is not host:port"),
+        (["--group", ""], "group: may not be empty"),
     ],
 )
 def test_wrong_usage_exits_2(arguments: list[str], told: str) -> None:
     """The option is named with what it should be."""
     result = run("worker", *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--partitions", "99999999999"], "partitions: 99999999999 is not in 1 to 10,000"),
+        (["--replication", "99999"], "replication: 99999 is not in 1 to 100"),
+    ],
+)
+def test_topics_that_no_broker_could_make_are_wrong_usage(arguments: list[str], told: str) -> None:
+    """What the command line says is checked as the file is."""
+    result = run("topics", "create", *arguments)
     assert result.exit_code == 2
     assert told in result.stderr
 
