@@ -18,6 +18,8 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+log = logging.getLogger("longshore.http")
+
 MAX_CONNECTIONS: Final = 64
 """Open at once; for a further one the oldest is cut."""
 REQUEST_LIMIT_S: Final = 10.0
@@ -66,7 +68,7 @@ class Connection(web.RequestHandler):
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            logger=logging.getLogger("longshore.http"),
+            logger=log,
             access_log=None,  # type: ignore[arg-type]  # documented so: none is kept
             keepalive_timeout=0,
             lingering_time=LINGER_S,
@@ -129,6 +131,7 @@ async def make_safe(request: web.Request, response: web.StreamResponse) -> None:
     """Give an answer its headers, and its peer the time to take it."""
     response.headers.update(SAFE_HEADERS)
     response.force_close()
+    log.debug("%s %s: %d for %s", request.method, request.path, response.status, request.remote)
     if isinstance(request.protocol, Connection):
         request.protocol.answering()
 

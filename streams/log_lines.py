@@ -15,6 +15,7 @@ from typing import Final
 
 MAX_LINE_CHARS: Final = 2_000
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
+OWN_LOGGERS: Final = "longshore"
 TRACE_BAR: Final = "  | "
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Controls of C0 and C1, and what breaks lines or turns their direction in Unicode."""
@@ -48,7 +49,11 @@ class LineFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: int) -> None:
-    """Send the log of this process to standard error, by the rule above."""
+    """Send the log of this process to standard error, by the rule above.
+
+    Below INFO only our own lines come: compilers and clients would drown them.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler])
+    logging.getLogger(OWN_LOGGERS).setLevel(level)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +132,46 @@ def test_it_starts_leaves_out_what_is_broken_and_stops_on_sigterm(
             worker.stdout.close()
     assert code == 0, log.read_text()
     assert f"left out: {broken}: line 2, surprise" in log.read_text()
+
+
+def test_a_full_standard_output_ends_no_worker(files: ExampleFiles, tmp_path: Path) -> None:
+    """The address is in the log too; what could not be said is told as what it is, and a verbose
+    worker tells its settings, and each request."""
+    log = tmp_path / "log"
+    with EmbeddedBroker() as broker, log.open("wb") as errors, Path("/dev/full").open("wb") as full:
+        worker = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streams.cli", "worker", "--embedded", "--verbose"),
+                *("--broker", broker.address, "--http", "127.0.0.1:0"),
+                *("--model", f"{files.spec}:{files.profile}"),
+            ],
+            stdout=full,
+            stderr=errors,
+            env=os.environ | {"LONGSHORE_HTTP_TOKEN": "starfish"},
+        )
+        try:
+            await_ready(served_at(log) + "/health")
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            code = worker.wait(30)
+    said = log.read_text()
+    assert code == 0, said
+    assert "WARNING longshore.worker standard output cannot be written" in said
+    assert " ERROR " not in said
+    assert "DEBUG longshore.worker settings: Settings(brokers=(" in said
+    assert "DEBUG longshore.http GET /health: 200 for 127.0.0.1" in said
+    assert "starfish" not in said
+
+
+def served_at(log: Path) -> str:
+    """The address that a worker's log tells."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        found = re.search(r"serving (http://\S+)/metrics", log.read_text())
+        if found is not None:
+            return found[1]
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
 
 
 def await_ready(url: str) -> None:
