@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -161,6 +162,27 @@ def test_a_full_standard_output_ends_no_worker(files: ExampleFiles, tmp_path: Pa
     assert "DEBUG longshore.worker settings: Settings(brokers=(" in said
     assert "DEBUG longshore.http GET /health: 200 for 127.0.0.1" in said
     assert "starfish" not in said
+
+
+def test_a_taken_address_is_told_as_what_it_is(files: ExampleFiles) -> None:
+    """One line with the address, and exit code 1."""
+    with EmbeddedBroker() as broker, socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "streams.cli", "worker", "--embedded"),
+                *("--broker", broker.address, "--http", address),
+                *("--model", f"{files.spec}:{files.profile}"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT_S,
+            check=False,
+        )
+    assert ended.returncode == 1, ended.stderr
+    (line,) = [line for line in ended.stderr.splitlines() if " ERROR " in line]
+    assert f"longshore.worker http: {address} cannot be served: " in line
+    assert ended.stdout == ""
 
 
 def served_at(log: Path) -> str:
