@@ -13,10 +13,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
+from streams.log_lines import OWN_LOGGERS
 from streams.repeats import Repeats
 
 NOISY_LOGGERS: Final = ("faust", "mode", "aiokafka", "kafka", "streams", "asyncio")
-OWN_LOGGERS: Final = "longshore"
 TOLD_BY_US: Final = "Crashed reason"
 """Faust's word on a failure that the worker ends with; the worker has its own."""
 
@@ -42,12 +42,16 @@ class OncePerMinute(logging.Filter):
         return True
 
 
-def quiet_clients(level: int = logging.WARNING) -> None:
-    """Hold the clients' loggers to ``level`` and to the rule above.
+def quiet_clients(level: int | None = None) -> None:
+    """Hold the clients' loggers to ``level`` and to the rule above; by default they warn, and where
+    the log is asked to be verbose they also inform.
 
     The filter sits on the handlers of the root, because a logger's own filters do not see what its
     children say.
     """
+    if level is None:
+        verbose = logging.getLogger(OWN_LOGGERS).isEnabledFor(logging.DEBUG)
+        level = logging.INFO if verbose else logging.WARNING
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(level)
     # It warns of every topic that it was told not to create.

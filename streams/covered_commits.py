@@ -9,6 +9,7 @@ offsets inside a batch: the bookkeeping of a batch costs the same whatever its l
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from faust.types import TP, Message
 from streams.changelog_reading import ChangelogConsumer
 from streams.keeper import Keeper
 from streams.starting_offsets import Source
+
+log = logging.getLogger("longshore.commits")
 
 
 class CoveringConsumer(ChangelogConsumer):
@@ -61,6 +64,8 @@ class CoveringConsumer(ChangelogConsumer):
         good = bool(await super()._commit_offsets(offsets, start_new_transaction))
         if not good:
             self._committed_offset.update(before)
+        taken = "taken" if good else "not taken"
+        log.debug("commit %s: %s", taken, {f"{tp[0]}/{tp[1]}": at for tp, at in offsets.items()})
         return good
 
     def committed(self, source: Source) -> int | None:

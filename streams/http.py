@@ -3,22 +3,23 @@
 Rule.  Nothing else is served, and nothing is served from a snapshot: the answers read live state.
 /metrics and the health answers are open, because scrapers and probes have no secrets; /state asks
 for the token and is closed to everybody where none is set.  A peer that is slow, silent or one of
-too many holds a connection for a bounded time and costs nobody else's answer.
+too many holds a connection for a bounded time and costs nobody else's answer
+(:mod:`streams.http_connection`); scrapes take turns with everything else that the loop does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final
 
 import orjson
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, exposition
 
+from streams.http_connection import Connections, make_safe, only_reading
 from streams.security_settings import Secret
 
 OK: Final = 200
@@ -26,25 +27,8 @@ UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 UNAVAILABLE: Final = 503
 
-MAX_CONNECTIONS: Final = 64
-"""Open at once; a further one is closed unanswered."""
-SILENT_LIMIT_S: Final = 65.0
-"""How long a connection may take to send a whole request, or idle between two; above the common
-scrape interval of a minute."""
-MAX_LINE_BYTES: Final = 4_096
-MAX_HEADER_BYTES: Final = 4_096
-"""Of one header; more is answered 400."""
-MAX_BODY_BYTES: Final = 1_024
-LINGER_S: Final = 1.0
-"""How long a body that nobody asked for is read after its answer."""
 STOP_LIMIT_S: Final = 1.0
 BEARER: Final = "Bearer "
-SAFE_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'",
-    "Server": "longshore",
-}
 
 Answer = Callable[[], dict[str, Any]]
 
@@ -76,12 +60,13 @@ class HttpServer:
         self._live = live
         self._state = state
         self._token = token
+        self._turn = asyncio.Lock()
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; port 0 takes a free one.  Gives the address; OSError when it is taken."""
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app = web.Application(middlewares=[only_reading])
         for path, answer in (
             ("/metrics", self._metrics),
             ("/health", self._answer_ready),
@@ -90,20 +75,14 @@ class HttpServer:
             ("/state", self._answer_state),
         ):
             app.router.add_get(path, answer)  # HEAD too
-        app.on_response_prepare.append(_make_safe)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_quiet_logger(),
-            shutdown_timeout=STOP_LIMIT_S,
-            keepalive_timeout=SILENT_LIMIT_S,
-            lingering_time=LINGER_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-        )
+        app.on_response_prepare.append(make_safe)
+        self._runner = web.AppRunner(app, shutdown_timeout=STOP_LIMIT_S, handler_cancellation=True)
         await self._runner.setup()
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the runner has no server after its setup")
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._protocol, host, port)
+        self._listener = await loop.create_server(Connections(server).accept, host, port)
         address = self._listener.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
@@ -116,15 +95,16 @@ class HttpServer:
             await self._runner.cleanup()
             self._runner = None
 
-    def _protocol(self) -> asyncio.Protocol:
-        server = None if self._runner is None else self._runner.server
-        if server is None or len(server.connections) >= MAX_CONNECTIONS:
-            return _Closed()
-        return server()
-
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        await self._turn.acquire()
+        began = monotonic()
+        try:
+            body = encode(self._registry)
+        finally:
+            # As long as it took, the loop is for others: however many scrape, half of it is left.
+            asyncio.get_running_loop().call_later(monotonic() - began, self._turn.release)
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _answer_ready(self, _: web.Request) -> web.Response:
         health = self._health()
@@ -147,28 +127,5 @@ class HttpServer:
         return _json(self._state(), OK)
 
 
-class _Closed(asyncio.Protocol):
-    """One connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
-def _quiet_logger() -> logging.Logger:
-    """Tells what breaks here; aiohttp would tell each unreadable request too, and quote it."""
-    logger = logging.getLogger("longshore.http")
-    logger.addFilter(_breaks_here)
-    return logger
-
-
-def _breaks_here(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
-
-
 def _json(body: dict[str, Any], status: int) -> web.Response:
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
-
-
-async def _make_safe(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SAFE_HEADERS)

@@ -8,22 +8,27 @@ is cut.  The lines of a stack trace start with a bar, which no real line does.
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 from typing import Final
 
 MAX_LINE_CHARS: Final = 2_000
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
+OWN_LOGGERS: Final = "longshore"
 TRACE_BAR: Final = "  | "
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Controls of C0 and C1, and what breaks lines or turns their direction in Unicode."""
+_escaped: Final = codecs.getencoder("unicode_escape")
+"""Looked up here and now: a codec is a file to import, and there may be no descriptor left for one
+when there is something to say about that."""
 
 
 def one_line(text: str) -> str:
     """The text with its control characters escaped, at most MAX_LINE_CHARS long."""
     if len(text) > MAX_LINE_CHARS:
         text = f"{text[:MAX_LINE_CHARS]}... ({len(text)} characters)"
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _UNSAFE.sub(lambda found: _escaped(found[0])[0].decode("ascii"), text)
 
 
 class LineFormatter(logging.Formatter):
@@ -44,7 +49,11 @@ class LineFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: int) -> None:
-    """Send the log of this process to standard error, by the rule above."""
+    """Send the log of this process to standard error, by the rule above.
+
+    Below INFO only our own lines come: compilers and clients would drown them.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler])
+    logging.getLogger(OWN_LOGGERS).setLevel(level)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -28,6 +27,7 @@ from engine.records import Headers, RecordBatch
 from engine.spec import Spec, Topic
 from engine.timestamps import NEWEST_MS, OLDEST_MS
 from streams.table_events import read_events
+from streams.whole_files import whole_files
 
 BATCH_RECORDS: Final = 4_000
 FILES: Final[tuple[OutputTopic, ...]] = (
@@ -81,14 +81,12 @@ def replay(
     """Run files through the core and write what the output topics would carry into ``out``.
 
     ``progress`` is told how many further records were read.  Raises OSError when a file cannot be
-    read or written.
+    read or written.  The files appear together, when the replay is done.
     """
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(models, partitions)
-    with ExitStack() as stack:
-        files: dict[OutputTopic, BinaryIO] = {
-            name: stack.enter_context((out / f"{name}.ndjson").open("wb")) for name in FILES
-        }
+    with whole_files([out / f"{name}.ndjson" for name in FILES]) as opened:
+        files: dict[OutputTopic, BinaryIO] = dict(zip(FILES, opened, strict=True))
         newest: dict[int, int] = {}
         for event in merged_events(sources, newest):
             run.add(event)

@@ -38,6 +38,12 @@ STATIC_SESSION_TIMEOUT_S: Final = 45.0
 NOT_SETTINGS: Final = frozenset({"CONFIG"})
 """Names under the prefix that are read by the command line itself."""
 
+MISREAD: Final = (ValueError, LookupError, AttributeError, TypeError, OverflowError)
+"""What PyYAML's constructors let through of a scalar that is not what its form or tag says, such as
+``2001-99-99`` or ``!!int ""``."""
+ELSEWHERE: Final = ""
+"""Key of the origin of names that are no settings, among the origins of dotted names."""
+
 RecoveryPolicy = Literal["refuse", "rebuild"]
 
 
@@ -139,8 +145,10 @@ def _read_file(path: Path, faults: list[str]) -> dict[str, Any]:
         where = "" if mark is None else f" at line {mark.line + 1}"
         faults.append(f"{path}: not YAML{where}")
         return {}
-    except RecursionError:
-        faults.append(f"{path}: nested too deeply")
+    except (RecursionError, *MISREAD) as error:
+        what = "a date, number or tag that YAML cannot read"
+        nested = isinstance(error, RecursionError)
+        faults.append(f"{path}: {'nested too deeply' if nested else f'holds {what}'}")
         return {}
     if tree is None:
         return {}
@@ -155,7 +163,7 @@ def _overlay(
 ) -> dict[str, str]:
     """Lay the environment over ``tree``; give the origin of each dotted name for error lines."""
     names = {_variable(dotted): dotted for dotted in _dotted_names()}
-    places = dict.fromkeys(names.values(), origin)
+    places = dict.fromkeys([*names.values(), ELSEWHERE], origin)
     for variable, text in sorted(environment.items()):
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
@@ -206,22 +214,36 @@ def _section(
     for name, raw in tree.items():
         if not prefix and name in ("http", "security"):
             continue
-        place = places.get(f"{prefix}{name}", "settings")
+        place = places.get(f"{prefix}{name}", places[ELSEWHERE])
         if name not in known:
             faults.append(f"{place}: {prefix}{name}: there is no such setting")
             continue
         if _is_secret(known[name].type):
             if isinstance(raw, str) and raw:
                 values[name] = Secret(raw)
+                if not _is_utf8(raw):
+                    faults.append(f"{place}: {prefix}{name}: is not UTF-8")
             elif raw is not None:  # its text must not stand in the line
                 faults.append(f"{place}: {prefix}{name}: text in quotes is needed, and not empty")
             continue
         lax = place.startswith("environment:")
         try:
             values[name] = msgspec.convert(raw, known[name].type, strict=not lax)
+            if not _is_utf8(values[name]):
+                faults.append(f"{place}: {prefix}{name}: is not UTF-8")
         except msgspec.ValidationError as error:
             faults.append(f"{place}: {prefix}{name}: {error}")
     return values
+
+
+def _is_utf8(value: object) -> bool:
+    """Whether every text in it can be sent: the environment may hold any bytes, and YAML's escapes
+    may stand for half a character."""
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_secret(kind: Any) -> bool:  # noqa: ANN401 - a type expression

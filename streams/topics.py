@@ -74,17 +74,12 @@ def topic_config(settings: Settings, role: str) -> dict[str, str]:
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; give their names.  Existing ones are left as they are.
 
-    Raises kafka.errors.KafkaError when the broker refuses, streams.broker_answers.BrokersError when
-    none answers, TopicsError when they forbid it, or a topic that it made does not show within
-    VISIBLE_WITHIN_S.
+    Raises kafka.errors.KafkaError when the broker cannot be asked,
+    streams.broker_answers.BrokersError when none answers, TopicsError when they refuse a topic, or
+    one that was made does not show within VISIBLE_WITHIN_S.
     """
     from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415 - slow to import
-    from kafka.errors import (  # noqa: PLC0415
-        InvalidReplicationFactorError,
-        PolicyViolationError,
-        TopicAlreadyExistsError,
-        TopicAuthorizationFailedError,
-    )
+    from kafka.errors import TopicAlreadyExistsError  # noqa: PLC0415
 
     existing = partition_counts(settings)
     admin = KafkaAdminClient(**kafka_python_options(settings))
@@ -100,24 +95,43 @@ def create_topics(settings: Settings) -> list[str]:
                 settings.replication,
                 topic_configs=topic_config(settings, role),
             )
-            try:
-                admin.create_topics([topic])
-            except TopicAlreadyExistsError:
+            # Raised errors hold the whole request, not what the broker says of it.
+            answer = admin.create_topics([topic], raise_errors=False)["topics"][0]
+            code = answer["error_code"]
+            if code == TopicAlreadyExistsError.errno:
                 continue
-            except TopicAuthorizationFailedError:
-                grant = "grant it (longshore acls --operator)"
-                raise TopicsError([f"topic {name}: no right to Create, {grant}"]) from None
-            except InvalidReplicationFactorError:
-                why = f"{settings.replication} copies are asked for, there are fewer brokers"
-                raise TopicsError([f"topic {name}: {why} (--replication)"]) from None
-            except PolicyViolationError as error:
-                why = " ".join(str(error).split())
-                raise TopicsError([f"topic {name}: the brokers forbid it: {why}"]) from None
+            if code:
+                raise TopicsError([_refusal(settings, name, code, answer.get("error_message"))])
             created.append(name)
     finally:
         admin.close()
     _wait_until_visible(settings, created)
     return created
+
+
+def _refusal(settings: Settings, name: str, code: int, message: str | None) -> str:
+    """Why the brokers do not make a topic, and what to do, in one line."""
+    from kafka import errors  # noqa: PLC0415 - slow to import
+
+    words = " ".join((message or "").split()) or "they do not say why"
+    lines = {
+        errors.TopicAuthorizationFailedError: (
+            "no right to Create, grant it (longshore acls --operator)"
+        ),
+        errors.InvalidReplicationFactorError: (
+            f"{settings.replication} copies are asked for, there are fewer brokers (--replication)"
+        ),
+        errors.PolicyViolationError: (
+            f"a policy of the brokers forbids it: {words}; change what it names (--partitions, "
+            "--replication, the settings), or let an operator create the topics"
+        ),
+        errors.InvalidTopicError: (
+            f"the brokers refuse the name: {words}; take another prefix (--prefix), in which "
+            "'.' and '_' count as the same"
+        ),
+    }
+    kind = errors.for_code(code)
+    return f"topic {name}: {lines.get(kind, f'the brokers refuse it: {kind.__name__}: {words}')}"
 
 
 def _wait_until_visible(settings: Settings, names: list[str]) -> None:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -24,6 +24,7 @@ from engine.model import MonitoredModel
 from streams.broker_answers import BrokersError
 from streams.client_logs import quiet_clients
 from streams.core import Core, EngineCore
+from streams.health import health_view
 from streams.http import HttpServer
 from streams.lifeline import Lifeline
 from streams.live import LiveState
@@ -132,32 +133,7 @@ class Worker:
 
     def health(self) -> dict[str, Any]:
         """What /health answers."""
-        watermarks = [
-            at
-            for tally in self._live.tallies.values()
-            for topics in tally.watermarks_ms().values()
-            for at in topics.values()
-            if at is not None
-        ]
-        oldest = min(watermarks, default=None)
-        feed, state = self._live.feed, str(self._live.state)
-        stalled = [] if feed is None else feed.stalled()
-        if state == "ready" and feed is not None:
-            if self._lifeline is not None and self._lifeline.observer.unreachable is not None:
-                state = "unreachable"
-            elif stalled:
-                state = "stalled"
-        restored = self._live.restored_of
-        return {
-            "state": state,
-            "stuck": None if self._lifeline is None else self._lifeline.stuck,
-            "standby": state == "ready" and not self._live.partitions(),
-            "restored": None if restored is None else f"{restored[0]} of {restored[1]}",
-            "stalled": [f"{topic}/{partition}" for topic, partition in stalled],
-            "partitions": self._live.partitions(),
-            "models": sorted(self._live.judges),
-            "watermark_age_seconds": None if oldest is None else round(time() - oldest / 1_000, 3),
-        }
+        return health_view(self._live, self._lifeline)
 
     async def run(self, scratch: Path) -> int:
         """Start, wait for a signal or a failure, stop."""
@@ -181,16 +157,11 @@ class Worker:
         beat: asyncio.Task[None] | None = None
         code = EXIT_FAILED
         try:
-            host, port = await self._http.start(self._settings.http.host, self._settings.http.port)
-            log.info("serving http://%s:%d/metrics", host, port)
-            if self._listening is not None:
-                self._listening(host, port, self._live)
-            self._live.state = "recovering"
-            beat = asyncio.create_task(wired.agents.beat(), name="longshore-beat")
-            self._lifeline.start()
-            code = await self._until_end(wired, asked)
-        except OSError as error:
-            log.error("http: %s", error)  # noqa: TRY400 - one line
+            if await self._serves():
+                self._live.state = "recovering"
+                beat = asyncio.create_task(wired.agents.beat(), name="longshore-beat")
+                self._lifeline.start()
+                code = await self._until_end(wired, asked)
         finally:
             self._live.state = "stopping"
             if beat is not None and code != EXIT_OK:
@@ -203,6 +174,19 @@ class Worker:
                 await self._show_refusal(asked)
             await self._http.stop()
         return code
+
+    async def _serves(self) -> bool:
+        """Whether the HTTP server listens; the log says why not."""
+        where = self._settings.http
+        try:
+            host, port = await self._http.start(where.host, where.port)
+        except OSError as error:
+            log.error("http: %s:%d cannot be served: %s", where.host, where.port, error)  # noqa: TRY400 - one line
+            return False
+        log.info("serving http://%s:%d/metrics", host, port)
+        if self._listening is not None:
+            self._listening(host, port, self._live)
+        return True
 
     async def _show_refusal(self, asked: asyncio.Event) -> None:
         """Answer scrapes for a while, out of the group: a worker that ends at once is never seen

@@ -76,27 +76,25 @@ def settings_from(
     environment: Mapping[str, str] = os.environ,
     **more: object,
 ) -> Settings:
-    """Settings of a file and the environment, with the command line over both; Refused with every
-    fault."""
-    import msgspec
-
+    """Settings of a file and the environment, with the command line over both (``more`` too, by the
+    names of the settings; None is not given); Refused with every fault."""
     from streams.security_settings import exposed_secrets
-    from streams.settings import SettingsError, read_settings
+    from streams.settings import ENVIRONMENT_PREFIX, SettingsError, read_settings
 
-    overlaid = dict(environment)
-    if broker is not None:
-        overlaid["LONGSHORE_BROKERS"] = broker
-    if prefix is not None:
-        overlaid["LONGSHORE_PREFIX"] = prefix
+    given = {"brokers": broker, "prefix": prefix} | more
+    overlaid = dict(environment) | {
+        ENVIRONMENT_PREFIX + name.upper(): str(value)
+        for name, value in given.items()
+        if value is not None
+    }
     try:
         settings = read_settings(config, overlaid)
     except SettingsError as error:
         raise Refused(
             f"settings: {counted(len(error.faults), 'fault')}",
             error.faults,
-            "mend the file or the LONGSHORE_* variables named above",
+            "mend the option, the file or the LONGSHORE_* variable that it came from",
         ) from error
     for warning in exposed_secrets(settings.http, settings.security, config, overlaid):
         click.echo(f"Warning: {warning}", err=True)
-    given = {name: value for name, value in more.items() if value is not None}
-    return msgspec.structs.replace(settings, **given) if given else settings
+    return settings

@@ -43,6 +43,7 @@ def profile(spec: Path, data: Path, out: Path) -> None:
     """
     from engine.profile import ProfileError, encode_profile
     from streams.tables import TableError, read_table
+    from streams.whole_files import write_whole
 
     read = spec_from(spec)
     try:
@@ -58,7 +59,7 @@ def profile(spec: Path, data: Path, out: Path) -> None:
     except ProfileError as error:
         raise Refused(f"{data}: {error}") from error
     try:
-        out.write_bytes(encode_profile(built))
+        write_whole(out, encode_profile(built))
     except OSError as error:
         raise Failed(f"{out}: cannot be written: {error.strerror}") from error
     _report(read, built)

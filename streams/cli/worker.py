@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from engine.model import MonitoredModel
     from streams.settings import ModelFiles, Settings
 
+log = logging.getLogger("longshore.worker")
+
 MAX_PORT = 65_535
 
 
@@ -34,7 +36,9 @@ MAX_PORT = 65_535
 )
 @click.option("--group", help="Kafka consumer group (default longshore).")
 @click.option("--embedded", is_flag=True, hidden=True, help="The broker is the demo's own.")
-@click.option("--verbose", "-v", is_flag=True, help="Say more in the log.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Log settings, requests, commits and clients too."
+)
 def worker(
     config: Path | None,
     broker: str | None,
@@ -68,6 +72,7 @@ def worker(
     )
     if http is not None:
         settings = serving_at(settings, *http_address(http))
+    log.debug("settings: %s", settings)
     chosen = (*settings.models, *map(model_files, models))
     loaded = _load(chosen)
     _run(settings, loaded)
@@ -114,7 +119,6 @@ def _load(files: tuple[ModelFiles, ...]) -> tuple[MonitoredModel, ...]:
             error.faults,
             "longshore check SPEC --profile PROFILE",
         ) from error
-    log = logging.getLogger("longshore.worker")
     for fault in loaded.faults:
         log.error("left out: %s", fault)
     log.info("models: %s", ", ".join(model.key for model in loaded.models))
@@ -137,6 +141,9 @@ def _run(settings: Settings, models: tuple[MonitoredModel, ...]) -> None:
     GCCollector(registry=registry)
 
     def listening(host: str, port: int, _: LiveState) -> None:
-        click.echo(f"listening http://{host}:{port}/metrics")
+        try:
+            click.echo(f"listening http://{host}:{port}/metrics")
+        except OSError as error:  # the log says the address too
+            log.warning("standard output cannot be written, nothing is said there: %s", error)
 
     exit_hard(run_worker(settings, models, registry=registry, live=live, listening=listening))

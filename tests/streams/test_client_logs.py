@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from streams.client_logs import OncePerMinute, quiet_clients
+from streams.log_lines import OWN_LOGGERS
 from streams.repeats import MAX_LINES_KNOWN, SAME_LINE_EVERY_S, Repeats
 
 
@@ -75,6 +76,20 @@ def test_faust_does_not_repeat_what_the_worker_says(monkeypatch: pytest.MonkeyPa
         logging.getLogger("aiokafka").error("Unable to connect")
     said = "stopped by a failure: x"
     assert heard == [said, "Unable to connect", said]
+
+
+def test_clients_inform_a_verbose_log_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they say of the group is heard where our own lines below INFO are."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    clients, ours = logging.getLogger("aiokafka"), logging.getLogger(OWN_LOGGERS)
+    try:
+        for level, heard in ((logging.DEBUG, True), (logging.INFO, False)):
+            ours.setLevel(level)
+            quiet_clients()
+            assert clients.isEnabledFor(logging.INFO) == heard
+            assert clients.isEnabledFor(logging.WARNING)
+    finally:
+        ours.setLevel(logging.NOTSET)
 
 
 def test_lines_of_our_own_are_held_to_the_rule_by_key() -> None:

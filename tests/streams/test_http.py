@@ -1,42 +1,23 @@
-"""The worker's HTTP server: who is answered what, and how long a peer may take."""
+"""The worker's HTTP server: who is answered what."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
 
-from streams import http
-from streams.http import SAFE_HEADERS, HttpServer
+from streams import http_connection
+from streams.http_connection import SAFE_HEADERS
 from streams.live import LiveState
 from streams.security_settings import Secret
 from streams.state_view import state_view
+from tests.streams.served import serving
 
 Answer = tuple[int, str, str]
-STATE = {"generation": 3}
-
-
-@asynccontextmanager
-async def serving(
-    health: dict[str, Any] | None = None,
-    **more: Any,  # noqa: ANN401 - the server's own
-) -> AsyncIterator[tuple[str, int]]:
-    """A server with one gauge; its address."""
-    registry = CollectorRegistry()
-    Gauge("drift_psi", "PSI", registry=registry).set(0.25)
-    server = HttpServer(
-        registry, lambda: health or {"state": "recovering"}, state=lambda: STATE, **more
-    )
-    try:
-        yield await server.start("127.0.0.1", 0)
-    finally:
-        await server.stop()
 
 
 def ask(
@@ -55,8 +36,7 @@ def ask(
             aiohttp.ClientSession(headers=headers) as client,
             client.request(method, f"http://{host}:{port}{path}") as response,
         ):
-            readable = response.status != 400
-            for name, value in SAFE_HEADERS.items() if readable else ():
+            for name, value in SAFE_HEADERS.items():
                 assert response.headers[name] == value, name
             return response.status, response.content_type, await response.text()
 
@@ -144,68 +124,9 @@ def test_without_a_token_the_state_is_closed_and_the_rest_is_open() -> None:
 def test_what_is_too_long_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     """An address line or a header beyond its bound is answered 400, and no stranger's text comes
     into the log."""
-    assert ask("/live?" + "x" * http.MAX_LINE_BYTES)[0] == 400
-    assert ask("/live", headers={"X-Long": "x" * (http.MAX_HEADER_BYTES + 1)})[0] == 400
+    assert ask("/live?" + "x" * http_connection.MAX_LINE_BYTES)[0] == 400
+    assert ask("/live", headers={"X-Long": "x" * (http_connection.MAX_HEADER_BYTES + 1)})[0] == 400
     assert not caplog.records
-
-
-def test_a_slow_peer_holds_a_connection_for_a_bounded_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A request that never ends, sent drop by drop, is cut; others are answered meanwhile."""
-    monkeypatch.setattr(http, "SILENT_LIMIT_S", 1.0)
-
-    async def main() -> None:
-        async with serving() as (host, port):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write(b"GET /live HTTP/1.1\r\n")
-            end = asyncio.create_task(reader.read())
-            for number in range(100):
-                assert (await head(host, port)).startswith(b"HTTP/1.1 200")
-                if end.done():
-                    break
-                await asyncio.sleep(0.1)
-                writer.write(b"X-%d: 1\r\n" % number)
-            assert await asyncio.wait_for(end, 20) == b""
-            writer.close()
-
-    asyncio.run(main())
-
-
-def test_one_connection_too_many_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound nobody is answered; when one leaves, the next is."""
-    monkeypatch.setattr(http, "MAX_CONNECTIONS", 3)
-
-    async def main() -> None:
-        async with serving() as (host, port):
-            held = [await asyncio.open_connection(host, port) for _ in range(3)]
-            for _, writer in held:
-                writer.write(b"GET ")
-            await asyncio.sleep(0.1)
-            assert await head(host, port) == b""
-            held[0][1].close()
-            for _ in range(100):
-                if (await head(host, port)).startswith(b"HTTP/1.1 200"):
-                    break
-                await asyncio.sleep(0.1)
-            else:
-                pytest.fail("no connection is let in after one left")
-            for _, writer in held:
-                writer.close()
-
-    asyncio.run(main())
-
-
-async def head(host: str, port: int) -> bytes:
-    """What is answered to one request; empty when the connection is closed unanswered."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        return await asyncio.wait_for(reader.read(), 20)
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
 
 
 def test_the_state_is_there_before_anything_was_read() -> None:

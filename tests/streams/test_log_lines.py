@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
+import sys
+import textwrap
 
 from streams.log_lines import MAX_LINE_CHARS, LineFormatter, one_line
 
@@ -46,3 +49,25 @@ def test_a_stack_trace_forges_no_line() -> None:
     assert rest
     assert all(line.startswith("  | ") for line in rest)
     assert any("ERROR longshore.worker forged" in line for line in rest)
+
+
+def test_a_line_is_told_when_no_descriptor_is_left() -> None:
+    """What is needed for escaping is there before the first line: nothing is opened then."""
+    told = run_python("""
+        import logging, os, resource
+        from streams.log_lines import log_to_stderr
+        log_to_stderr(logging.INFO)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+        try:
+            os.open("/dev/null", os.O_RDONLY)
+        except OSError as error:
+            logging.getLogger("longshore.test").error("a\\tb: %s", error)
+    """)
+    assert told.count("\n") == 1
+    assert told.endswith("longshore.test a\\tb: [Errno 24] Too many open files: '/dev/null'\n")
+
+
+def run_python(program: str) -> str:
+    """What a program says on standard error."""
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stderr

@@ -68,12 +68,26 @@ def test_every_fault_is_listed_with_its_place(tmp_path: Path) -> None:
     assert f"{path}: partitions: " in text
     assert "brokers: 'nowhere' is not host:port" in text
     assert "http.prot: there is no such setting" in text
-    assert "colour: there is no such setting" in text
+    assert f"{path}: http.prot: there is" in text
+    assert f"{path}: colour: there is no such setting" in text
     assert "http.port: 70000 is not a port" in text
     assert "environment: LONGSHORE_BROKER: there is no such setting" in text
 
 
-@pytest.mark.parametrize("text", ["- a list\n", "a: [\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a list\n",
+        "a: [\n",
+        "d: 2001-99-99\n",
+        "x: !!int ''\n",
+        "x: !!float abc\n",
+        "x: !!bool abc\n",
+        "x: !!timestamp abc\n",
+        f"x: {'9' * 5_000}\n",
+        "x: " + "[" * 5_000,
+    ],
+)
 def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, text: str) -> None:
     """What is no YAML mapping is refused."""
     assert len(faults(write(tmp_path, text), {})) == 1
@@ -107,6 +121,25 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     assert "tunafish" not in "\n".join(faults(None, both))
 
 
+def test_what_is_not_utf_8_is_refused_and_not_shown(tmp_path: Path) -> None:
+    """A variable holds any bytes, and an escape in YAML half a character; neither could be sent."""
+    login = {
+        "LONGSHORE_SECURITY_PROTOCOL": "SASL_SSL",
+        "LONGSHORE_SECURITY_SASL_MECHANISM": "PLAIN",
+        "LONGSHORE_SECURITY_SASL_USER": "ann",
+        "LONGSHORE_SECURITY_SASL_PASSWORD": "sword\udcff",
+    }
+    name = "environment: LONGSHORE_SECURITY_SASL_PASSWORD: security.sasl_password"
+    assert faults(None, login) == [f"{name}: is not UTF-8"]
+    token = {"LONGSHORE_HTTP_TOKEN": "tok\udcff"}
+    assert faults(None, token) == ["environment: LONGSHORE_HTTP_TOKEN: http.token: is not UTF-8"]
+    path = write(tmp_path, 'http: {token: "tok\\ud800"}\nbrokers: ["a\\ud800:1"]\n')
+    assert faults(path, {}) == [
+        f"{path}: brokers: is not UTF-8",
+        f"{path}: http.token: is not UTF-8",
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "fault"),
     [
@@ -117,7 +150,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ({"GROUP": ""}, "group: may not be empty"),
         ({"HEARTBEAT_INTERVAL_S": "3"}, "at most a third of session_timeout_s"),
         ({"SNAPSHOT_INTERVAL_S": "0.1"}, "at least flush_interval_s"),
-        ({"PARTITIONS": "0"}, "partitions: 0 is not above 0"),
+        ({"PARTITIONS": "0"}, "partitions: 0 is not in 1 to 10,000"),
         ({"FLUSH_INTERVAL_S": "nan"}, "flush_interval_s: nan is not a finite number"),
         ({"SNAPSHOT_INTERVAL_S": "nan"}, "snapshot_interval_s: nan is not a finite number"),
         ({"SNAPSHOT_INTERVAL_S": "inf"}, "snapshot_interval_s: inf is not a finite number"),
@@ -127,6 +160,24 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ({"DEAD_LETTER_RATIO_LIMIT": "nan"}, "dead_letter_ratio_limit: nan is not a finite"),
         ({"STUCK_AFTER_S": "3"}, "stuck_after_s: 3 is too short to tell a stuck worker"),
         ({"RECOVERY_LIMIT_S": "3"}, "recovery_limit_s: 3 is too short to tell a stuck worker"),
+        ({"HTTP_HOST": ""}, "http.host: may not be empty"),
+        ({"GROUP": "x" * 256}, "group: at most 255 characters"),
+        ({"GROUP": "a\nb"}, "group: at most 255 characters, all of them printable"),
+        ({"MAX_RECORD_BYTES": "99999999999"}, "max_record_bytes: 99999999999 is not in 1 to"),
+        ({"BATCH_SIZE": "99999999999"}, "batch_size: 99999999999 is not in 1 to 100,000"),
+        ({"SESSION_TIMEOUT_S": "1e300"}, "session_timeout_s: 1e+300 is not in 0.01 to 3,600"),
+        ({"REBALANCE_TIMEOUT_S": "1e12"}, "rebalance_timeout_s: 1000000000000 is not"),
+        ({"PANES_RETENTION_H": "1e15"}, "panes_retention_h: 1e+15 is not in 0.1 to 87,600"),
+        ({"PANES_RETENTION_H": "1e-300"}, "panes_retention_h: 1e-300 is not in 0.1"),
+        ({"FLUSH_INTERVAL_S": "1e-300"}, "flush_interval_s: 1e-300 is not in 0.01 to"),
+        ({"HEARTBEAT_INTERVAL_S": "1e-300"}, "heartbeat_interval_s: 1e-300 is not in 0.01"),
+        ({"SNAPSHOT_RECORD_BYTES": "99999999999"}, "snapshot_record_bytes: at most max_record"),
+        ({"STUCK_AFTER_S": "1e300"}, "stuck_after_s: 1e+300 is not in 0 to 86,400"),
+        ({"RECOVERY_LIMIT_S": "86401"}, "recovery_limit_s: 86401 is not in 0 to 86,400"),
+        ({"REFUSAL_SHOWN_S": "-1"}, "refusal_shown_s: -1 is not in 0 to 86,400"),
+        ({"PARTITIONS": "99999999999"}, "partitions: 99999999999 is not in 1 to 10,000"),
+        ({"REPLICATION": "99999"}, "replication: 99999 is not in 1 to 100"),
+        ({"DEAD_LETTERS_PER_MINUTE": "9" * 400}, "dead_letters_per_minute: a number of so many"),
         ({"SNAPSHOT_INTERVAL_S": "101"}, "stuck_after_s: at least 3 times snapshot_interval_s"),
     ],
 )

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import ClassVar
 
+import pytest
+from kafka.admin import NewTopic
+
+from streams import topics
 from streams.settings import Settings
-from streams.topics import ROLES, TopicsError, judge_topics, role_of, topic_config, topic_name
+from streams.topics import (
+    ROLES,
+    TopicsError,
+    create_topics,
+    judge_topics,
+    role_of,
+    topic_config,
+    topic_name,
+)
 
 
 def counts(settings: Settings, partitions: int = 4) -> dict[str, int]:
@@ -68,3 +80,58 @@ def test_every_fault_is_listed() -> None:
     assert "drift.alerts is missing" in text
     assert "drift.panes is missing" in text
     assert "drift.labels has 3" in text
+
+
+class Refusing:
+    """An administrator whose broker refuses every topic, as kafka-python tells it."""
+
+    answer: ClassVar[dict[str, object]] = {}
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def create_topics(self, topics: list[NewTopic], *, raise_errors: bool) -> dict[str, object]:
+        """The broker's answer."""
+        assert not raise_errors
+        return {"topics": [{"name": topics[0].name} | self.answer]}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        (
+            17,
+            "Topic 'drift_features' collides with existing\n topics: drift.features",
+            "the brokers refuse the name: Topic 'drift_features' collides with existing topics: d",
+        ),
+        (
+            44,
+            "at least 3 copies",
+            "a policy of the brokers forbids it: at least 3 copies; change what it names",
+        ),
+        (
+            38,
+            None,
+            "1 copies are asked for, there are fewer brokers (--replication)",
+        ),
+        (29, None, "no right to Create, grant it (longshore acls --operator"),
+        (7, None, "the brokers refuse it: RequestTimedOutError: they do not"),
+    ],
+)
+def test_a_refused_topic_is_one_line_that_says_what_to_do(
+    code: int, message: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker's words, and never the request."""
+    monkeypatch.setattr(Refusing, "answer", {"error_code": code, "error_message": message})
+    monkeypatch.setattr("kafka.admin.KafkaAdminClient", Refusing)
+    monkeypatch.setattr(topics, "partition_counts", lambda _: {})
+    with pytest.raises(TopicsError) as caught:
+        create_topics(Settings(prefix="drift_"))
+    (line,) = caught.value.faults
+    assert line.startswith(f"topic drift_features: {told}")
+    assert "Request(" not in line
+    assert code != 17 or line.endswith("(--prefix), in which '.' and '_' count as the same")
+    assert "\n" not in line
