@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import settings
 
 from tests.kafka.broker import RealBroker
 from tests.kafka.libraries import SystemPackageError
@@ -27,6 +28,10 @@ MARKED_BY: Final = {
     "promtool": "prometheus",
 }
 """What uses the fixture gets the marker."""
+
+# The time budgets say what is too slow; one slow example says that the machine was busy.
+settings.register_profile("longshore", deadline=None)
+settings.load_profile("longshore")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
