@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BUDGETS_S: Final[Mapping[str, float]] = {
     "project": 50.0,
-    "detectors": 40.0,
+    "detectors": 55.0,
     "engine": 120.0,
     "streams": 200.0,
     "examples": 80.0,
