@@ -92,7 +92,8 @@ class Outbox:
         """Hand effects over and wait until the brokers have them.
 
         Marks go in a second wave: a mark that arrived while a pane before it was lost would close
-        windows over the hole.
+        windows over the hole.  So would the mark of a later flush: UndeliveredError when anything
+        was lost since the state was restored.
         """
         waves: tuple[list[Publish], list[Publish]] = ([], [])
         for effect in effects:
@@ -101,6 +102,7 @@ class Outbox:
             waves[is_mark].append(effect)
         with self._noting_failures():
             for wave in waves:
+                self.refuse_undelivered()
                 await settle(await self._begin(wave))
 
 
