@@ -28,10 +28,10 @@ from detectors.contract import (
 from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
-ESTIMATORS = ["adwin"]
+ESTIMATORS = ["adwin", "stale"]
 NOT_DETECTORS = {
-    "__init__", "adwin_kernel", "adwin_state", "bins", "coarse", "contract", "discovery", "jit",
-    "kernels", "sealing",
+    "__init__", "adwin_kernel", "adwin_state", "bins", "coarse", "contract", "decade_kernel",
+    "decades", "discovery", "jit", "kernels", "rate_shift", "sealing", "stale_kernel",
 }  # fmt: skip
 
 statistics = pytest.mark.parametrize("name", STATISTICS)
@@ -61,7 +61,7 @@ def samples_of(name: str, reference: FloatArray, current: FloatArray) -> list[Sa
 
 
 def test_exactly_these_detectors_exist() -> None:
-    """Discovery finds five statistics and one estimator, sorted."""
+    """Discovery finds five statistics and two estimators, sorted."""
     assert list(discovery.statistics()) == STATISTICS
     assert list(discovery.estimators()) == ESTIMATORS
 

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from detectors import discovery
 from detectors.contract import Alarms, Bank, FloatArray, ForeignSnapshotError
 
+CHANGE = [("adwin", {"implementation": "kernel"}), ("adwin", {"implementation": "river"})]
 banks = pytest.mark.parametrize(
-    ("name", "options"),
-    [("adwin", {"implementation": "kernel"}), ("adwin", {"implementation": "river"})],
-    ids=["adwin-kernel", "adwin-river"],
+    ("name", "options"), [*CHANGE, ("stale", {})], ids=["adwin-kernel", "adwin-river", "stale"]
 )
+change_banks = pytest.mark.parametrize(
+    ("name", "options"), CHANGE, ids=["adwin-kernel", "adwin-river"]
+)
+"""Those that look for a change; what the others alarm at is in a test of their own."""
 Options = dict[str, str]
 
 
@@ -54,7 +57,7 @@ def joined(parts: list[tuple[int, Alarms]]) -> list[tuple[object, ...]]:
     ]
 
 
-@banks
+@change_banks
 def test_alarms_come_in_order_with_arrays_of_one_length(name: str, options: Options) -> None:
     """By (row, stream); int64 and float64; there are some to check."""
     alarms = bank_of(name, options, 5).advance(drifting(5, 3000))
