@@ -13,7 +13,9 @@ from typing import Final
 import msgspec
 import orjson
 
-PROFILE_SCHEMA: Final = 1
+PROFILE_SCHEMA: Final = 2
+"""2: rates of bad values, decades, decided and positive counts.  A profile of 1 has none of them and
+is refused: it takes a minute to build again, and checks that are silently off watch nothing."""
 
 
 class ProfileError(ValueError):
@@ -29,6 +31,16 @@ class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True):
     q99: float
     effective_size: float
     """(B-1)/mean over the blocks: the number of independent values that a window is worth."""
+
+
+class OwnRate(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a rate swings within the training period, at one window length."""
+
+    blocks: int
+    upper: float
+    """What one further block reaches by chance with probability 0.99."""
+    dispersion: float
+    """Variance of the blocks' rates over the binomial's, at least 1: n events are worth n / this."""
 
 
 class NumericProfile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="numeric"):
@@ -48,6 +60,16 @@ class NumericProfile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     """> 0; 1.0 for a constant feature."""
     own: dict[str, OwnBlocks]
     """Window name -> own-block calibration; empty without times."""
+    decade_low: int
+    """Decade (decimal exponent of |x|) of the first of ``decades``."""
+    decades: tuple[int, ...]
+    """Reference counts per decade (:mod:`detectors.decades`)."""
+    range: tuple[float | None, float | None] = (None, None)
+    """The spec's range when the profile was built."""
+    out_of_range: int = 0
+    """Reference values outside ``range``."""
+    rates: dict[str, dict[str, OwnRate]] = {}
+    """Window name -> kind of fault -> how its rate swings; empty without times."""
     slices: tuple[tuple[int, ...], ...] = ()
     """Counts per seasonal slice (24 hours or 7 weekdays, Monday first, UTC), each like ``counts``;
     empty without a season."""
@@ -68,6 +90,7 @@ class CategoricalProfile(
     missing: int
     invalid: int
     own: dict[str, OwnBlocks]
+    rates: dict[str, dict[str, OwnRate]] = {}
     slices: tuple[tuple[int, ...], ...] = ()
 
 
@@ -97,6 +120,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, FeatureProfile]
     score: NumericProfile | None
     positive_rate: float | None
+    decided: int
+    """Decisions of the reference, positive or negative; 0 where it has none."""
+    positives: int
+    positive_own: dict[str, OwnRate]
+    """Window name -> how the positive rate swings; empty without times."""
     season: str | None
     volume: tuple[float, ...]
     """Mean events per hour of the week (168, Monday 00:00 UTC first); empty without times."""
@@ -130,7 +158,10 @@ def decode_profile(data: bytes) -> Profile:
         schema = msgspec.json.decode(data, type=dict[str, msgspec.Raw]).get("schema")
         if schema is None or bytes(schema) != str(PROFILE_SCHEMA).encode():
             found = "none" if schema is None else bytes(schema).decode(errors="replace")
-            raise ProfileError(f"profile schema {found}, this version reads {PROFILE_SCHEMA}")
+            raise ProfileError(
+                f"profile schema {found}, this version reads {PROFILE_SCHEMA}: "
+                "build it again with `longshore profile`"
+            )
         profile = msgspec.json.decode(data, type=Profile)
         hashed = profile_hash(profile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:

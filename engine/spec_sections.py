@@ -7,8 +7,8 @@ from datetime import date
 from typing import Final, Literal, get_args
 
 from engine.durations import UNITS_MS, format_duration
+from engine.quality_faults import FAULTS
 from engine.spec import (
-    AlarmBudget,
     FeatureSpec,
     Inventory,
     LabelRules,
@@ -27,7 +27,7 @@ MAX_FINE_BINS: Final = 1_000
 MAX_CATEGORIES: Final = 1_000
 MAX_MATURITIES: Final = 10
 MAX_IMPORTANCE: Final = 1e6
-MAX_FALSE_PAGES: Final = 1e4
+MAX_ODDS_RATIO: Final = 1e6
 
 _DEFAULT_FINE_BINS: Final = 60
 _TIERS: Final[tuple[Literal["low", "medium", "high"], ...]] = ("low", "medium", "high")
@@ -141,6 +141,9 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         importance = fields.number("importance", 0.0, 0.0, MAX_IMPORTANCE)
     required = fields.flag("required", default=False)
     sensitive = fields.flag("sensitive", default=False)
+    unchecked = fields.texts(
+        "unchecked", len(FAULTS), "|".join(FAULTS), f"a fault is {', '.join(FAULTS)}"
+    )
     fields.know("bins", "fine_bins", "range", "categories", "importance")
     fields.close()
     return FeatureSpec(
@@ -154,6 +157,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         high=high,
         importance=importance,
         sensitive=sensitive,
+        unchecked=unchecked,
     )
 
 
@@ -210,8 +214,19 @@ def read_prediction(spec: Fields) -> PredictionSpec:
     kind = fields.choice("type", _PREDICTIONS[0], _PREDICTIONS)
     threshold = fields.number("threshold", 0.5)
     bins, fine_bins = read_bins(fields)
+    watch = fields.number("rate_watch", 1.5, 1.0, MAX_ODDS_RATIO)
+    drift = fields.number("rate_drift", max(2.0, watch), 1.0, MAX_ODDS_RATIO)
     fields.close()
-    return PredictionSpec(type=kind, threshold=threshold, bins=bins, fine_bins=fine_bins)
+    if fields.sound("rate_watch", "rate_drift") and watch > drift:
+        fields.fault("rate_drift", f"must be at least rate_watch ({watch:g}), not {drift:g}")
+    return PredictionSpec(
+        type=kind,
+        threshold=threshold,
+        bins=bins,
+        fine_bins=fine_bins,
+        rate_watch=watch,
+        rate_drift=drift,
+    )
 
 
 def read_inputs(spec: Fields) -> tuple[Topic, ...]:
@@ -263,12 +278,3 @@ def _over_ttl(duration_ms: int, ttl_ms: int) -> str:
         f"{format_duration(duration_ms)} is longer than ttl ({format_duration(ttl_ms)}), "
         "after which a prediction is forgotten"
     )
-
-
-def read_budget(spec: Fields) -> AlarmBudget:
-    """``budget``: the one knob for false alarms."""
-    fields = spec.section("budget")
-    pages = fields.number("false_pages", 1.0, 1e-6, MAX_FALSE_PAGES)
-    per_ms = fields.duration("per", 30 * _DAY, _MINUTE)
-    fields.close()
-    return AlarmBudget(false_pages=pages, per_ms=per_ms)
