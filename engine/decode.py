@@ -22,7 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.cloudevents import event_bytes
-from engine.decode_rows import Envelopes, FeatureColumns, read_outcome, refuse_absurd, timestamps
+from engine.columns import numeric_column
+from engine.decode_rows import (
+    Envelopes,
+    FeatureColumns,
+    ages_ms,
+    read_outcome,
+    refuse_absurd,
+    timestamps,
+)
 from engine.decode_types import (
     ROW,
     NamedModel,
@@ -61,6 +69,12 @@ class Events:
     positive: npt.NDArray[np.int8] | None = None
     """1 positive, 0 negative, -1 no decision."""
     errors: npt.NDArray[np.bool_] | None = None
+    value: npt.NDArray[np.float64] | None = None
+    """What the prediction is about is worth, shape (n,), NaN where it says nothing; None where the
+    spec has no business section."""
+    age_ms: npt.NDArray[np.float64] | None = None
+    """Record time less event time, shape (n,), NaN where the record has none; None where no record
+    of the batch has one."""
 
 
 @dataclass(slots=True)
@@ -112,6 +126,9 @@ class Decoder:
         for name, rows, checked in self._by_model(events):
             chosen = events if len(rows) == len(events) else [events[i] for i in rows]
             self._collect(self._models[name], record_ms, rows, chosen, out, checked=checked)
+        if self._topic == "predictions" and (record_ms >= 0).any():
+            for found in out.events:
+                found.age_ms = ages_ms(record_ms[found.rows], found.ts_ms)
         return out
 
     def _by_model(self, events: list[Any]) -> Iterator[tuple[str, list[int], bool]]:
@@ -267,4 +284,6 @@ class Decoder:
         if self._topic == "predictions":
             outcome = read_outcome(model.spec.prediction, taken.fields)
             found.outcome, found.positive, found.errors = outcome
+            if model.spec.business is not None:
+                found.value = numeric_column(taken.fields["value"], checked=True)
         out.events.append(found)

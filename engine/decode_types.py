@@ -79,6 +79,8 @@ def event_struct(model: NamedModel, topic: Topic, *, strict: bool) -> type[msgsp
             fields.append(("source", types["source"], "serving"))
         else:
             fields += [(name, types[name], None) for name in _PREDICTION_FIELDS]
+            if any(m.spec.business is not None for m in model.versions.values()):
+                fields.append(("value", types["value"], None))
             if any(m.spec.prediction.type == "multiclass" for m in model.versions.values()):
                 fields.append(("scores", types["scores"], None))
     fields.append(("heartbeat", bool, False))

@@ -114,8 +114,11 @@ class ModelTally:
         late = behind > clock.amend_ms
         if topic != "labels":
             late |= events.ts_ms < state.dropped_to_ms
+        too_late = late.copy()
         late &= ~duplicate
         tallied = ~duplicate & ~late
+        if duplicate.any() and topic == "predictions":
+            self._count_duplicates(events.ts_ms[duplicate & ~too_late & (behind <= 0)])
         if topic != "labels" and tallied.any():
             self._count(events, tallied, behind > 0)
         return Fate(duplicate, late, tallied)
@@ -185,6 +188,18 @@ class ModelTally:
                     counts[slot - first, cell] += 1
             for number, row in zip(chunk, counts, strict=True):
                 self._merge(number // 2 * pane_ms, row, amended=bool(number % 2))
+
+    def _count_duplicates(self, ts_ms: npt.NDArray[np.int64]) -> None:
+        """Count what was left out in the panes that it would have been in, where its original is.
+
+        Late ones are counted among the outcomes only: alone they would make a revision.
+        """
+        pane_ms = self.model.spec.time.pane_ms
+        numbers, counts = np.unique(ts_ms // pane_ms, return_counts=True)
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            row = np.zeros(self.model.layout.size, dtype=np.int64)
+            row[self.model.layout.duplicates] = count
+            self._merge(number * pane_ms, row, amended=False)
 
     def _merge(self, start_ms: int, counts: Counts, *, amended: bool) -> None:
         pane = self.state.panes.get(start_ms)
