@@ -57,7 +57,7 @@ def tally_decades(
         low = lowest[feature]
         for row in range(columns.shape[1]):
             exponent = (bits[feature, row] >> MANTISSA_BITS) & EXPONENT_BITS
-            if slots[row] < 0 or exponent == 0 or exponent == EXPONENT_BITS:
+            if slots[row] < 0 or exponent in (0, EXPONENT_BITS):
                 continue
             decade = decade_of[exponent] - low
             decade += np.int64(abs(columns[feature, row]) >= following[exponent])

@@ -37,7 +37,7 @@ SIZE_TOLERANCE: Final = 0.25
 
 def decade_tables() -> tuple[IntArray, FloatArray]:
     """Decade of the smallest double of each binary exponent, and the next power of ten above it;
-    both shape (2048,), by the exponent bits; those of zero, subnormals, inf and NaN are not used."""
+    both shape (2048,), by the exponent bits; zero, subnormals, inf and NaN use none."""
     powers = np.array([float(f"1e{d}") for d in range(-307, 309)])
     smallest = np.array([2.0 ** (e - 1023) if 0 < e < 2047 else 1.0 for e in range(2048)])  # noqa: PLR2004
     found = np.searchsorted(powers, smallest, side="right")

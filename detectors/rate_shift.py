@@ -61,7 +61,7 @@ def p_value(hits: int, size: int, reference_hits: int, reference_size: int) -> f
 
 
 def _log_probability(hits: FloatArray, size: int, drawn: int, total: int) -> FloatArray:
-    """log P of the hypergeometric distribution at each of ``hits``."""
+    """Log P of the hypergeometric distribution at each of ``hits``."""
     found: FloatArray = (
         _log_choose(float(drawn), hits)
         + _log_choose(float(total - drawn), size - hits)

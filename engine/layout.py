@@ -6,8 +6,9 @@ layout hash names everything that decides what a cell means; counts of another l
 reinterpreted.
 
 Order: counters, score, latency, freshness, duplicates, numeric features, categorical features,
-decades, estimators' alarms, values of the decisions.  A numeric column has its value cells and then NUMERIC_EXTRA fixed cells, a categorical one
-CATEGORICAL_EXTRA (:mod:`detectors.kernels`).
+decimal exponents, estimators' alarms, values of the decisions.  A numeric column has its value
+cells and then NUMERIC_EXTRA fixed cells, a categorical one CATEGORICAL_EXTRA
+(:mod:`detectors.kernels`).
 """
 
 from __future__ import annotations
@@ -44,19 +45,8 @@ COUNTERS: Final = 5
 """How many counters stand before the first column."""
 
 LATENCY_EDGES_MS: Final = (
-    0.0,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1e3,
-    2.5e3,
-    5e3,
+    *(0.0, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0),
+    *(1e3, 2.5e3, 5e3),
 )
 FIXED_POINT_STEPS_PER_STDDEV: Final = 1024
 """Sums of reals are kept as integers of this fraction of the reference's standard deviation."""

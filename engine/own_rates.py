@@ -90,7 +90,7 @@ class Blocks:
                 equal += bool(inside.min() == inside.max())
         if usable < MIN_BLOCKS:
             return None
-        return OwnRate(blocks=usable, upper=equal / usable, dispersion=1.0)
+        return OwnRate(blocks=usable, lower=0.0, upper=equal / usable, dispersion=1.0)
 
     def _sum(self, chosen: Mask) -> IntArray:
         upto = np.concatenate(([0], np.cumsum(chosen[self._order])))
@@ -103,7 +103,10 @@ class Blocks:
             return None
         hit, size = hits[usable].astype(np.float64), sizes[usable].astype(np.float64)
         return OwnRate(
-            blocks=len(hit), upper=upper_rate(hit / size), dispersion=dispersion(hit, size)
+            blocks=len(hit),
+            lower=1.0 - upper_rate(1.0 - hit / size),
+            upper=upper_rate(hit / size),
+            dispersion=dispersion(hit, size),
         )
 
 

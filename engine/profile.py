@@ -14,8 +14,8 @@ import msgspec
 import orjson
 
 PROFILE_SCHEMA: Final = 2
-"""2: rates of bad values, decades, decided and positive counts.  A profile of 1 has none of them and
-is refused: it takes a minute to build again, and checks that are silently off watch nothing."""
+"""2: rates of bad values, decades, decided and positive counts.  A profile of 1 has none of them
+and is refused: it takes a minute to build again, and checks that are off watch nothing."""
 
 
 class ProfileError(ValueError):
@@ -37,10 +37,11 @@ class OwnRate(msgspec.Struct, frozen=True, kw_only=True):
     """How much a rate swings within the training period, at one window length."""
 
     blocks: int
+    lower: float
     upper: float
-    """What one further block reaches by chance with probability 0.99."""
+    """Above ``lower`` and below ``upper`` is one further block with probability 0.99 each."""
     dispersion: float
-    """Variance of the blocks' rates over the binomial's, at least 1: n events are worth n / this."""
+    """Variance of the blocks' rates over the binomial's, at least 1: n are worth n / this."""
 
 
 class NumericProfile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="numeric"):

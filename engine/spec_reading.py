@@ -16,8 +16,8 @@ from engine.durations import UNITS_MS, format_duration
 from engine.spec import Season, Spec
 from engine.spec_faults import Fault, SpecError, did_you_mean
 from engine.spec_fields import Fields, finite_number, text_fault
-from engine.spec_retraining import read_retraining
 from engine.spec_limits import read_budget, read_business, read_quality
+from engine.spec_retraining import read_retraining
 from engine.spec_sections import (
     MAX_FEATURE_NAME,
     read_features,

@@ -14,7 +14,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from detectors.discovery import estimators, statistics
 from detectors.kernels import OUT_OF_RANGE
 from engine.judge import Judge
-from engine.judgement import SCORE_QUANTILES, Judged
+from engine.judgement import Judged
+from engine.judgement_sections import SCORE_QUANTILES
 from engine.layout import DECIDED, POSITIVE, NumericColumn
 from engine.levels import ORDER
 from engine.measuring import Verdict, mean_and_stddev, quantiles

@@ -23,7 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from detectors.kernels import SUM
-from engine.decide.rules import rules
+from engine.decide.rules import asks_for_retraining, chosen, rules
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.tally import Tally
@@ -109,8 +109,8 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
         for key, episode in judge.decisions.episodes.items():
             rule, cause = key.split("/", 1)
             active.add_metric((*labels, episode.severity, rule, cause), 1)
-        for rule in rules():
-            if getattr(judge.model.spec.retraining, rule) is not None:
+        for rule, module in rules().items():
+            if asks_for_retraining(module) and chosen(module, judge.model.spec) is not None:
                 triggers.add_metric((*labels, rule), judge.decisions.triggers.get(rule, 0))
     yield active
     yield triggers

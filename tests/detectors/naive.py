@@ -278,25 +278,3 @@ def histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
         if math.isfinite(value):
             counts[int(np.sum(np.asarray(edges) <= value))] += 1
     return counts
-
-
-def decade_cell(value: float, lowest: int, cells: int) -> int | None:
-    """The cell of a value's decimal exponent; None for zero, subnormals and what is not finite."""
-    if not math.isfinite(value) or abs(value) < 2.2250738585072014e-308:  # noqa: PLR2004
-        return None
-    decade = max(d for d in range(-308, 309) if d == -308 or float(f"1e{d}") <= abs(value))  # noqa: PLR2004
-    return min(max(decade - lowest, 0), cells - 1)
-
-
-def stale_alarms(values: Sequence[float], after: int) -> list[tuple[int, int]]:
-    """(row, finite values seen) whenever a run of equal values reaches a multiple of ``after``."""
-    found, finite = [], 0
-    run: list[float] = []
-    for row, value in enumerate(values):
-        if not math.isfinite(value):
-            continue
-        finite += 1
-        run = [*run, value] if run and run[-1] == value else [value]
-        if len(run) % after == 0:
-            found.append((row, finite))
-    return found

@@ -16,7 +16,7 @@ from detectors.decades import (
     rescaled_by,
     shift_p_value,
 )
-from tests.detectors import naive
+from tests.detectors import naive_quality
 
 DECADE_OF, FOLLOWING = decade_tables()
 wild = st.one_of(
@@ -46,7 +46,7 @@ def test_the_kernel_equals_its_twin(rows: list[tuple[float, float, int]]) -> Non
     expected = np.zeros((2, 1 + 2 * DECADES), np.int64)
     for feature, low in enumerate((-7, 3)):
         for value, slot in zip(columns[feature].tolist(), slots, strict=True):
-            cell = naive.decade_cell(value, low, DECADES)
+            cell = naive_quality.decade_cell(value, low, DECADES)
             if slot >= 0 and cell is not None:
                 expected[slot, 1 + feature * DECADES + cell] += 1
     np.testing.assert_array_equal(counted(columns, slots, [-7, 3]), expected)

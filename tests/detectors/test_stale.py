@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from detectors import stale
 from detectors.decade_kernel import tally_decades
 from detectors.stale_kernel import advance_runs
-from tests.detectors import naive
+from tests.detectors import naive_quality
 from tests.detectors.test_decades import histogram
 from tests.detectors.test_kernels import jit_is_off
 
@@ -32,7 +32,7 @@ def test_runs_equal_their_twin(values: list[float], after: int, cut: int, stream
     second = bank.advance(columns[:, cut:])
     rows = [*first.rows.tolist(), *(second.rows + min(cut, len(values))).tolist()]
     positions = [*first.positions.tolist(), *second.positions.tolist()]
-    due = [pair for pair in naive.stale_alarms(values, after) for _ in range(streams)]
+    due = [pair for pair in naive_quality.stale_alarms(values, after) for _ in range(streams)]
     assert list(zip(rows, positions, strict=True)) == due
 
 

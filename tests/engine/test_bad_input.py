@@ -123,11 +123,9 @@ def test_a_wrong_type_spoils_its_feature_only(feature: str, value: object) -> No
         assert letters == []
         cells = counted(tally)[START]
         assert cells[column.extra(1)] == 1
-        own = {*range(column.start, column.end)}
-        if feature == "x":
-            own |= {*range(layout.decades, layout.decades + DECADES)}
-        outside = [i for i in range(layout.size) if i not in own]
-        assert [cells[i] for i in outside] == [expected[i] for i in outside]
+        decades = range(layout.decades, layout.decades + DECADES if feature == "x" else 0)
+        own = {*range(column.start, column.end), *decades}
+        assert all(cells[i] == expected[i] for i in range(layout.size) if i not in own)
         valid = slice(column.start, column.start + column.values)
         assert sum(cells[valid]) == sum(expected[valid]) - 1
 
