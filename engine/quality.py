@@ -7,6 +7,7 @@ the model's share of the false-alarm budget, divided among the kinds of fault.
 
 ``outlier``  values beyond the reference's extremes that lie, on average, OUTLIER_DISTANCE of the
 reference's whole span outside them: nearer ones are a distribution that moved, which is drift.
+``out_of_range``  only where the reference keeps its range itself, but for the spec's floor.
 ``constant``  one single value in a window where the reference varies; its chance is the share of
 that value's bin to the power of (n - 1); never where a block of the reference was constant itself.
 ``rescaled``  decimal exponents moved by k as a whole (:mod:`detectors.decades`).
@@ -158,6 +159,8 @@ class _Feature:
                 continue
             if kind == "outlier" and not self._far(column, counts):
                 continue
+            if kind == "out_of_range" and not self._keeps_its_range(*reference):
+                continue
             fault = self._rate(kind, hits, size, *reference)
             if fault is not None:
                 yield fault
@@ -178,6 +181,10 @@ class _Feature:
             int(reference_size / own.dispersion),
         )
         return Fault(kind, rate, expected, threshold, p_value) if p_value <= self.alpha else None
+
+    def _keeps_its_range(self, outside: int, valid: int) -> bool:
+        """A range that the training data break themselves is no bound of what is valid."""
+        return outside <= self.rules.out_of_range * valid
 
     def _far(self, column: NumericColumn | CategoricalColumn, counts: Counts) -> bool:
         """Whether the values beyond the extremes are OUTLIER_DISTANCE spans away on average."""

@@ -121,7 +121,7 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True):
     at_least: int = 1
     of_last: int = 1
     missing: float = 0.05
-    invalid: float = 0.01
+    invalid: float = 0.05
     out_of_range: float = 0.01
     outlier: float = 0.05
     unseen: float = 0.05
@@ -135,6 +135,18 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     low: float | None = None
     high: float | None = None
+
+
+class OperationsRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Errors and latency against the model's own windows before."""
+
+    window: str = ""
+    at_least: int = 1
+    of_last: int = 1
+    errors: float = 0.01
+    """Points that the share of errors may rise by."""
+    slow: float = 0.05
+    """Points that the share of predictions slower than the usual P95 may rise by."""
 
 
 class BusinessRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +190,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """None switches the checks off."""
     business: BusinessRules | None
     """None without the section; ``value`` is read with it only."""
+    operations: OperationsRules | None
+    """None without the section."""
     budget: AlarmBudget
     psi_watch: float
     psi_drift: float

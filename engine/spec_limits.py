@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from engine.business_figures import FIGURES
 from engine.durations import UNITS_MS
-from engine.spec import AlarmBudget, BusinessRules, Limit, QualityRules, WindowRule
+from engine.spec import AlarmBudget, BusinessRules, Limit, OperationsRules, QualityRules, WindowRule
 from engine.spec_fields import Fields
 from engine.spec_retraining import default_window, read_confirmation, read_window
 
@@ -70,6 +70,24 @@ def read_business(spec: Fields, windows: tuple[WindowRule, ...] | None) -> Busin
         approved=approved,
         value_step=step,
         limits=limits,
+    )
+
+
+def read_operations(spec: Fields, windows: tuple[WindowRule, ...] | None) -> OperationsRules | None:
+    """``operations``: how much errors and latency may rise; off unless written."""
+    if not spec.has("operations"):
+        spec.know("operations")
+        return None
+    if spec.nothing("operations"):
+        return OperationsRules(window=default_window(windows or ()))
+    fields = spec.section("operations")
+    window = read_window(fields, windows)
+    at_least, of_last = read_confirmation(fields, 1, 1)
+    errors = fields.number("errors", 0.01, 0.0, 1.0)
+    slow = fields.number("slow", 0.05, 0.0, 1.0)
+    fields.close()
+    return OperationsRules(
+        window=window, at_least=at_least, of_last=of_last, errors=errors, slow=slow
     )
 
 

@@ -16,7 +16,7 @@ from engine.durations import UNITS_MS, format_duration
 from engine.spec import Season, Spec
 from engine.spec_faults import Fault, SpecError, did_you_mean
 from engine.spec_fields import Fields, finite_number, text_fault
-from engine.spec_limits import read_budget, read_business, read_quality
+from engine.spec_limits import read_budget, read_business, read_operations, read_quality
 from engine.spec_retraining import read_retraining
 from engine.spec_sections import (
     MAX_FEATURE_NAME,
@@ -97,6 +97,7 @@ def read_spec(text: str, known_estimators: Collection[str] = DEFAULT_ESTIMATORS)
         retraining=read_retraining(fields, known_windows, len(features), drift),
         quality=read_quality(fields, known_windows),
         business=read_business(fields, known_windows),
+        operations=read_operations(fields, known_windows),
         budget=read_budget(fields),
         psi_watch=watch,
         psi_drift=drift,

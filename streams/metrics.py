@@ -12,6 +12,7 @@ other statistics of columns that are not STABLE, then the rest; what is left out
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from prometheus_client.core import (
@@ -31,6 +32,7 @@ from streams.bounds import MAX_SERIES
 from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
 from streams.record_metrics import dead_letters, records
+from streams.section_gauges import section_samples
 from streams.worker_metrics import worker
 
 _MODEL: Final = ("model", "version")
@@ -54,7 +56,9 @@ class WorkerCollector(Collector):
         """Every family, from the state as it is now."""
         judges = [j for j in self._live.judges.values() if isinstance(j, Judge)]
         tallies = {p: t for p, t in self._live.tallies.items() if isinstance(t, Tally)}
-        found = (entry for judge in judges for entry in samples(judge))
+        found = (
+            entry for judge in judges for entry in chain(samples(judge), section_samples(judge))
+        )
         kept, self._wanted = first(found, self._max_series)
         yield from families(kept)
         left_out = GaugeMetricFamily(

@@ -114,7 +114,7 @@ FAULTS: Final[dict[str, tuple[str, str, Callable[[Row, int], Row]]]] = {
     **{f"x {f:g}": ("speed", "rescaled", scaled("speed", f)) for f in (0.1, 0.01, 0.001)},
     "null surge": ("amount", "missing", replaced("amount", None, 0.3)),
     "type change": ("speed", "invalid", replaced("speed", "49.5")),
-    "a few wrong types": ("speed", "invalid", replaced("speed", "n/a", 0.05)),
+    "a few wrong types": ("speed", "invalid", replaced("speed", "n/a", 0.1)),
     "negative amounts": ("amount", "out_of_range", replaced("amount", -1.0, 0.2)),
     "placeholders": ("speed", "outlier", replaced("speed", 99_999.0, 0.1)),
     "rename": ("colour", "unseen", renamed),

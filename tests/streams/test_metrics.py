@@ -212,7 +212,9 @@ def rank(series: str) -> int:
     name = series.split("{", maxsplit=1)[0]
     if name in ("drift_level", "prediction_level") or name.startswith("drift_window_"):
         return 0
-    if name in ("drift_psi", "prediction_psi") or re.match("prediction_(mean|stddev|pos)", name):
+    if name in ("drift_psi", "prediction_psi") or re.fullmatch(
+        "prediction_(mean|stddev|positive_ratio)", name
+    ):
         return 1
     return 2
 
@@ -254,7 +256,8 @@ def test_conventions() -> None:
     families = list(text_string_to_metric_families(text))
     assert len(families) > 30
     for family in families:
-        assert re.fullmatch(r"(drift|prediction|feature|serving|longshore)_[a-z0-9_]+", family.name)
+        subject = "drift|prediction|feature|serving|business|longshore"
+        assert re.fullmatch(rf"({subject})_[a-z0-9_]+", family.name)
         assert len(family.documentation) > 10
         assert not re.search(r"(_ms|_milliseconds|_percent|_count)$", family.name)
         if family.type == "counter":
