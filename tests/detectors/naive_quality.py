@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+POWERS = [float(f"1e{d}") for d in range(-307, 309)]
+"""The powers of ten that are normal doubles."""
+
 
 def decade_cell(value: float, lowest: int, cells: int) -> int | None:
     """The cell of a value's decimal exponent; None for zero, subnormals and what is not finite."""
     if not math.isfinite(value) or abs(value) < 2.2250738585072014e-308:
         return None
-    decade = max(d for d in range(-308, 309) if d == -308 or float(f"1e{d}") <= abs(value))
+    decade = sum(power <= abs(value) for power in POWERS) - 308
     return min(max(decade - lowest, 0), cells - 1)
 
 

@@ -21,8 +21,8 @@ FEATURES = "x: {type: numeric, range: [-2, 4]}\nc: {type: categorical}"
 def table() -> ReferenceTable:
     """Twenty days: x swings with the day, is missing on day 3 more often, constant on day 7; one
     day has a text and the highest value of its own."""
-    found = table_of(a_day=200)
-    day = np.arange(found.rows) // 200
+    found = table_of(a_day=100)
+    day = np.arange(found.rows) // 100
     x = found.numeric["x"].copy()
     x[(day == 3) & (np.arange(found.rows) % 3 == 0)] = np.nan
     x[day == 7] = 1.25
@@ -113,7 +113,7 @@ def test_the_reference_counts_what_windows_are_compared_with() -> None:
     assert known.score is not None
     assert profile.decided == known.rows
     assert profile.positives == int((known.score >= 0.5).sum())
-    assert profile.positive_own["1d"].dispersion < 1.6
+    assert profile.positive_own["1d"].dispersion < 2.2
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
