@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from detectors.discovery import estimators
 from engine.canonical import content_hash
 from engine.layout import Layout, build_layout
+from engine.planes import DATA, Plane
 from engine.profile import Profile, ProfileError
 from engine.spec import Spec
 
@@ -18,6 +19,8 @@ class MonitoredModel:
     spec: Spec
     profile: Profile
     layout: Layout
+    planes: tuple[Plane, ...]
+    """The data plane first."""
     policy_hash: str
     """Names the whole spec; a changed policy keeps counts, a changed layout starts them afresh."""
 
@@ -44,4 +47,24 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
             faults.append(f"estimators.{name}: {error}")
     if faults:
         raise ProfileError("; ".join(faults))
-    return MonitoredModel(spec, profile, build_layout(spec, profile), content_hash(spec))
+    layout = build_layout(spec, profile)
+    return MonitoredModel(spec, profile, layout, (_data_plane(spec, layout),), content_hash(spec))
+
+
+def _data_plane(spec: Spec, layout: Layout) -> Plane:
+    time = spec.time
+    return Plane(
+        number=DATA,
+        name="data",
+        topics=tuple(topic for topic in spec.inputs if topic != "labels"),
+        pane_ms=time.pane_ms,
+        lateness_ms=time.lateness_ms,
+        amend_ms=time.amend_ms,
+        maturity_ms=None,
+        size=layout.size,
+        counted=layout.counted_cells(),
+        nets=False,
+        totals=layout.latency.end,
+        windows=spec.windows,
+        season=spec.season,
+    )
