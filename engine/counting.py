@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.kernels import tally_codes, tally_numeric
-from engine.decode import Events
+from engine.decoded import Events
 from engine.layout import DECIDED, ERRORS, EVENTS, POSITIVE, PREDICTIONS, Layout, NumericColumn
 from engine.panes import Counts
 

@@ -81,6 +81,9 @@ def event_struct(model: NamedModel, topic: Topic, *, strict: bool) -> type[msgsp
             fields += [(name, types[name], None) for name in _PREDICTION_FIELDS]
             if any(m.spec.prediction.type == "multiclass" for m in model.versions.values()):
                 fields.append(("scores", types["scores"], None))
+            if any(m.performance is not None for m in model.versions.values()):
+                # their values are looked at one by one: a bad one costs nothing but itself
+                fields += [("segment", Any, None), ("value", Any, None)]
     fields.append(("heartbeat", bool, False))
     return msgspec.defstruct(
         "Event", fields, tag_field="model", tag=model.name, gc=False, frozen=True

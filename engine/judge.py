@@ -20,6 +20,7 @@ from engine.judgement import AlarmCount, Judged
 from engine.marks import Marks
 from engine.model import MonitoredModel
 from engine.panes import Counts, PaneError, PaneRecord, decode
+from engine.performance_judging import JudgedPerformance, PerformanceJudging
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA
@@ -50,6 +51,8 @@ class Judge:
         self.decisions = DecisionState()
         self.latest: dict[str, Judged] = {}
         """Newest judged window by window name, for /metrics."""
+        self.latest_performance: dict[tuple[str, str], JudgedPerformance] = {}
+        """Newest judged window by plane's and window's name, for /metrics."""
         self.judged_windows = 0
         self.foreign_records = 0
         """Records of another layout: another version of the spec is still running somewhere."""
@@ -58,6 +61,7 @@ class Judge:
         self.late_counts = 0
         """Events that came after their pane was rolled up and are in no window."""
         self._judging = WindowJudging(model)
+        self._performing = PerformanceJudging(model)
         self._marks = Marks(partitions)
         self.flows = {p.number: PlaneFlow(model.key, p, self._marks) for p in model.planes}
         """By plane number."""
@@ -136,6 +140,10 @@ class Judge:
         return [Publish("late", self.model.spec.model.encode(), orjson.dumps(tree))]
 
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
+        if flow is not self.data:
+            measured = self._performance(flow, due.ring, due.end_ms, revision=0)
+            flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
+            return self._publish_performance(measured)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
@@ -146,9 +154,28 @@ class Judge:
     def _revise(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         out: list[Publish] = []
         if due.ring.was_amended(due.end_ms):
-            out = self._publish(self._window(due.ring, due.end_ms, revision=1))
+            if flow is self.data:
+                out = self._publish(self._window(due.ring, due.end_ms, revision=1))
+            else:
+                measured = self._performance(flow, due.ring, due.end_ms, revision=1)
+                out = self._publish_performance(measured)
         flow.revised(due)
         return out
+
+    def _performance(
+        self, flow: PlaneFlow, ring: WindowRing, end_ms: int, *, revision: int
+    ) -> JudgedPerformance:
+        counts, _ = ring.total(end_ms, amended=revision == 1)
+        return self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts)
+
+    def _publish_performance(self, judged: JudgedPerformance) -> list[Publish]:
+        place = (judged.plane.name, judged.window.name)
+        known = self.latest_performance.get(place)
+        if known is None or known.end_ms <= judged.end_ms:
+            self.latest_performance[place] = judged
+        self.judged_windows += 1
+        value = orjson.dumps(judged.as_tree())
+        return [Publish("judgements", self.model.spec.model.encode(), value)]
 
     def _window(self, ring: WindowRing, end_ms: int, *, revision: int) -> Judged:
         amended = revision == 1
@@ -213,8 +240,14 @@ class Judge:
         self.judged_windows = snapshot.judged_windows
         self._marks.held = dict(snapshot.marks)
         snapshot.restore_flows(self.flows, pieces)
-        for ring in self.data.rings.values():
-            end = ring.last_end_ms
-            if end is not None:
-                revised = end not in ring.awaiting_revision and ring.was_amended(end)
-                self.latest[ring.rule.name] = self._window(ring, end, revision=int(revised))
+        for flow in self.flows.values():
+            for name, ring in flow.rings.items():
+                end = ring.last_end_ms
+                if end is None:
+                    continue
+                revision = int(end not in ring.awaiting_revision and ring.was_amended(end))
+                if flow is self.data:
+                    self.latest[name] = self._window(ring, end, revision=revision)
+                else:
+                    judged = self._performance(flow, ring, end, revision=revision)
+                    self.latest_performance[flow.plane.name, name] = judged

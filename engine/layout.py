@@ -206,6 +206,7 @@ def layout_hash(spec: Spec, profile: Profile) -> str:
             spec.season,
             spec.duplicates_last,
             sorted(spec.estimators),
+            *([spec.label] if "labels" in spec.inputs else []),
         ]
     )
 

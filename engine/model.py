@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from detectors.discovery import estimators
 from engine.canonical import content_hash
+from engine.label_windows import label_planes, label_windows
 from engine.layout import Layout, build_layout
+from engine.performance_layout import PerformanceLayout, build_performance_layout
 from engine.planes import DATA, Plane
 from engine.profile import Profile, ProfileError
 from engine.spec import Spec
@@ -19,6 +21,8 @@ class MonitoredModel:
     spec: Spec
     profile: Profile
     layout: Layout
+    performance: PerformanceLayout | None
+    """None of a model without labels, or whose windows are all too short for them."""
     planes: tuple[Plane, ...]
     """The data plane first."""
     policy_hash: str
@@ -48,7 +52,12 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
     if faults:
         raise ProfileError("; ".join(faults))
     layout = build_layout(spec, profile)
-    return MonitoredModel(spec, profile, layout, (_data_plane(spec, layout),), content_hash(spec))
+    performance = None
+    planes = [_data_plane(spec, layout)]
+    if "labels" in spec.inputs and label_windows(spec):
+        performance = build_performance_layout(spec, profile)
+        planes += label_planes(spec, performance)
+    return MonitoredModel(spec, profile, layout, performance, tuple(planes), content_hash(spec))
 
 
 def _data_plane(spec: Spec, layout: Layout) -> Plane:

@@ -8,7 +8,7 @@ A profile is a JSON file with a schema version and a hash over its canonical for
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -86,6 +86,18 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int | None
 
 
+class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the training table says of performance; there is none of a spec without labels."""
+
+    segments: dict[str, tuple[str, ...]]
+    """Segment -> its most frequent values."""
+    classes: tuple[str, ...]
+    """Most frequent classes of the labels, decisions included; empty unless multiclass."""
+    cells: tuple[int, ...]
+    """Counts of the table's own labels, as :mod:`engine.performance_layout` lays them out; empty
+    without labels."""
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of one version of a model."""
 
@@ -100,22 +112,31 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     season: str | None
     volume: tuple[float, ...]
     """Mean events per hour of the week (168, Monday 00:00 UTC first); empty without times."""
+    performance: ReferencePerformance | None = None
     hash: str = ""
     """``sha256:<hex>`` of the canonical JSON without this field."""
 
 
 def profile_hash(profile: Profile) -> str:
     """``sha256:<hex>`` over the canonical JSON of everything but the hash itself."""
-    tree = msgspec.to_builtins(profile)
+    tree = _builtins(profile)
     del tree["hash"]
     return "sha256:" + hashlib.sha256(orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _builtins(profile: Profile) -> Any:  # noqa: ANN401
+    """The profile as builtins; without a performance it is what it was before there was one."""
+    tree = msgspec.to_builtins(profile)
+    if profile.performance is None:
+        del tree["performance"]
+    return tree
 
 
 def encode_profile(profile: Profile) -> bytes:
     """The profile as an indented JSON file, its hash filled in."""
     sealed = msgspec.structs.replace(profile, hash=profile_hash(profile))
     return orjson.dumps(
-        msgspec.to_builtins(sealed),
+        _builtins(sealed),
         option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
     )
 

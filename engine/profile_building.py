@@ -23,6 +23,7 @@ from engine.profile import (
     Provenance,
 )
 from engine.profile_features import ReferenceFrame, categorical_profile, numeric_profile
+from engine.profile_performance import with_performance
 from engine.profile_volume import volume_by_hour_of_week
 from engine.reference_table import FloatColumn, ReferenceTable
 from engine.spec import FeatureSpec, Spec
@@ -61,7 +62,7 @@ def build_profile(
         score = numeric_profile(table.score, prediction.bins, prediction.fine_bins, frame)
         if progress is not None:
             progress("score")
-    return Profile(
+    profile = Profile(
         schema=PROFILE_SCHEMA,
         model=spec.model,
         version=spec.version,
@@ -78,6 +79,7 @@ def build_profile(
         season=spec.season,
         volume=() if times is None else volume_by_hour_of_week(times.ts_ms),
     )
+    return with_performance(profile, spec, table)
 
 
 def positive_rate(spec: Spec, table: ReferenceTable) -> float | None:

@@ -77,6 +77,12 @@ class LabelRules(msgspec.Struct, frozen=True, kw_only=True):
     amend_ms: int = 7 * 86_400_000
     maturities_ms: tuple[int, ...] = ()
     negative_after_ms: int | None = None
+    pane_ms: int | None = None
+    """Base pane of performance; None chooses one (see :mod:`engine.label_windows`)."""
+    idle_ms: int = 86_400_000
+    """How long a partition of labels must be silent, by the worker's clock, to be called idle."""
+    pending: int = 500_000
+    """Events of one source partition that may wait in the join; beyond it the oldest are let go."""
 
 
 class PsiFeaturesRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Final
 
 from engine.canonical import content_hash
 from engine.durations import UNITS_MS, format_duration
+from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
 from engine.spec_faults import Fault, SpecError, did_you_mean
 from engine.spec_fields import Fields, finite_number, text_fault
@@ -102,6 +103,8 @@ def read_spec(text: str, known_estimators: Collection[str] = DEFAULT_ESTIMATORS)
         estimators=_read_estimators(fields, known_estimators),
         columns=_read_columns(fields),
     )
+    if pane_sound and fields.sound("label", "windows"):
+        refuse_open_label_panes(spec, fields)
     fields.close()
     if faults:
         raise SpecError(faults)

@@ -47,7 +47,9 @@ _MINUTE: Final = UNITS_MS["m"]
 _DAY: Final = UNITS_MS["d"]
 MIN_PANE_MS: Final = 100
 MAX_PANE_MS: Final = _DAY
+MAX_LABEL_PANE_MS: Final = 30 * _DAY
 MAX_LATENESS_MS: Final = 30 * _DAY
+MAX_PENDING: Final = 20_000_000
 MAX_OPEN_PANES: Final = 10_000
 """Base panes between the watermark and the end of the amend horizon, which are all kept open."""
 
@@ -248,6 +250,12 @@ def read_label(spec: Fields) -> LabelRules:
         if negative_after_ms > ttl_ms and fields.sound("ttl", "negative_after"):
             fields.fault("negative_after", _over_ttl(negative_after_ms, ttl_ms))
     fields.know("negative_after")
+    pane_ms = (
+        fields.duration("pane", 0, MIN_PANE_MS, MAX_LABEL_PANE_MS) if fields.has("pane") else None
+    )
+    fields.know("pane")
+    idle_ms = fields.duration("idle", _DAY, 1_000, MAX_LATENESS_MS)
+    pending = fields.whole("pending", 500_000, 1, MAX_PENDING)
     fields.close()
     return LabelRules(
         ttl_ms=ttl_ms,
@@ -255,6 +263,9 @@ def read_label(spec: Fields) -> LabelRules:
         amend_ms=amend_ms,
         maturities_ms=tuple(sorted(maturities)),
         negative_after_ms=negative_after_ms,
+        pane_ms=pane_ms,
+        idle_ms=idle_ms,
+        pending=pending,
     )
 
 
