@@ -43,6 +43,11 @@ from engine.spec import Topic
 Clock = Literal["predictions", "labels"]
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
+EMPTY: Final = Entry()
+NOTHING: Final = Sorted([], [], [])
+"""What an entry was that there was not."""
+Wait = tuple[Clock, int]
+"""Which watermark must reach what before something can leave."""
 _NEVER: Final = -(1 << 62)
 
 
@@ -55,6 +60,8 @@ class Join:
         self._rules = rules
         self._store = store
         self._pending = pending
+        self._eager = rules.negative_after_ms is not None or len(rules.planes) > 1
+        """Whether a prediction does something before its label comes."""
         self._watermarks: dict[Clock, int] = {"predictions": _NEVER, "labels": _NEVER}
         self._due: dict[Clock, list[tuple[int, str]]] = {"predictions": [], "labels": []}
 
@@ -98,18 +105,19 @@ class Join:
                 entry = _DECODE(content)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise SnapshotError(f"not an entry of a join: {error}") from error
-            self._schedule(key, entry, sort_out(entry, self._rules))
+            now = sort_out(entry, self._rules)
+            self._schedule(key, entry, now, [self._waits_for(chain) for chain in now.chains])
 
     def _fetch(self, keys: Iterable[str]) -> dict[str, Entry]:
         wanted = list(dict.fromkeys(keys))
         found = self._store.get_many(wanted)
         return {
-            key: Entry() if content is None else _DECODE(content)
+            key: EMPTY if content is None else _DECODE(content)
             for key, content in zip(wanted, found, strict=True)
         }
 
     def _sorted(self, entry: Entry) -> Sorted:
-        return sort_out(entry, self._rules)
+        return sort_out(entry, self._rules) if entry is not EMPTY else NOTHING
 
     def _with_prediction(self, entry: Entry, record: Prediction) -> Entry:
         near = self._rules.repeat_ms
@@ -135,18 +143,37 @@ class Join:
         puts: dict[str, Kept] = {}
         deletes: list[str] = []
         for key, held in changed.items():
-            entry = self._assume(held)
-            now = self._sorted(entry)
             was = before[key]
+            if was is NOTHING and self._keep_fresh(key, held, puts):
+                continue
+            entry = self._assume(held)
+            now = sort_out(entry, self._rules)
             self.counts.change(was.fates, now.fates)
             move(was.chains, now.chains, self._rules, deltas)
-            kept = self._trim(entry, now)
+            waits = [self._waits_for(chain) for chain in now.chains]
+            kept = self._trim(entry, now, waits)
+            if kept is not entry:
+                now = sort_out(kept, self._rules)
             if kept.predictions or kept.labels:
                 puts[key] = (_anchor_ms(kept), _ENCODE(kept))
-                self._schedule(key, kept, now if kept is entry else self._sorted(kept))
+                self._schedule(key, kept, now, waits)
             else:
                 deletes.append(key)
         self._store.write(puts, deletes, {})
+
+    def _keep_fresh(self, key: str, entry: Entry, puts: dict[str, Kept]) -> bool:
+        """Keep a first prediction that contributes nothing yet and waits for its labels, which is
+        what nearly every prediction does; whether this was one."""
+        if self._eager or entry.labels or len(entry.predictions) != 1:
+            return False
+        made_ms = entry.predictions[0].ts_ms
+        rules = self._rules
+        labels_ms = made_ms + rules.ttl_ms + rules.label_amend_ms + 1
+        if self._watermarks["labels"] >= labels_ms:
+            return False
+        puts[key] = (made_ms, _ENCODE(entry))
+        heappush(self._due["labels"], (labels_ms, key))
+        return True
 
     def _assume(self, entry: Entry) -> Entry:
         """Close the predictions that the labels' watermark has passed by negative_after."""
@@ -164,9 +191,11 @@ class Join:
                 closed.append(chain.prediction)
         return Entry(tuple(closed), entry.labels)
 
-    def _trim(self, entry: Entry, sorted_out: Sorted) -> Entry:
+    def _trim(self, entry: Entry, sorted_out: Sorted, waits: Sequence[Wait | None]) -> Entry:
         """The entry without what no admissible record can touch any more."""
-        over = [self._waits_for(chain) is None for chain in sorted_out.chains]
+        if None not in waits and -1 not in sorted_out.owners:
+            return entry
+        over = [wait is None for wait in waits]
         latest_ms = self._watermarks["predictions"] - self._rules.prediction_amend_ms
         labels = []
         for label, owner in zip(entry.labels, sorted_out.owners, strict=True):
@@ -183,7 +212,7 @@ class Join:
         kept = (p for p, gone in zip(entry.predictions, over, strict=True) if not gone)
         return Entry(tuple(kept), tuple(labels))
 
-    def _waits_for(self, chain: Chain) -> tuple[Clock, int] | None:
+    def _waits_for(self, chain: Chain) -> Wait | None:
         """Which watermark must reach what before a chain can leave; None when it can."""
         rules = self._rules
         made_ms = chain.prediction.ts_ms
@@ -200,23 +229,24 @@ class Join:
             return "predictions", repeats_ms
         return None
 
-    def _schedule(self, key: str, entry: Entry, sorted_out: Sorted) -> None:
+    def _schedule(
+        self, key: str, entry: Entry, sorted_out: Sorted, waits: Iterable[Wait | None]
+    ) -> None:
         """Note when to look at an entry again."""
-        wakes: set[tuple[Clock, int]] = set()
-        for chain in sorted_out.chains:
-            waits = self._waits_for(chain)
-            if waits is not None:
-                wakes.add(waits)
+        wakes = {wait for wait in waits if wait is not None}
+        if -1 in sorted_out.owners:
+            wakes.add(("predictions", self._orphans_leave_ms(entry, sorted_out)))
+        for clock, at_ms in wakes:
+            heappush(self._due[clock], (at_ms, key))
+
+    def _orphans_leave_ms(self, entry: Entry, sorted_out: Sorted) -> int:
+        """The predictions' watermark at which the first label without a prediction is expired."""
         orphans = [
             label.ts_ms
             for label, owner in zip(entry.labels, sorted_out.owners, strict=True)
             if owner < 0
         ]
-        if orphans:
-            past_ms = self._rules.ttl_ms + self._rules.prediction_amend_ms + 1
-            wakes.add(("predictions", min(orphans) + past_ms))
-        for clock, at_ms in wakes:
-            heappush(self._due[clock], (at_ms, key))
+        return min(orphans) + self._rules.ttl_ms + self._rules.prediction_amend_ms + 1
 
     def _settle(self, deltas: list[Delta], offsets: Mapping[Topic, int]) -> None:
         """Look at the entries that the watermarks have reached, then at the bound."""

@@ -206,8 +206,12 @@ def contributions(chains: Sequence[Chain], rules: JoinRules) -> list[Delta]:
 
 def move(was: Sequence[Chain], now: Sequence[Chain], rules: JoinRules, deltas: list[Delta]) -> None:
     """Add what an entry contributes now, less what it did before, to ``deltas``."""
+    gone = contributions(was, rules)
+    if not gone:
+        deltas += contributions(now, rules)
+        return
     found = {_place(*delta): delta for delta in contributions(now, rules)}
-    for contribution, weight in contributions(was, rules):
+    for contribution, weight in gone:
         if found.pop(_place(contribution, weight), None) is None:
             deltas.append((contribution, -weight))
     deltas += found.values()

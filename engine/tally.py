@@ -82,6 +82,11 @@ class Tally:
         return max((t.model.spec.duplicates_last for t in self._models.values()), default=0)
 
     @property
+    def joinings(self) -> dict[str, Joining]:
+        """The joins by ``model@version``, of models that have one."""
+        return {key: t.state.joining for key, t in self._models.items() if t.state.joining}
+
+    @property
     def open_cells(self) -> int:
         """Cells of the panes that are held open, over all models."""
         return sum(tally.open_cells for tally in self._models.values())

@@ -5,7 +5,7 @@ Each sample carries a priority, the lowest first, for the bound on series.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,13 +64,16 @@ def first(found: Iterable[tuple[int, GaugeSample]], most: int) -> tuple[list[Gau
     return in_order[:most], count
 
 
-def families(found: Iterable[GaugeSample]) -> Iterator[Metric]:
-    """Samples by metric, in the order in which the metrics first appear."""
+def families(
+    found: Iterable[GaugeSample], told: Callable[[str], str | None] = lambda _: None
+) -> Iterator[Metric]:
+    """Samples by metric, in the order in which the metrics first appear; ``told`` says what
+    metrics of other files mean."""
     by_name: dict[str, GaugeMetricFamily] = {}
     for sample in found:
         family = by_name.get(sample.metric)
         if family is None:
-            text = _HELP.get(sample.metric) or _help(sample.metric)
+            text = _HELP.get(sample.metric) or told(sample.metric) or _help(sample.metric)
             family = by_name[sample.metric] = GaugeMetricFamily(
                 sample.metric, text, labels=sample.names
             )
