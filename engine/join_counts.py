@@ -34,7 +34,11 @@ class JoinCounts(msgspec.Struct):
 
     def move(self, outcome: LabelOutcome, count: int) -> None:
         """Count labels that became (or, negative, ceased to be) something."""
-        self.by_outcome[outcome] = self.by_outcome.get(outcome, 0) + count
+        now = self.by_outcome.get(outcome, 0) + count
+        if now:
+            self.by_outcome[outcome] = now
+        else:  # equal states are equal, however they came to be
+            self.by_outcome.pop(outcome, None)
 
     def add_up(self) -> bool:
         """Whether every label taken in is exactly one thing."""

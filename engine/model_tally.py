@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.contract import Bank
+from detectors.discovery import estimators
 from engine.counting import Counting
 from engine.decoded import Events
 from engine.duplicates import DuplicateFilter
@@ -264,3 +266,19 @@ class ModelTally:
                 return None
             known.append(plane.source_ms(topic, watermark))
         return min(known, default=None)
+
+
+def new_state(model: MonitoredModel) -> ModelState:
+    """What is remembered of a model that nothing was heard of."""
+    state = ModelState()
+    for name, module in _chosen_estimators(model).items():
+        params = module.Params(**model.spec.estimators[name])
+        state.banks[name] = module.build(params, len(model.layout.numeric))
+    if model.performance is not None:
+        state.joining = Joining(model, model.performance)
+    return state
+
+
+def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
+    known = estimators()
+    return {name: known[name] for name in sorted(model.spec.estimators)}

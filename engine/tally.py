@@ -9,13 +9,11 @@ delivery, then ``snapshot`` and wait for delivery, and only then may ``covered``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.discovery import estimators
 from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
 from engine.dead_letters import carry
@@ -24,7 +22,7 @@ from engine.decoded import Decoded
 from engine.effects import OutputTopic, Publish
 from engine.joining import Joining
 from engine.model import MonitoredModel
-from engine.model_tally import ModelState, ModelTally
+from engine.model_tally import ModelTally, new_state
 from engine.open_pane import OpenPane
 from engine.outcomes import Outcomes
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
@@ -64,7 +62,7 @@ class Tally:
         self.heard: set[str] = set()
         """``model@version`` of the models that had a record in the last batch."""
         self._partitions = partitions
-        self._models = {m.key: ModelTally(m, _new_state(m)) for m in models}
+        self._models = {m.key: ModelTally(m, new_state(m)) for m in models}
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
@@ -278,21 +276,6 @@ class Tally:
         for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
             del self._absent[key]
             self.outcomes.late_by_model.pop(key, None)
-
-
-def _new_state(model: MonitoredModel) -> ModelState:
-    state = ModelState()
-    for name, module in _chosen_estimators(model).items():
-        params = module.Params(**model.spec.estimators[name])
-        state.banks[name] = module.build(params, len(model.layout.numeric))
-    if model.performance is not None:
-        state.joining = Joining(model, model.performance)
-    return state
-
-
-def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
-    known = estimators()
-    return {name: known[name] for name in sorted(model.spec.estimators)}
 
 
 def joined(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

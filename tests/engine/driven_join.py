@@ -101,9 +101,14 @@ class Driven:
     def state(self) -> Any:  # noqa: ANN401
         """All that there is to compare."""
         counts = self.join.counts
-        kept = {name: count for name, count in counts.by_outcome.items() if count}
         places = {place: count for place, count in self.places.items() if count}
-        return self.store.save(PieceWriter()), kept, counts.repeats, counts.labels, places
+        return (
+            self.store.save(PieceWriter()),
+            dict(counts.by_outcome),
+            counts.repeats,
+            counts.labels,
+            places,
+        )
 
     def outcome(self) -> Outcome:
         """What the plain twin is compared with."""
