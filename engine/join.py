@@ -34,6 +34,7 @@ from engine.join_entry import (
     Prediction,
     Sorted,
     move,
+    predicted,
     sort_out,
 )
 from engine.join_store import JoinStore, Kept
@@ -60,8 +61,6 @@ class Join:
         self._rules = rules
         self._store = store
         self._pending = pending
-        self._eager = rules.negative_after_ms is not None or len(rules.planes) > 1
-        """Whether a prediction does something before its label comes."""
         self._watermarks: dict[Clock, int] = {"predictions": _NEVER, "labels": _NEVER}
         self._due: dict[Clock, list[tuple[int, str]]] = {"predictions": [], "labels": []}
 
@@ -84,7 +83,7 @@ class Join:
         }
         deltas: list[Delta] = []
         changed = self._fetch(event_id for event_id, _ in records)
-        before = {key: self._sorted(entry) for key, entry in changed.items()}
+        before = {key: self._before(entry) for key, entry in changed.items()}
         for event_id, record in records:
             entry = changed[event_id]
             if isinstance(record, Prediction):
@@ -116,8 +115,11 @@ class Join:
             for key, content in zip(wanted, found, strict=True)
         }
 
-    def _sorted(self, entry: Entry) -> Sorted:
-        return sort_out(entry, self._rules) if entry is not EMPTY else NOTHING
+    def _before(self, entry: Entry) -> Sorted:
+        """What an entry was before it changes."""
+        if entry is EMPTY:
+            return NOTHING
+        return sort_out(entry, self._rules)
 
     def _with_prediction(self, entry: Entry, record: Prediction) -> Entry:
         near = self._rules.repeat_ms
@@ -144,7 +146,7 @@ class Join:
         deletes: list[str] = []
         for key, held in changed.items():
             was = before[key]
-            if was is NOTHING and self._keep_fresh(key, held, puts):
+            if was is NOTHING and self._keep_fresh(key, held, puts, deltas):
                 continue
             entry = self._assume(held)
             now = sort_out(entry, self._rules)
@@ -161,18 +163,20 @@ class Join:
                 deletes.append(key)
         self._store.write(puts, deletes, {})
 
-    def _keep_fresh(self, key: str, entry: Entry, puts: dict[str, Kept]) -> bool:
-        """Keep a first prediction that contributes nothing yet and waits for its labels, which is
-        what nearly every prediction does; whether this was one."""
-        if self._eager or entry.labels or len(entry.predictions) != 1:
+    def _keep_fresh(
+        self, key: str, entry: Entry, puts: dict[str, Kept], deltas: list[Delta]
+    ) -> bool:
+        """Keep a first prediction that waits for its labels, which is what nearly every prediction
+        does; whether this was one."""
+        if entry.labels or len(entry.predictions) != 1:
             return False
-        made_ms = entry.predictions[0].ts_ms
-        rules = self._rules
-        labels_ms = made_ms + rules.ttl_ms + rules.label_amend_ms + 1
-        if self._watermarks["labels"] >= labels_ms:
+        (made,) = entry.predictions
+        waits = self._waits_for(Chain(made))
+        if waits is None or waits[0] != "labels":
             return False
-        puts[key] = (made_ms, _ENCODE(entry))
-        heappush(self._due["labels"], (labels_ms, key))
+        deltas += predicted(made, self._rules)
+        puts[key] = (made.ts_ms, _ENCODE(entry))
+        heappush(self._due["labels"], (waits[1], key))
         return True
 
     def _assume(self, entry: Entry) -> Entry:
@@ -182,7 +186,7 @@ class Join:
             return entry
         limit_ms = self._watermarks["labels"] - after_ms
         closed = []
-        for chain in self._sorted(entry).chains:
+        for chain in sort_out(entry, self._rules).chains:
             known = chain.labels
             assumed = known[0].assumed if known else chain.prediction.ts_ms < limit_ms
             if assumed != chain.prediction.assumed:
@@ -262,7 +266,7 @@ class Join:
             }
             if not changed:
                 break
-            self._change(changed, {k: self._sorted(e) for k, e in changed.items()}, deltas)
+            self._change(changed, {k: self._before(e) for k, e in changed.items()}, deltas)
         surplus = len(self._store) - self._pending
         if surplus > 0:
             self._forget(self._store.oldest(surplus))
@@ -271,7 +275,7 @@ class Join:
     def _forget(self, keys: Sequence[str]) -> None:
         """Let entries go before their time; what they contributed stays."""
         for entry in self._fetch(keys).values():
-            pending = self._sorted(entry).fates.count("pending")
+            pending = sort_out(entry, self._rules).fates.count("pending")
             if pending:
                 self.counts.move("pending", -pending)
                 self.counts.move("expired", pending)

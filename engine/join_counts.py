@@ -6,7 +6,6 @@ labels taken in.  Pending is the one that a label can leave again.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
@@ -46,8 +45,10 @@ class JoinCounts(msgspec.Struct):
 
     def change(self, was: Sequence[LabelOutcome], now: Sequence[LabelOutcome]) -> None:
         """Count labels of one event that were something and are something else now."""
-        if was != now:
-            found: Counter[LabelOutcome] = Counter(now)
-            found.subtract(was)
-            for outcome, count in found.items():
-                self.move(outcome, count)
+        same = len(was)
+        if now[:same] != was:
+            for outcome in was:
+                self.move(outcome, -1)
+            same = 0
+        for outcome in now[same:]:
+            self.move(outcome, 1)

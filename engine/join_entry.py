@@ -186,41 +186,61 @@ def sort_out(entry: Entry, rules: JoinRules) -> Sorted:
 def resolve(entry: Entry, rules: JoinRules) -> list[Delta]:
     """What the entry adds: contributions with their weights, 1, or -1 for an amendment that takes
     away what an on-time count holds."""
-    return contributions(sort_out(entry, rules).chains, rules)
-
-
-def contributions(chains: Sequence[Chain], rules: JoinRules) -> list[Delta]:
-    """The same of an entry that was taken apart."""
     found: list[Delta] = []
-    for chain in chains:
-        for plane in rules.planes:
-            if plane.maturity_ms is not None:
-                made = chain.prediction
-                start_ms = made.ts_ms // plane.pane_ms * plane.pane_ms
-                late = not made.on_time
-                found.append((Contribution(plane.number, start_ms, late, made, None), 1))
-            if chain.labels:
-                found += _in_plane(chain, plane)
+    move((), sort_out(entry, rules).chains, rules, found)
     return found
 
 
 def move(was: Sequence[Chain], now: Sequence[Chain], rules: JoinRules, deltas: list[Delta]) -> None:
-    """Add what an entry contributes now, less what it did before, to ``deltas``."""
-    gone = contributions(was, rules)
-    if not gone:
-        deltas += contributions(now, rules)
-        return
-    found = {_place(*delta): delta for delta in contributions(now, rules)}
-    for contribution, weight in gone:
-        if found.pop(_place(contribution, weight), None) is None:
-            deltas.append((contribution, -weight))
-    deltas += found.values()
+    """Add what an entry contributes now, less what it did before, to ``deltas``.
+
+    Predictions are only ever added: ``now`` begins with those of ``was``.
+    """
+    for chain in now[len(was) :]:
+        deltas += predicted(chain.prediction, rules)
+    gone, come = _matched(was, rules), _matched(now, rules)
+    if gone:
+        found = {_place(*delta): delta for delta in come}
+        for contribution, weight in gone:
+            if found.pop(_place(contribution, weight), None) is None:
+                deltas.append((contribution, -weight))
+        deltas += found.values()
+    else:
+        deltas += come
+
+
+def predicted(made: Prediction, rules: JoinRules) -> list[Delta]:
+    """A prediction as one that was made, in each cohort."""
+    return [
+        (
+            Contribution(
+                plane.number,
+                made.ts_ms // plane.pane_ms * plane.pane_ms,
+                not made.on_time,
+                made,
+                None,
+            ),
+            1,
+        )
+        for plane in rules.planes
+        if plane.maturity_ms is not None
+    ]
+
+
+def _matched(chains: Sequence[Chain], rules: JoinRules) -> list[Delta]:
+    """The matches of predictions with their labels."""
+    found: list[Delta] = []
+    for chain in chains:
+        if chain.labels:
+            for plane in rules.planes:
+                found += _in_plane(chain, plane)
+    return found
 
 
 def _place(contribution: Contribution, weight: int) -> _Place:
     """What tells the contributions of one entry apart."""
-    label = contribution.label
-    offset = -2 if label is None else label.offset
+    assert contribution.label is not None, "a match has a label"
+    offset = contribution.label.offset
     side = 2 * contribution.prediction.offset + (weight > 0)
     return (contribution.plane, contribution.start_ms, contribution.amended, side, offset)
 

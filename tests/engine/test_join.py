@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.join import Clock
-from tests.engine.driven_join import BASE, Driven, drive
+from engine.join_entry import Entry, resolve
+from tests.engine.driven_join import BASE, Driven, drive, rules_of
 from tests.engine.naive_join import Clocks, Outcome, Place, Record, Setting, joined
 
 
@@ -198,6 +200,29 @@ def test_a_match_waits_for_the_last_correction(clock: int, *, moved: bool) -> No
         driven = Driven(simple(), {"predictions": predictions, "labels": labels})
         drive(driven, order)
         assert driven.outcome().fates["corrected"] == int(moved)
+
+
+def test_an_entry_alone_says_what_it_contributes() -> None:
+    """While nothing has left, what was moved adds up to what the entries say by themselves."""
+    patient = Clocks(0, 5_000)
+    setting = simple(
+        predictions=patient, labels=patient, amend=5_000, negative_after=40, maturities=[10]
+    )
+    predictions = [made("a", 0), made("b", 3), made("c", 5)]
+    labels = [label("a", 2, 1), label("a", 14, 0), label("c", 8, 1), label("x", 44, 1)]
+    driven = run(setting, predictions, labels)
+    found: Counter[tuple[int, int, bool, bool]] = Counter()
+    stored = dict(driven.store.items())
+    for content in stored.values():
+        entry = msgspec.msgpack.decode(content, type=Entry)
+        for one, weight in resolve(entry, rules_of(setting)):
+            found[one.plane, one.start_ms, one.amended, one.label is None] += weight
+    moved: Counter[tuple[int, int, bool, bool]] = Counter()
+    for (plane, start, amended, _, value, _), weight in driven.places.items():
+        moved[plane, start, amended, value is None] += weight
+    assert +found == +moved
+    assert sum(found.values()) == 3 + 3 + 2
+    assert len(stored) == 4
 
 
 def test_above_the_bound_the_oldest_are_let_go_and_counted() -> None:

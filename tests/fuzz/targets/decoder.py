@@ -108,7 +108,7 @@ def verdicts(decoded: Decoded, rows: int) -> list[Verdict]:
         put(row, "heartbeat", name, ts_ms)
     for row in decoded.offline:
         put(row, "offline")
-    for events in decoded.events:
+    for events in (events for events in decoded.events if events.ends_records):
         for place, row in enumerate(events.rows.tolist()):
             put(row, "event", *event_items(events, place))
     holds(len(found) == rows, "a row ended nowhere")
