@@ -4,7 +4,8 @@ Rule.  A calibration map says how often each cell of the score came true in the 
 score histogram of a window without labels then gives the expected true and false positives and
 negatives, and from those every number that a confusion matrix or a ranking gives.
 
-Formulas (after NannyML's CBPE, and Guerin and Bifet's account of it).  The map is the isotonic
+Formulas (after NannyML's documentation and Kivimaki, Bialek, Kuberski and Nurminen, Performance
+estimation in binary classification using calibrated confidence, 2025).  The map is the isotonic
 regression of the rate of positives on the cell, weighted by events (pool adjacent violators); a
 cell that the reference left empty lies on the line between its neighbours.  With c events and
 probability p in a cell, tp = sum of c p over the cells of the alarms, fn over the others.
@@ -17,7 +18,8 @@ g^2; and the map was estimated, sum of (c g)^2 v.  There v is the variance of th
 Jeffreys' prior around the map, p' (1 - p') / (m + 2) with p' = (m p + 1/2) / (m + 1) and m the
 reference's events in the cell; not less for pooled cells, which errs on the long side.  Cells that
 the reference left empty are off together, so there the roots of (c g)^2 v are added before they are
-squared.  Shares are taken on the logit scale.
+squared.  The interval is symmetric on the logit scale and ends at whole counts, outwards: three
+alarms with a chance of 0.2 each have no precision of 0.01, but often one of 0.
 
 When it lies: it assumes that a score means today what it meant in the reference.  It sees
 covariate drift that moves the scores, and is blind to concept drift, a change of P(label | score):
@@ -83,13 +85,18 @@ class _Window:
     unseen: npt.NDArray[np.bool_]
     confidence: float
 
-    def estimate(self, value: float, slopes: FloatArray) -> Estimate:
-        """The interval of a number that changes by ``slopes`` with one label of each cell."""
+    def estimate(self, value: float, slopes: FloatArray, unit: float = 0.0) -> Estimate:
+        """The interval of a number that changes by ``slopes`` with one label of each cell, and that
+        labels can only make a multiple of about ``unit``."""
         labels = float((self.counts * self.chances * (1.0 - self.chances)) @ slopes**2)
         errors = np.sqrt(self.variances) * np.abs(self.counts * slopes)
         fitted = float((errors[~self.unseen] ** 2).sum() + errors[self.unseen].sum() ** 2)
         value = min(max(value, 0.0), 1.0)
-        return logit_interval(value, math.sqrt(labels + fitted), self.confidence)
+        found = logit_interval(value, math.sqrt(labels + fitted), self.confidence)
+        if not unit:
+            return found
+        low, high = math.floor(found.low / unit) * unit, math.ceil(found.high / unit) * unit
+        return Estimate(value, min(low, found.low), min(max(high, found.high), 1.0))
 
 
 def fit_map(negatives: IntArray, positives: IntArray) -> CalibrationMap:
@@ -148,16 +155,16 @@ def estimated_performance(
     accuracy = precision = recall = f1 = ABSENT
     if events:
         slopes = np.where(alarm, 1.0, -1.0) / events
-        accuracy = window.estimate((tp + tn) / events, slopes)
+        accuracy = window.estimate((tp + tn) / events, slopes, 1.0 / events)
     if alarms:
-        precision = window.estimate(tp / alarms, alarm / alarms)
+        precision = window.estimate(tp / alarms, alarm / alarms, 1.0 / alarms)
     if tp + fn > 0.0:
         slopes = np.where(alarm, fn, -tp) / (tp + fn) ** 2
-        recall = window.estimate(tp / (tp + fn), slopes)
+        recall = window.estimate(tp / (tp + fn), slopes, 1.0 / (tp + fn))
     double = alarms + tp + fn
     if double > 0.0:
         slopes = np.where(alarm, 2.0 * (double - tp), -2.0 * tp) / double**2
-        f1 = window.estimate(2.0 * tp / double, slopes)
+        f1 = window.estimate(2.0 * tp / double, slopes, 2.0 / double)
     unseen = float(scores[window.unseen].sum())
     return EstimatedPerformance(
         events=int(scores.sum()),

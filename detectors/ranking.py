@@ -15,8 +15,11 @@ two classes at the edges, its bound as in :mod:`detectors.ks`.
 
 Intervals (of sampling; the binning bound is not in them).  AUC: DeLong, DeLong and Clarke-Pearson
 (1988), because from a histogram the placements of both classes are as exact as from raw scores,
-where Hanley and McNeil (1982) assume exponential scores; on the logit scale.  Where the variance is
-0 (perfect separation, all scores equal) or a class has one member, it rests on the k = min(P, N)
+where Hanley and McNeil (1982) assume exponential ones; on the logit scale.  A few members of the
+rarer class do not tell their spread (5 positives: 95 % intervals hold 77 %), so its variance is
+averaged with Newcombe's (2006, method 5), which knows only AUC and sizes, as if that had been
+learnt from SHRUNK_BY events; then they hold 93 to 99 %.  Where the variance is 0 (perfect
+separation, all scores equal) or a class has one member, the interval rests on the k = min(P, N)
 disjoint pairs, which are independent: Clopper-Pearson's bound at 0 and 1, Hoeffding's (1963)
 between.  Average precision: the logit interval of Boyd, Eng and Page (2013), Clopper-Pearson at 1.
 
@@ -46,6 +49,8 @@ from detectors.intervals import (
 if TYPE_CHECKING:
     from detectors.contract import FloatArray, IntArray
 
+SHRUNK_BY: Final = 10.0
+"""Events of the rarer class that the assumed variance of AUC weighs as much as."""
 SERIES_FROM: Final = 100.0
 """From here on sums of 1 / m are by series: the difference of two digammas would lose digits."""
 
@@ -131,8 +136,18 @@ def auc(negatives: FloatArray, positives: FloatArray, confidence: float) -> Binn
             )
         ]
         if sum(spread) > 0.0 and 0.0 < value < 1.0:
-            interval = logit_interval(value, math.sqrt(sum(spread)), confidence)
+            rarer = min(size)
+            variance = SHRUNK_BY * assumed_variance(value, *size) + rarer * sum(spread)
+            variance /= SHRUNK_BY + rarer
+            interval = logit_interval(value, math.sqrt(variance), confidence)
     return Binned(interval, max(value - ties, 0.0), min(value + ties, 1.0))
+
+
+def assumed_variance(value: float, positives: float, negatives: float) -> float:
+    """Newcombe's variance of an AUC of so many positives and negatives."""
+    others = (positives + negatives) / 2.0 - 1.0
+    shape = (1.0 - value) / (2.0 - value) + value / (1.0 + value)
+    return value * (1.0 - value) * (1.0 + others * shape) / (positives * negatives)
 
 
 def pairs_interval(value: float, pairs: float, confidence: float) -> Estimate:
