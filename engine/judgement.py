@@ -15,7 +15,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.cbpe import EstimatedPerformance
 from detectors.kernels import OUT_OF_RANGE, SUM
+from engine.estimating import estimated_tree
 from engine.layout import (
     DECIDED,
     ERRORS,
@@ -70,6 +72,8 @@ class Judged:
     """Feature -> estimator -> its alarms in the window; numeric features only."""
     first_event_ms: int
     """Start of the first base pane that ever held an event of this model."""
+    estimated: EstimatedPerformance | None = None
+    """What the labels will probably say; None where the training table had none."""
 
     @property
     def start_ms(self) -> int:
@@ -122,6 +126,8 @@ class Judged:
         prediction = self._prediction()
         if prediction:
             tree["prediction"] = prediction
+        if self.estimated is not None:
+            tree["estimated"] = estimated_tree(self.estimated)
         operations = self._operations()
         if operations:
             tree["operations"] = operations

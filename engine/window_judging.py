@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from detectors.discovery import statistics
+from engine.estimating import Estimating
 from engine.judgement import AlarmCount, Judged
 from engine.levels import significance
 from engine.measuring import Bands, Comparer
@@ -20,6 +21,7 @@ class WindowJudging:
 
     def __init__(self, model: MonitoredModel) -> None:
         self._model = model
+        self._estimating = Estimating(model)
         found = statistics()
         params = statistic_params(model.spec)
         profile, layout = model.profile, model.layout
@@ -66,6 +68,7 @@ class WindowJudging:
             bands.alpha,
             alarms,
             first_event_ms,
+            self._estimating.estimate(counts),
         )
 
 

@@ -1,7 +1,8 @@
 """The gauges of performance: the newest judged window of each plane, and the join's own.
 
 Rule.  A measure that does not exist has no sample.  A share ends in ``_ratio``; what the training
-table's own labels say stands beside it as ``_baseline``.  Cohorts have metrics of their own: a sum
+table's own labels say stands beside it as ``_baseline``, and what the labels will probably say, of
+the newest window of the data, as ``_estimated``.  Cohorts have metrics of their own: a sum
 over maturities means nothing.
 """
 
@@ -13,6 +14,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from detectors.intervals import Estimate
+from engine.estimating import estimates
 from engine.join_counts import LABEL_OUTCOMES
 from engine.judge import Judge
 from engine.performance import label_delay_s
@@ -37,6 +39,12 @@ HELP: Final = {
 def performance_samples(judge: Judge) -> Iterator[tuple[int, GaugeSample]]:
     """Gauges of one model with their priority; the lowest comes first."""
     spec = judge.model.spec
+    for window, data in judge.latest.items():
+        if data.estimated is not None:
+            for name, estimate in estimates(data.estimated).items():
+                metric = f"{_metric('model', name)}_estimated"
+                labels = (spec.model, spec.version, window)
+                yield 1, GaugeSample(metric, _WINDOW, labels, estimate.value)
     for (plane, window), judged in judge.latest_performance.items():
         of_window = (spec.model, spec.version, window)
         if judged.plane.maturity_ms is None:
@@ -85,6 +93,9 @@ def performance_help(metric: str) -> str | None:
         if name.endswith("_baseline"):
             plain = name.removesuffix("_baseline").removesuffix("_ratio").replace("_", " ")
             return f"{plain.capitalize()} of the training table's own labels."
+        if name.endswith("_estimated"):
+            plain = name.removesuffix("_estimated").removesuffix("_ratio").replace("_", " ")
+            return f"{plain.capitalize()} that the labels of the newest window will probably say."
         plain = name.removesuffix("_ratio").replace("_", " ")
         return f"{plain.capitalize()} over the labelled predictions of {what}."
     return None
