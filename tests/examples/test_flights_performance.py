@@ -151,7 +151,7 @@ def test_the_whole_year(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("order", "lateness", "days"),
-    [(in_order, "1h", 95), (shuffled, "1h", 40), (nightly, "1d", 40)],
+    [(in_order, "1h", 65), (shuffled, "1h", 40), (nightly, "1d", 40)],
 )
 def test_every_window_says_what_the_raw_files_say(
     order: Any,  # noqa: ANN401
