@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from detectors.decade_kernel import tally_decades
+from detectors.decades import decade_tables
 from detectors.kernels import tally_codes, tally_numeric
-from engine.decode import Events
+from engine.decoded import Events
 from engine.layout import DECIDED, ERRORS, EVENTS, POSITIVE, PREDICTIONS, Layout, NumericColumn
 from engine.panes import Counts
 
@@ -52,6 +54,10 @@ class Counting:
         self._features = NumericPlan(layout.numeric)
         self._score = NumericPlan([layout.score] if layout.score is not None else [])
         self._latency = NumericPlan([layout.latency])
+        self._freshness = NumericPlan([layout.freshness])
+        self._values = NumericPlan(layout.values)
+        self._decades = decade_tables()
+        self._lowest_decades = np.array([c.decade_low for c in layout.numeric], dtype=np.int64)
         self._category_starts = np.array([c.start for c in layout.categorical], dtype=np.int64)
 
     def count(self, events: Events, slots: Slots, panes: int) -> Counts:
@@ -61,11 +67,19 @@ class Counting:
             _add(counts, slots, None, EVENTS)
             if len(events.numeric):
                 self._features.tally(events.numeric, slots, counts)
+                self._count_decades(events.numeric, slots, counts)
         if events.codes is not None and len(events.codes):
             tally_codes(events.codes, slots, self._category_starts, counts)
         if events.outcome is not None:
             self._count_outcome(events, slots, counts)
         return counts
+
+    def _count_decades(
+        self, columns: npt.NDArray[np.float64], slots: Slots, counts: Counts
+    ) -> None:
+        columns = np.ascontiguousarray(columns)
+        bits, first = columns.view(np.int64), self._layout.decades
+        tally_decades(columns, bits, slots, *self._decades, self._lowest_decades, first, counts)
 
     def _count_outcome(self, events: Events, slots: Slots, counts: Counts) -> None:
         assert events.outcome is not None
@@ -73,11 +87,27 @@ class Counting:
         if self._layout.score is not None:
             self._score.tally(events.outcome[:1], slots, counts)
         self._latency.tally(events.outcome[1:], slots, counts)
+        if events.age_ms is not None:
+            # Whether others of a batch have a record time must not matter: nothing is missing.
+            aged = np.where(np.isnan(events.age_ms), np.int32(-1), slots)
+            self._freshness.tally(events.age_ms[np.newaxis], aged, counts)
+        if events.value is not None and self._layout.values:
+            self._values.tally(_by_decision(events.value, events.positive), slots, counts)
         if events.positive is not None:
             _add(counts, slots, events.positive >= 0, DECIDED)
             _add(counts, slots, events.positive > 0, POSITIVE)
         if events.errors is not None and events.errors.any():
             _add(counts, slots, events.errors, ERRORS)
+
+
+def _by_decision(
+    value: npt.NDArray[np.float64], positive: npt.NDArray[np.int8] | None
+) -> npt.NDArray[np.float64]:
+    """The values in the row of their decision, as engine.layout.DECISIONS, NaN in the others;
+    shape (3, n)."""
+    decided = np.full(len(value), -1, dtype=np.int8) if positive is None else positive
+    chosen = decided[np.newaxis] == np.array([[1], [0], [-1]], dtype=np.int8)
+    return np.where(chosen, value[np.newaxis], np.nan)
 
 
 def _add(counts: Counts, slots: Slots, chosen: npt.NDArray[np.bool_] | None, cell: int) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.cloudevents import event_bytes
-from engine.decode_rows import Envelopes, FeatureColumns, read_outcome, refuse_absurd, timestamps
+from engine.columns import numeric_column
+from engine.decode_rows import (
+    Envelopes,
+    FeatureColumns,
+    ages_ms,
+    read_outcome,
+    refuse_absurd,
+    timestamps,
+)
 from engine.decode_types import (
     ROW,
     NamedModel,
@@ -31,7 +38,9 @@ from engine.decode_types import (
     reads_features,
     union_decoder,
 )
+from engine.decoded import Decoded, Events
 from engine.diagnose import MAX_RECORD_BYTES, Diagnosis, Heartbeat, Rejected, Shadow, diagnose
+from engine.join_columns import JoinColumns
 from engine.model import MonitoredModel
 from engine.records import RecordBatch
 from engine.spec import Topic
@@ -41,40 +50,6 @@ MAX_EVENT_ID_CHARS: Final = 256
 LENIENT_AFTER: Final = 16
 """This many second readings of a batch's events, and its rest is read that way at once."""
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
-
-
-@dataclass(slots=True)
-class Events:
-    """The usable events of one model in a batch, in offset order; n rows."""
-
-    model: MonitoredModel
-    rows: npt.NDArray[np.int64]
-    """Position in the batch, shape (n,)."""
-    ts_ms: npt.NDArray[np.int64]
-    ids: Sequence[str]
-    numeric: npt.NDArray[np.float64] | None = None
-    """Shape (numeric features, n); None where this topic carries no features of this model."""
-    codes: npt.NDArray[np.int32] | None = None
-    """Shape (categorical features, n)."""
-    outcome: npt.NDArray[np.float64] | None = None
-    """Score and latency in ms, shape (2, n); None where the topic is not predictions."""
-    positive: npt.NDArray[np.int8] | None = None
-    """1 positive, 0 negative, -1 no decision."""
-    errors: npt.NDArray[np.bool_] | None = None
-
-
-@dataclass(slots=True)
-class Decoded:
-    """Where each record of a batch ended; rows are positions in the batch."""
-
-    events: list[Events] = field(default_factory=list)
-    heartbeats: list[tuple[int, str, int]] = field(default_factory=list)
-    """(row, model name, ts in ms)."""
-    rejected: list[tuple[int, str]] = field(default_factory=list)
-    """(row, reason)."""
-    shadows: list[tuple[int, str]] = field(default_factory=list)
-    """(row, unknown model, or ``model@version`` of an unknown version)."""
-    offline: list[int] = field(default_factory=list)
 
 
 class Decoder:
@@ -97,6 +72,12 @@ class Decoder:
         for position, name in enumerate(self._names):
             self._place[strict[name]] = position, True
             self._place[lenient[name]] = position, False
+        self._joins = {
+            m.key: JoinColumns(m.performance)
+            for named in self._models.values()
+            for m in named.versions.values()
+            if m.performance is not None
+        }
         self._columns = {
             m.key: FeatureColumns(named, m)
             for named in self._models.values()
@@ -112,6 +93,9 @@ class Decoder:
         for name, rows, checked in self._by_model(events):
             chosen = events if len(rows) == len(events) else [events[i] for i in rows]
             self._collect(self._models[name], record_ms, rows, chosen, out, checked=checked)
+        if self._topic == "predictions" and (record_ms >= 0).any():
+            for found in out.events:
+                found.age_ms = ages_ms(record_ms[found.rows], found.ts_ms)
         return out
 
     def _by_model(self, events: list[Any]) -> Iterator[tuple[str, list[int], bool]]:
@@ -233,7 +217,7 @@ class Decoder:
                 out.offline.append(rows[i])
         taken = Envelopes(at, ts, fields, checked=checked)
         if self._topic == "labels":
-            self._keep(next(iter(named.versions.values())), taken.where(good), out)
+            self._keep_labels(named, taken.where(good), out)
             return
         versions = fields["version"]
         met = dict.fromkeys(versions)
@@ -267,4 +251,26 @@ class Decoder:
         if self._topic == "predictions":
             outcome = read_outcome(model.spec.prediction, taken.fields)
             found.outcome, found.positive, found.errors = outcome
+            joins = self._joins.get(model.key)
+            if joins is not None:
+                joins.read_predictions(found, taken.fields)
+            if joins is not None or model.spec.business is not None:
+                found.value = numeric_column(taken.fields["value"], checked=False)
         out.events.append(found)
+
+    def _keep_labels(self, named: NamedModel, taken: Envelopes, out: Decoded) -> None:
+        """Hand the labels to every version; the first says which of them are labels at all."""
+        for position, model in enumerate(named.versions.values()):
+            joins = self._joins.get(model.key)
+            found = Events(model, taken.at, taken.ts_ms, taken.fields["event_id"])
+            found.ends_records = position == 0
+            if joins is not None:
+                joins.read_labels(found, taken.fields)
+                assert found.labels is not None
+                bad = np.isnan(found.labels)
+                if bad.any() and position == 0:
+                    out.rejected += [(row, "bad_label") for row in taken.at[bad].tolist()]
+                    self._keep_labels(named, taken.where(~bad), out)
+                    return
+            if len(taken.at):
+                out.events.append(found)

@@ -159,6 +159,15 @@ def timestamps(
     return ts
 
 
+def ages_ms(
+    record_ms: npt.NDArray[np.int64], ts_ms: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Record time less event time, shape (n,); NaN for a record without a time."""
+    # a producer may set any record time: cut first, so that the difference stays in an int64
+    age = (np.minimum(record_ms, NEWEST_MS) - ts_ms).astype(np.float64)
+    return np.where(record_ms >= 0, age, np.nan)
+
+
 def _read_stamps(stamps: Sequence[int | str]) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
     """Epoch ms, shape (n,), integers cut to what int64 holds; and why a row's text is no time."""
     kinds = set(map(type, stamps))

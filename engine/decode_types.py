@@ -81,6 +81,12 @@ def event_struct(model: NamedModel, topic: Topic, *, strict: bool) -> type[msgsp
             fields += [(name, types[name], None) for name in _PREDICTION_FIELDS]
             if any(m.spec.prediction.type == "multiclass" for m in model.versions.values()):
                 fields.append(("scores", types["scores"], None))
+            # these are looked at one by one: a bad one costs nothing but itself
+            joined = any(m.performance is not None for m in model.versions.values())
+            if joined:
+                fields.append(("segment", Any, None))
+            if joined or any(m.spec.business is not None for m in model.versions.values()):
+                fields.append(("value", Any, None))
     fields.append(("heartbeat", bool, False))
     return msgspec.defstruct(
         "Event", fields, tag_field="model", tag=model.name, gc=False, frozen=True

@@ -13,11 +13,12 @@ import msgspec
 
 from engine.decide.decisions import DecisionState
 from engine.layout import COUNTERS
-from engine.merge import Merge
+from engine.marks import Marks
 from engine.open_panes import Held, OpenBasePane, OpenPanes
 from engine.pane_checks import refuse_impossible_mark
-from engine.panes import Counts, Mark, Stamp, pack, unpack
+from engine.panes import Mark, Stamp, pack, unpack
 from engine.pieces import Packed, PieceReader, PieceWriter
+from engine.plane_flow import PlaneFlow
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.timestamps import NEWEST_MS
 from engine.windows import RingPane, WindowRing
@@ -40,50 +41,43 @@ class RingSnapshot(msgspec.Struct, frozen=True, array_like=True):
     awaiting_revision: list[Whole]
 
 
-class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
-    """A whole judge; blocks of counts stand here as :mod:`engine.pieces` writes them."""
+class PlaneSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """Event time, panes and rings of one plane."""
 
-    layout: str
-    policy: str
-    decisions: DecisionState
     clock_ms: Whole | None
     first_event_ms: Whole | None
-    marks: dict[Whole, Mark]
     open_panes: list[_PaneRow]
     rolled_up: dict[Whole, list[tuple[Whole, Whole]]]
     rings: dict[str, RingSnapshot]
-    late_counts: Whole
-    judged_windows: Whole
     totals: bytes
 
-    def refuse_impossible_times(self) -> None:
-        """SnapshotError for a time that events cannot have; PaneError for such a mark."""
+    def times_ms(self) -> list[int | None]:
+        """Every time of events in it but the panes' own."""
         ends = [ring.last_end_ms for ring in self.rings.values()]
-        for at_ms in (self.clock_ms, self.first_event_ms, *ends):
-            if at_ms is not None and not 0 <= at_ms <= NEWEST_MS:
-                raise SnapshotError(f"event time {at_ms} ms")
-        for mark in self.marks.values():
-            refuse_impossible_mark(mark)
+        return [self.clock_ms, self.first_event_ms, *ends]
 
-    def restore_merge(self, merge: Merge, pieces: PieceReader, size: int) -> None:
-        """Put marks and open panes back; engine.panes.PaneError when counts are of another size."""
-        merge.marks = dict(self.marks)
+    def restore(self, flow: PlaneFlow, pieces: PieceReader) -> None:
+        """Put this back into a fresh flow; engine.panes.PaneError when counts are of another
+        size."""
+        flow.clock_ms = self.clock_ms
+        flow.first_event_ms = self.first_event_ms
+        flow.totals = unpack(self.totals, len(flow.totals))
         for partition, sums in self.rolled_up.items():
-            merge.rolled_up.put(partition, sums)
+            flow.merge.rolled_up.put(partition, sums)
         panes = {}
         for start, rolled, rows in self.open_panes:
             pane = OpenBasePane(rolled=pieces.get_if(rolled))
             for partition, stamp, on_time, amended, events in rows:
                 held = Held(stamp, pieces.get(on_time), pieces.get_if(amended), events)
                 pane.held[partition] = held
-            pane.remainder(size)  # unpacks all of it
+            pane.remainder(flow.plane.size)  # unpacks all of it
             panes[start] = pane
-        merge.open = OpenPanes(panes)
+        flow.merge.open = OpenPanes(panes)
+        self._restore_rings(flow.rings, pieces, flow.plane.size)
 
-    def restore_rings(
+    def _restore_rings(
         self, rings: Mapping[str, WindowRing], pieces: PieceReader, size: int
     ) -> None:
-        """Put the windows back into fresh rings."""
         for name, ring in rings.items():
             held = self.rings.get(name)
             if held is None:
@@ -105,6 +99,36 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
                 ring.saved[group] = packed
 
 
+class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """A whole judge; blocks of counts stand here as :mod:`engine.pieces` writes them."""
+
+    layout: str
+    policy: str
+    decisions: DecisionState
+    marks: dict[Whole, Mark]
+    planes: dict[Whole, PlaneSnapshot]
+    """By plane number."""
+    late_counts: Whole
+    judged_windows: Whole
+
+    def refuse_impossible_times(self) -> None:
+        """SnapshotError for a time that events cannot have; PaneError for such a mark."""
+        for plane in self.planes.values():
+            for at_ms in plane.times_ms():
+                if at_ms is not None and not 0 <= at_ms <= NEWEST_MS:
+                    raise SnapshotError(f"event time {at_ms} ms")
+        for mark in self.marks.values():
+            refuse_impossible_mark(mark)
+
+    def restore_flows(self, flows: Mapping[int, PlaneFlow], pieces: PieceReader) -> None:
+        """Put every plane back; engine.panes.PaneError when counts are of another size."""
+        for number, flow in flows.items():
+            held = self.planes.get(number)
+            if held is None:
+                raise SnapshotError(f"nothing of the plane {flow.plane.name}")
+            held.restore(flow, pieces)
+
+
 def _rows(packed: Packed) -> list[_RingRow]:
     try:
         return _ROWS.decode(packed.content)
@@ -112,18 +136,15 @@ def _rows(packed: Packed) -> list[_RingRow]:
         raise SnapshotError(f"not the panes of a ring: {error}") from error
 
 
-def save(  # noqa: PLR0913 - the fields of the state, by name
+def save(
     *,
     layout: str,
     policy: str,
     decisions: DecisionState,
-    clock_ms: int | None,
-    first_event_ms: int | None,
-    merge: Merge,
-    rings: Mapping[str, WindowRing],
+    marks: Marks,
+    flows: Mapping[int, PlaneFlow],
     late_counts: int,
     judged_windows: int,
-    totals: Counts,
 ) -> Snapshot:
     """Freeze a judge's state; equal states give equal snapshots."""
     pieces = PieceWriter()
@@ -131,17 +152,24 @@ def save(  # noqa: PLR0913 - the fields of the state, by name
         layout,
         policy,
         decisions,
-        clock_ms,
-        first_event_ms,
-        dict(sorted(merge.marks.items())),
-        [_open(start, pane, pieces) for start, pane in sorted(merge.open.panes.items())],
-        {partition: list(sums.items()) for partition, sums in merge.rolled_up.sums.items()},
-        {name: _ring(ring, pieces) for name, ring in sorted(rings.items())},
+        dict(sorted(marks.held.items())),
+        {number: _plane(flow, pieces) for number, flow in sorted(flows.items())},
         late_counts,
         judged_windows,
-        pack(totals),
     )
     return Snapshot(seal(KIND, state), pieces.pieces)
+
+
+def _plane(flow: PlaneFlow, pieces: PieceWriter) -> PlaneSnapshot:
+    merge = flow.merge
+    return PlaneSnapshot(
+        flow.clock_ms,
+        flow.first_event_ms,
+        [_open(start, pane, pieces) for start, pane in sorted(merge.open.panes.items())],
+        {partition: list(sums.items()) for partition, sums in merge.rolled_up.sums.items()},
+        {name: _ring(ring, pieces) for name, ring in sorted(flow.rings.items())},
+        pack(flow.totals),
+    )
 
 
 def _ring(ring: WindowRing, pieces: PieceWriter) -> RingSnapshot:

@@ -7,36 +7,33 @@ a sensitive feature by number, never by category.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from detectors.kernels import OUT_OF_RANGE, SUM
-from engine.layout import (
-    DECIDED,
-    ERRORS,
-    EVENTS,
-    LATENCY_STEP_MS,
-    POSITIVE,
-    PREDICTIONS,
-    NumericColumn,
+from detectors.cbpe import EstimatedPerformance
+from engine.business import Business
+from engine.estimating import estimated_tree
+from engine.judgement_sections import (
+    business_tree,
+    operations_tree,
+    prediction_tree,
+    quality_tree,
 )
+from engine.layout import EVENTS, PREDICTIONS, NumericColumn
 from engine.levels import Level, worst
-from engine.measuring import Verdict, mean_and_stddev, quantiles
+from engine.measuring import Verdict, mean_and_stddev
 from engine.model import MonitoredModel
 from engine.panes import Counts
+from engine.positive_rate import PositiveRate, ScoreMoments
+from engine.quality import Quality, Rates
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
+from engine.verdict_tree import put, verdict_tree
 
 JUDGEMENT_SCHEMA: Final = 1
-SCORE_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-LATENCY_QUANTILES: Final = (0.5, 0.95, 0.99)
-MAX_BINS_TOLD: Final = 100
-"""Bins of one column in a judgement; the largest contributions come first."""
 MAX_FEATURES_WITH_BINS: Final = 100
 """Features of a judgement that have their bins told, those that moved most: with all of them, the
 judgement of a thousand features that moved would be larger than a broker takes."""
@@ -70,6 +67,13 @@ class Judged:
     """Feature -> estimator -> its alarms in the window; numeric features only."""
     first_event_ms: int
     """Start of the first base pane that ever held an event of this model."""
+    quality: Quality | None = None
+    """None where the spec switches the checks off."""
+    positive: PositiveRate | None = None
+    moments: ScoreMoments | None = None
+    business: Business | None = None
+    estimated: EstimatedPerformance | None = None
+    """What the labels will probably say; None where the training table had none."""
 
     @property
     def start_ms(self) -> int:
@@ -86,22 +90,37 @@ class Judged:
         """Whether it belongs to the windows that tile time; the sliding ones confirm nothing."""
         return self.end_ms % self.window.length_ms == 0
 
+    def held_back(self, feature: str) -> bool:
+        """Whether a feature's values are bad, so that nothing that they show counts as drift."""
+        return self.quality is not None and feature in self.quality.faults
+
+    def drifted(self, above: float) -> list[Verdict]:
+        """The features that are over ``above`` and not held back."""
+        return [
+            v for v in self.verdicts if v.over(above, self.alpha) and not self.held_back(v.name)
+        ]
+
+    def prediction_level(self) -> Level:
+        """The worse of the score's and of the positive decisions'; UNKNOWN without either."""
+        parts = (self.score, self.positive)
+        return worst(part.level for part in parts if part is not None)
+
     def data_level(self) -> Level:
         """DRIFT when as many features as the rule wants are over its bound, WATCH when any is
         DRIFT or WATCH."""
         rule = self.model.spec.retraining.psi_features
         wanted = rule.features if rule is not None else DRIFTED_FEATURES
         above = rule.above if rule is not None else self.model.spec.psi_drift
-        drifted = sum(v.over(above, self.alpha) for v in self.verdicts)
+        drifted = len(self.drifted(above))
         level = worst(v.level for v in self.verdicts)
         if drifted >= min(wanted, max(1, len(self.verdicts))):
             return "DRIFT"
         return "WATCH" if level == "DRIFT" else level
 
     def level(self) -> Level:
-        """The worst section."""
-        prediction = [self.score.level] if self.score is not None else []
-        return worst([self.data_level(), *prediction])
+        """The worst section; bad data are WATCH."""
+        quality: Level = "WATCH" if self.quality is not None and self.quality.bad else "UNKNOWN"
+        return worst([self.data_level(), self.prediction_level(), quality])
 
     def as_tree(self) -> dict[str, Any]:
         """The judgement as builtins, in the order in which people read it."""
@@ -116,21 +135,38 @@ class Judged:
             "revision": self.revision,
             "events": self.events,
             "level": self.level(),
-            "data": {"level": self.data_level()},
+            "data": self._data(),
             "features": self._features(),
         }
-        prediction = self._prediction()
-        if prediction:
-            tree["prediction"] = prediction
-        operations = self._operations()
-        if operations:
-            tree["operations"] = operations
+        tree.update((name, section) for name, section in self._sections() if section)
         tree["conventions"] = {
             "psi": {"bins": "reference quantiles", "pseudo_count": spec.pseudo_count},
             "significance": self.alpha,
         }
         tree["profile"] = self.model.profile.hash
         tree["spec"] = self.model.policy_hash
+        return tree
+
+    def _sections(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What is absent where there is nothing to say."""
+        model, counts = self.model, self.counts
+        yield "prediction", prediction_tree(model, counts, self.score, self.positive, self.moments)
+        if self.estimated is not None:
+            yield "estimated", estimated_tree(self.estimated)
+        if self.quality is not None:
+            yield "quality", quality_tree(model, counts, self.quality)
+        yield (
+            "operations",
+            operations_tree(model, counts, self.start_ms, self.end_ms, self.first_event_ms),
+        )
+        if self.business is not None:
+            yield "business", business_tree(self.business)
+
+    def _data(self) -> dict[str, Any]:
+        tree: dict[str, Any] = {"level": self.data_level()}
+        held = [v.name for v in self.verdicts if v.level == "DRIFT" and self.held_back(v.name)]
+        if held:
+            tree["held_back"] = held
         return tree
 
     def _features(self) -> dict[str, Any]:
@@ -141,49 +177,23 @@ class Judged:
     def _feature(self, verdict: Verdict, *, bins: bool) -> dict[str, Any]:
         column = self.model.layout.column(verdict.name)
         tree = verdict_tree(verdict, self.model, bins=bins)
+        rates = Rates(column, self.counts)
+        for name in ("outlier", "unseen"):
+            if rates.hits.get(name, (0, 0))[0]:
+                tree[name] = rates.hits[name][0]
+        if self.quality is not None and verdict.name in self.quality.faults:
+            tree["quality_fault"] = [f.kind for f in self.quality.faults[verdict.name]]
         if isinstance(column, NumericColumn):
-            outside = int(self.counts[column.extra(OUT_OF_RANGE)])
+            outside = rates.hits["out_of_range"][0]
             if outside:
                 tree["out_of_range"] = outside
             mean, stddev = mean_and_stddev(column, self.counts)
-            _put(tree, "mean", mean)
-            _put(tree, "stddev", stddev)
+            put(tree, "mean", mean)
+            put(tree, "stddev", stddev)
             for name, alarms in self.alarms.get(verdict.name, {}).items():
                 tree[name] = {"alarms": alarms.count}
                 if alarms.since_ms is not None:
                     tree[name]["since"] = ms_to_rfc3339(alarms.since_ms)
-        return tree
-
-    def _prediction(self) -> dict[str, Any]:
-        tree: dict[str, Any] = {}
-        column = self.model.layout.score
-        if self.score is not None and column is not None and self.score.events:
-            tree = verdict_tree(self.score, self.model)
-            mean, stddev = mean_and_stddev(column, self.counts)
-            _put(tree, "mean", mean)
-            _put(tree, "stddev", stddev)
-            found = quantiles(column, self.counts, SCORE_QUANTILES)
-            tree["quantiles"] = dict(zip(map(str, SCORE_QUANTILES), found.tolist(), strict=True))
-        if self.counts[DECIDED]:
-            tree["positive_rate"] = int(self.counts[POSITIVE]) / int(self.counts[DECIDED])
-            if self.model.profile.positive_rate is not None:
-                tree["positive_rate_expected"] = self.model.profile.positive_rate
-        return tree
-
-    def _operations(self) -> dict[str, Any]:
-        tree: dict[str, Any] = {}
-        predictions = int(self.counts[PREDICTIONS])
-        if predictions:
-            tree["events_per_second"] = predictions * 1000 / self.window.length_ms
-            tree["error_rate"] = int(self.counts[ERRORS]) / predictions
-        column = self.model.layout.latency
-        measured = int(self.counts[column.start : column.start + column.values].sum())
-        if measured:
-            found = quantiles(column, self.counts, LATENCY_QUANTILES)
-            names = [f"{q:g}" for q in LATENCY_QUANTILES]
-            tree["latency_ms"] = dict(zip(names, found.tolist(), strict=True))
-            total = int(self.counts[column.extra(SUM)]) * LATENCY_STEP_MS
-            tree["latency_ms"]["mean"] = total / measured
         return tree
 
 
@@ -191,85 +201,3 @@ def _movement(verdict: Verdict) -> tuple[float, str]:
     """By how much a column moved, for an order."""
     psi = verdict.measures["psi"].value if "psi" in verdict.measures else 0.0
     return (psi if np.isfinite(psi) else 0.0), verdict.name
-
-
-def verdict_tree(verdict: Verdict, model: MonitoredModel, *, bins: bool = True) -> dict[str, Any]:
-    """One column's numbers: every statistic under its own name."""
-    tree: dict[str, Any] = {
-        "level": verdict.level,
-        "events": verdict.events,
-        "missing": verdict.missing,
-        "invalid": verdict.invalid,
-    }
-    for name, measure in verdict.measures.items():
-        _put(tree, name, measure.value)
-        for more, number in measure.more.items():
-            _put(tree, f"{name}_{more}", number)
-        if measure.p_value is not None:
-            _put(tree, f"{name}_p_value", measure.p_value)
-        if name == "psi":
-            tree["psi_threshold"] = verdict.threshold
-    if bins and verdict.level in ("WATCH", "DRIFT"):
-        tree["bins"] = bins_tree(verdict, model)[:MAX_BINS_TOLD]
-    return tree
-
-
-def bins_tree(verdict: Verdict, model: MonitoredModel) -> list[dict[str, Any]]:
-    """Coarse bins with their shares and contributions to PSI, the largest contribution first."""
-    sample = verdict.sample
-    coarse = sample.coarse
-    count = int(coarse[-1]) + 1
-    expected = np.bincount(coarse, weights=sample.expected, minlength=count)
-    actual = np.bincount(coarse, weights=sample.actual.astype(np.float64), minlength=count)
-    contributions = verdict.measures["psi"].contributions
-    assert contributions is not None, "psi tells its contributions"
-    names = _bin_names(verdict, model, count)
-    rows = [
-        {
-            "bin": names[b],
-            "expected": float(expected[b] / expected.sum()),
-            "actual": float(actual[b] / actual.sum()),
-            "contribution": float(contributions[b]),
-        }
-        for b in range(count)
-        if expected[b] or actual[b]
-    ]
-    return sorted(rows, key=lambda row: (-row["contribution"], row["bin"]))
-
-
-def _bin_names(verdict: Verdict, model: MonitoredModel, count: int) -> list[str]:
-    sample = verdict.sample
-    if len(sample.edges):
-        bounds = [-np.inf]
-        for b in range(count - 1):
-            last = int(np.flatnonzero(sample.coarse == b)[-1])
-            bounds.append(float(sample.edges[last]))
-        return _interval_names([*bounds, np.inf], sample.edges)
-    column = model.layout.column(verdict.name)
-    assert not isinstance(column, NumericColumn)
-    feature = next(f for f in model.spec.features if f.name == verdict.name)
-    named = [
-        f"category {i}" if feature.sensitive else text for i, text in enumerate(column.categories)
-    ]
-    return [*named, "(other)", "(unseen)"]
-
-
-def _interval_names(bounds: list[float], edges: npt.NDArray[np.float64]) -> list[str]:
-    """``[low,high)`` of neighbouring bounds.  The bin of a single value v ends at the next double:
-    it is written ``[v,v]``, and the one behind it begins with ``(v``."""
-    single = dict(zip(np.nextafter(edges, np.inf).tolist(), edges.tolist(), strict=True))
-    names = []
-    for low, high in pairwise(bounds):
-        if low in single:
-            opens = f"({single[low]:.12g}"
-        else:
-            opens = f"{'[' if np.isfinite(low) else '('}{low:.12g}"
-        closes = f"{single[high]:.12g}]" if high in single else f"{high:.12g})"
-        names.append(f"{opens},{closes}")
-    return names
-
-
-def _put(tree: dict[str, Any], name: str, number: float) -> None:
-    """A number that does not exist is absent."""
-    if np.isfinite(number):
-        tree[name] = float(number)

@@ -5,9 +5,10 @@ panes up into windows and comparing two runs are additions and comparisons of wh
 layout hash names everything that decides what a cell means; counts of another layout are never
 reinterpreted.
 
-Order: counters, score, latency, numeric features, categorical features, estimators'
-alarms.  A numeric column has its value cells and then NUMERIC_EXTRA fixed cells, a categorical one
-CATEGORICAL_EXTRA (:mod:`detectors.kernels`).
+Order: counters, score, latency, freshness, duplicates, numeric features, categorical features,
+decimal exponents, estimators' alarms, values of the decisions.  A numeric column has its value
+cells and then NUMERIC_EXTRA fixed cells, a categorical one CATEGORICAL_EXTRA
+(:mod:`detectors.kernels`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.decade_kernel import DECADES
 from detectors.kernels import (
     ABOVE_SUM,
     BELOW_SUM,
@@ -43,23 +45,22 @@ COUNTERS: Final = 5
 """How many counters stand before the first column."""
 
 LATENCY_EDGES_MS: Final = (
-    0.0,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1e3,
-    2.5e3,
-    5e3,
+    *(0.0, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0),
+    *(1e3, 2.5e3, 5e3),
 )
 FIXED_POINT_STEPS_PER_STDDEV: Final = 1024
 """Sums of reals are kept as integers of this fraction of the reference's standard deviation."""
 LATENCY_STEP_MS: Final = 0.1
+FRESHNESS_EDGES_MS: Final = (
+    *(0.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2e3, 5e3, 1e4, 3e4, 6e4, 3e5, 9e5),
+    *(3.6e6, 2.16e7, 8.64e7, 6.048e8, 2.592e9),
+)
+"""Record time less event time; below 0 the producer's clock is ahead of the broker's."""
+FRESHNESS_STEP_MS: Final = 1.0
+DECISIONS: Final = ("positive", "negative", "undecided")
+"""The columns of the decisions' values, in this order."""
+LAYOUT_VERSION: Final = 2
+"""Raised when cells come, go or change their meaning for the same spec and profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class NumericColumn:
     step: float
     low: float
     high: float
+    decade_low: int = 0
+    """Decade of the first of a feature's decimal exponents."""
 
     @property
     def values(self) -> int:
@@ -118,8 +121,15 @@ class Layout:
 
     score: NumericColumn | None
     latency: NumericColumn
+    freshness: NumericColumn
+    duplicates: int
+    """The cell of events that were left out as duplicates."""
     numeric: tuple[NumericColumn, ...]
     categorical: tuple[CategoricalColumn, ...]
+    decades: int
+    """First cell of the decimal exponents, DECADES for each numeric feature."""
+    values: tuple[NumericColumn, ...]
+    """``value`` by decision, as DECISIONS; empty where the spec has no business section."""
     alarms: dict[str, int]
     """Estimator -> first of its cells, one per numeric column: alarms counted in the pane."""
     size: int
@@ -129,7 +139,7 @@ class Layout:
         """Which cells are counts (and so never negative), shape (size,); the others are sums."""
         counted = np.ones(self.size, dtype=np.bool_)
         score = [self.score] if self.score is not None else []
-        for column in [*score, self.latency, *self.numeric]:
+        for column in [*score, self.latency, self.freshness, *self.numeric, *self.values]:
             for cell in (SUM, SQUARES_LOW, SQUARES_HIGH, BELOW_SUM, ABOVE_SUM):
                 counted[column.extra(cell)] = False
         return counted
@@ -154,10 +164,49 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
     if profile.score is not None:
         score = _numeric("score", start, profile.score, None)
         start = score.end
-    latency = NumericColumn(
-        "latency_ms", start, np.array(LATENCY_EDGES_MS), 0.0, LATENCY_STEP_MS, 0.0, np.inf
+    latency = _plain("latency_ms", start, LATENCY_EDGES_MS, LATENCY_STEP_MS, low=0.0)
+    freshness = _plain("freshness_ms", latency.end, FRESHNESS_EDGES_MS, FRESHNESS_STEP_MS)
+    duplicates = freshness.end
+    numeric, categorical, start = _features(spec, profile, duplicates + 1)
+    decades = start
+    start += DECADES * len(numeric)
+    alarms = {}
+    for name in sorted(spec.estimators):
+        alarms[name] = start
+        start += len(numeric)
+    values = _values(spec, start)
+    start = values[-1].end if values else start
+    if start > MAX_CELLS:
+        raise ProfileError(
+            f"{spec.model}@{spec.version}: {start} cells a pane, at most {MAX_CELLS}; "
+            "use fewer features, fine_bins or categories"
+        )
+    return Layout(
+        score,
+        latency,
+        freshness,
+        duplicates,
+        numeric,
+        categorical,
+        decades,
+        values,
+        alarms,
+        start,
+        layout_hash(spec, profile),
     )
-    start = latency.end
+
+
+def _plain(
+    name: str, start: int, edges: tuple[float, ...], step: float, low: float = -np.inf
+) -> NumericColumn:
+    """A column with fixed edges and sums in whole steps from 0."""
+    return NumericColumn(name, start, np.array(edges), 0.0, step, low, np.inf)
+
+
+def _features(
+    spec: Spec, profile: Profile, start: int
+) -> tuple[tuple[NumericColumn, ...], tuple[CategoricalColumn, ...], int]:
+    """The features' columns, numeric ones first, and the cell behind them."""
     numeric: list[NumericColumn] = []
     categorical: list[CategoricalColumn] = []
     for feature in spec.features:
@@ -170,30 +219,14 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
         if isinstance(reference, CategoricalProfile):
             categorical.append(CategoricalColumn(feature.name, start, reference.categories))
             start = categorical[-1].end
-    alarms = {}
-    for name in sorted(spec.estimators):
-        alarms[name] = start
-        start += len(numeric)
-    if start > MAX_CELLS:
-        raise ProfileError(
-            f"{spec.model}@{spec.version}: {start} cells a pane, at most {MAX_CELLS}; "
-            "use fewer features, fine_bins or categories"
-        )
-    return Layout(
-        score,
-        latency,
-        tuple(numeric),
-        tuple(categorical),
-        alarms,
-        start,
-        layout_hash(spec, profile),
-    )
+    return tuple(numeric), tuple(categorical), start
 
 
 def layout_hash(spec: Spec, profile: Profile) -> str:
     """The name of everything that decides what a cell of this model means."""
     return content_hash(
         [
+            LAYOUT_VERSION,
             spec.model,
             spec.version,
             profile.hash,
@@ -206,6 +239,8 @@ def layout_hash(spec: Spec, profile: Profile) -> str:
             spec.season,
             spec.duplicates_last,
             sorted(spec.estimators),
+            None if spec.business is None else spec.business.value_step,
+            *([spec.label] if "labels" in spec.inputs else []),
         ]
     )
 
@@ -223,7 +258,20 @@ def _numeric(
         reference.stddev / FIXED_POINT_STEPS_PER_STDDEV,
         low,
         high,
+        reference.decade_low,
     )
+
+
+def _values(spec: Spec, start: int) -> tuple[NumericColumn, ...]:
+    """The decisions' values: two value cells (below 0 and not) and the sums."""
+    if spec.business is None:
+        return ()
+    columns: list[NumericColumn] = []
+    step = spec.business.value_step
+    for name in DECISIONS:
+        at = columns[-1].end if columns else start
+        columns.append(_plain(f"value_{name}", at, (0.0,), step))
+    return tuple(columns)
 
 
 def _refuse_mismatch(spec: Spec, profile: Profile) -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from detectors.discovery import estimators
 from engine.canonical import content_hash
+from engine.label_windows import label_planes, label_windows
 from engine.layout import Layout, build_layout
+from engine.performance_layout import PerformanceLayout, build_performance_layout
+from engine.planes import DATA, Plane
 from engine.profile import Profile, ProfileError
 from engine.spec import Spec
 
@@ -18,6 +21,10 @@ class MonitoredModel:
     spec: Spec
     profile: Profile
     layout: Layout
+    performance: PerformanceLayout | None
+    """None of a model without labels, or whose windows are all too short for them."""
+    planes: tuple[Plane, ...]
+    """The data plane first."""
     policy_hash: str
     """Names the whole spec; a changed policy keeps counts, a changed layout starts them afresh."""
 
@@ -47,4 +54,29 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
             faults.append(f"estimators.{name}: {error}")
     if faults:
         raise ProfileError("; ".join(faults))
-    return MonitoredModel(spec, profile, build_layout(spec, profile), content_hash(spec))
+    layout = build_layout(spec, profile)
+    performance = None
+    planes = [_data_plane(spec, layout)]
+    if "labels" in spec.inputs and label_windows(spec):
+        performance = build_performance_layout(spec, profile)
+        planes += label_planes(spec, performance)
+    return MonitoredModel(spec, profile, layout, performance, tuple(planes), content_hash(spec))
+
+
+def _data_plane(spec: Spec, layout: Layout) -> Plane:
+    time = spec.time
+    return Plane(
+        number=DATA,
+        name="data",
+        topics=tuple(topic for topic in spec.inputs if topic != "labels"),
+        pane_ms=time.pane_ms,
+        lateness_ms=time.lateness_ms,
+        amend_ms=time.amend_ms,
+        maturity_ms=None,
+        size=layout.size,
+        counted=layout.counted_cells(),
+        nets=False,
+        totals=layout.latency.end,
+        windows=spec.windows,
+        season=spec.season,
+    )

@@ -11,42 +11,30 @@ A pane is open until every source has passed its end plus amend; then no record 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.contract import Bank
+from detectors.discovery import estimators
 from engine.counting import Counting
-from engine.decode import Events
+from engine.decoded import Events
 from engine.duplicates import DuplicateFilter
+from engine.join import Clock
+from engine.joining import Joining
 from engine.model import MonitoredModel
+from engine.open_pane import OpenPane
 from engine.panes import Counts
-from engine.pieces import Packed
+from engine.planes import DATA, Plane
 from engine.spec import Topic
 
 Mask = npt.NDArray[np.bool_]
 CELLS_AT_ONCE: Final = 4_000_000
 """Cells that one call into the kernels may fill: bounds a batch whose times are all apart."""
-
-
-@dataclass(slots=True)
-class OpenPane:
-    """Counts of one pane so far."""
-
-    on_time: Counts
-    amended: Counts | None = None
-    dirty: bool = True
-    packed: tuple[Packed, Packed | None] | None = None
-    """Both as they were last told or saved; None when they changed since."""
-
-    def pack(self) -> tuple[Packed, Packed | None]:
-        """On-time and amended counts as bytes."""
-        if self.packed is None:
-            late = None if self.amended is None else Packed.of(self.amended)
-            self.packed = (Packed.of(self.on_time), late)
-        return self.packed
 
 
 @dataclass(slots=True)
@@ -57,6 +45,8 @@ class ModelState:
     """Highest event time per source."""
     idle: set[Topic] = field(default_factory=set)
     panes: dict[int, OpenPane] = field(default_factory=dict)
+    joining: Joining | None = None
+    """None of a model whose labels are not joined."""
     banks: dict[str, Bank] = field(default_factory=dict)
     duplicates: dict[Topic, DuplicateFilter] = field(default_factory=dict)
     dropped_to_ms: int = 0
@@ -114,10 +104,16 @@ class ModelTally:
         late = behind > clock.amend_ms
         if topic != "labels":
             late |= events.ts_ms < state.dropped_to_ms
+        too_late = late.copy()
         late &= ~duplicate
         tallied = ~duplicate & ~late
+        if duplicate.any() and topic == "predictions":
+            self._count_duplicates(events.ts_ms[duplicate & ~too_late & (behind <= 0)])
         if topic != "labels" and tallied.any():
             self._count(events, tallied, behind > 0)
+        if state.joining is not None:
+            marks = self._join_watermarks_ms()
+            state.joining.take(topic, events, tallied, behind <= 0, before, offsets, marks)
         return Fate(duplicate, late, tallied)
 
     def beat(self, topic: Topic, ts_ms: int, record_ms: int) -> None:
@@ -127,7 +123,18 @@ class ModelTally:
             self.state.newest_ms[topic] = ts_ms
             self.state.moved_by_ms = record_ms
             self.state.moved = True
+            if self.state.joining is not None:
+                nothing = np.empty(0, dtype=np.int64)
+                none = np.empty(0, dtype=np.bool_)
+                marks = self._join_watermarks_ms()
+                self.state.joining.take(topic, None, none, none, nothing, nothing, marks)
         self._awake(topic)
+
+    def _join_watermarks_ms(self) -> dict[Clock, int | None]:
+        return {
+            "predictions": self.watermark_ms("predictions"),
+            "labels": self.watermark_ms("labels"),
+        }
 
     def _awake(self, topic: Topic) -> None:
         if topic in self.state.idle:
@@ -186,17 +193,23 @@ class ModelTally:
             for number, row in zip(chunk, counts, strict=True):
                 self._merge(number // 2 * pane_ms, row, amended=bool(number % 2))
 
+    def _count_duplicates(self, ts_ms: npt.NDArray[np.int64]) -> None:
+        """Count what was left out in the panes that it would have been in, where its original is.
+
+        Late ones are counted among the outcomes only: alone they would make a revision.
+        """
+        pane_ms = self.model.spec.time.pane_ms
+        numbers, counts = np.unique(ts_ms // pane_ms, return_counts=True)
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            row = np.zeros(self.model.layout.size, dtype=np.int64)
+            row[self.model.layout.duplicates] = count
+            self._merge(number * pane_ms, row, amended=False)
+
     def _merge(self, start_ms: int, counts: Counts, *, amended: bool) -> None:
         pane = self.state.panes.get(start_ms)
         if pane is None:
             pane = self.state.panes[start_ms] = OpenPane(np.zeros(len(counts), np.int64))
-        pane.dirty, pane.packed = True, None
-        if not amended:
-            pane.on_time += counts
-        elif pane.amended is None:
-            pane.amended = counts.copy()
-        else:
-            pane.amended += counts
+        pane.add(counts, amended=amended)
 
     def _alarms(self, events: Events, slots: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
         """Feed the estimators in offset order; (slot, cell) of each alarm, by its row."""
@@ -215,21 +228,72 @@ class ModelTally:
     def watermark_ms(self, topic: Topic) -> int | None:
         """The source's watermark; None when nothing was heard of it."""
         newest = self.state.newest_ms.get(topic)
-        return None if newest is None else newest - self.model.spec.time.lateness_ms
+        return None if newest is None else newest - self.model.spec.clock(topic).lateness_ms
 
-    def data_topics(self) -> list[Topic]:
-        """The inputs whose clocks the data windows wait for; labels have a clock of their own."""
-        return [topic for topic in self.model.spec.inputs if topic != "labels"]
+    def clock_topics(self) -> list[Topic]:
+        """The inputs whose clocks some plane waits for."""
+        return [
+            topic
+            for topic in self.model.spec.inputs
+            if any(topic in plane.topics for plane in self.model.planes)
+        ]
+
+    def open_panes(self) -> Iterator[tuple[Plane, dict[int, OpenPane]]]:
+        """Each plane with its panes by start."""
+        for plane in self.model.planes:
+            if plane.number == DATA:
+                yield plane, self.state.panes
+            elif self.state.joining is not None:
+                yield plane, self.state.joining.panes[plane.number]
+
+    @property
+    def open_cells(self) -> int:
+        """Cells of all open panes."""
+        return sum(len(panes) * plane.size for plane, panes in self.open_panes())
 
     def drop_final_panes(self) -> None:
         """Forget clean panes that no record can reach any more."""
-        marks = [self.watermark_ms(t) for t in self.data_topics() if t not in self.state.idle]
-        known = [mark for mark in marks if mark is not None]
-        if not known or len(known) < len(marks):
-            return
-        time = self.model.spec.time
-        reachable = min(known) - time.amend_ms - time.pane_ms
-        final = [s for s, pane in self.state.panes.items() if s <= reachable and not pane.dirty]
-        for start in final:
-            del self.state.panes[start]
-            self.state.dropped_to_ms = max(self.state.dropped_to_ms, start + time.pane_ms)
+        for plane, panes in self.open_panes():
+            clock_ms = self._event_time_ms(plane)
+            if clock_ms is None:
+                continue
+            reachable = clock_ms - plane.amend_ms - plane.pane_ms
+            for start in [s for s, pane in panes.items() if s <= reachable and not pane.dirty]:
+                del panes[start]
+                self._dropped(plane, start + plane.pane_ms)
+
+    def _dropped(self, plane: Plane, end_ms: int) -> None:
+        """Note that a pane that ended at ``end_ms`` was let go."""
+        if plane.number == DATA:
+            self.state.dropped_to_ms = max(self.state.dropped_to_ms, end_ms)
+        elif self.state.joining is not None:
+            dropped = self.state.joining.dropped_to_ms
+            dropped[plane.number] = max(dropped[plane.number], end_ms)
+
+    def _event_time_ms(self, plane: Plane) -> int | None:
+        """The plane's event time in this partition; None while a source is not heard of."""
+        known = []
+        for topic in plane.topics:
+            if topic in self.state.idle:
+                continue
+            watermark = self.watermark_ms(topic)
+            if watermark is None:
+                return None
+            known.append(plane.source_ms(topic, watermark))
+        return min(known, default=None)
+
+
+def new_state(model: MonitoredModel) -> ModelState:
+    """What is remembered of a model that nothing was heard of."""
+    state = ModelState()
+    for name, module in _chosen_estimators(model).items():
+        params = module.Params(**model.spec.estimators[name])
+        state.banks[name] = module.build(params, len(model.layout.numeric))
+    if model.performance is not None:
+        state.joining = Joining(model, model.performance)
+    return state
+
+
+def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
+    known = estimators()
+    return {name: known[name] for name in sorted(model.spec.estimators)}

@@ -20,6 +20,7 @@ Outcome = Literal["tallied", "duplicate", "shadow", "offline", "heartbeat", "lat
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 REASONS: Final = (
     "bad_event_id",
+    "bad_label",
     "bad_model",
     "bad_timestamp",
     "bad_version",

@@ -40,6 +40,8 @@ class PaneRecord(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     start_ms: int
     on_time: bytes
     amended: bytes | None
+    plane: int = 0
+    """Number of the plane (see :mod:`engine.planes`) whose pane this is."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):

@@ -8,12 +8,14 @@ A profile is a JSON file with a schema version and a hash over its canonical for
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
 
-PROFILE_SCHEMA: Final = 1
+PROFILE_SCHEMA: Final = 2
+"""2: rates of bad values, decades, decided and positive counts.  A profile of 1 has none of them
+and is refused: it takes a minute to build again, and checks that are off watch nothing."""
 
 
 class ProfileError(ValueError):
@@ -29,6 +31,17 @@ class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True):
     q99: float
     effective_size: float
     """(B-1)/mean over the blocks: the number of independent values that a window is worth."""
+
+
+class OwnRate(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a rate swings within the training period, at one window length."""
+
+    blocks: int
+    lower: float
+    upper: float
+    """Above ``lower`` and below ``upper`` is one further block with probability 0.99 each."""
+    dispersion: float
+    """Variance of the blocks' rates over the binomial's, at least 1: n are worth n / this."""
 
 
 class NumericProfile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="numeric"):
@@ -48,6 +61,16 @@ class NumericProfile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     """> 0; 1.0 for a constant feature."""
     own: dict[str, OwnBlocks]
     """Window name -> own-block calibration; empty without times."""
+    decade_low: int
+    """Decade (decimal exponent of |x|) of the first of ``decades``."""
+    decades: tuple[int, ...]
+    """Reference counts per decade (:mod:`detectors.decades`)."""
+    range: tuple[float | None, float | None] = (None, None)
+    """The spec's range when the profile was built."""
+    out_of_range: int = 0
+    """Reference values outside ``range``."""
+    rates: dict[str, dict[str, OwnRate]] = {}
+    """Window name -> kind of fault -> how its rate swings; empty without times."""
     slices: tuple[tuple[int, ...], ...] = ()
     """Counts per seasonal slice (24 hours or 7 weekdays, Monday first, UTC), each like ``counts``;
     empty without a season."""
@@ -68,6 +91,7 @@ class CategoricalProfile(
     missing: int
     invalid: int
     own: dict[str, OwnBlocks]
+    rates: dict[str, dict[str, OwnRate]] = {}
     slices: tuple[tuple[int, ...], ...] = ()
 
 
@@ -86,6 +110,18 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int | None
 
 
+class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the training table says of performance; there is none of a spec without labels."""
+
+    segments: dict[str, tuple[str, ...]]
+    """Segment -> its most frequent values."""
+    classes: tuple[str, ...]
+    """Most frequent classes of the labels, decisions included; empty unless multiclass."""
+    cells: tuple[int, ...]
+    """Counts of the table's own labels, as :mod:`engine.performance_layout` lays them out; empty
+    without labels."""
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of one version of a model."""
 
@@ -97,25 +133,39 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, FeatureProfile]
     score: NumericProfile | None
     positive_rate: float | None
+    decided: int
+    """Decisions of the reference, positive or negative; 0 where it has none."""
+    positives: int
+    positive_own: dict[str, OwnRate]
+    """Window name -> how the positive rate swings; empty without times."""
     season: str | None
     volume: tuple[float, ...]
     """Mean events per hour of the week (168, Monday 00:00 UTC first); empty without times."""
+    performance: ReferencePerformance | None = None
     hash: str = ""
     """``sha256:<hex>`` of the canonical JSON without this field."""
 
 
 def profile_hash(profile: Profile) -> str:
     """``sha256:<hex>`` over the canonical JSON of everything but the hash itself."""
-    tree = msgspec.to_builtins(profile)
+    tree = _builtins(profile)
     del tree["hash"]
     return "sha256:" + hashlib.sha256(orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _builtins(profile: Profile) -> Any:  # noqa: ANN401
+    """The profile as builtins; without a performance it is what it was before there was one."""
+    tree = msgspec.to_builtins(profile)
+    if profile.performance is None:
+        del tree["performance"]
+    return tree
 
 
 def encode_profile(profile: Profile) -> bytes:
     """The profile as an indented JSON file, its hash filled in."""
     sealed = msgspec.structs.replace(profile, hash=profile_hash(profile))
     return orjson.dumps(
-        msgspec.to_builtins(sealed),
+        _builtins(sealed),
         option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
     )
 
@@ -130,7 +180,10 @@ def decode_profile(data: bytes) -> Profile:
         schema = msgspec.json.decode(data, type=dict[str, msgspec.Raw]).get("schema")
         if schema is None or bytes(schema) != str(PROFILE_SCHEMA).encode():
             found = "none" if schema is None else bytes(schema).decode(errors="replace")
-            raise ProfileError(f"profile schema {found}, this version reads {PROFILE_SCHEMA}")
+            raise ProfileError(
+                f"profile schema {found}, this version reads {PROFILE_SCHEMA}: "
+                "build it again with `longshore profile`"
+            )
         profile = msgspec.json.decode(data, type=Profile)
         hashed = profile_hash(profile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:

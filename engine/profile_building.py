@@ -12,8 +12,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from engine.own_blocks import reference_times
+from engine.own_rates import known
 from engine.profile import (
     PROFILE_SCHEMA,
     FeatureProfile,
@@ -22,11 +24,18 @@ from engine.profile import (
     ProfileError,
     Provenance,
 )
-from engine.profile_features import ReferenceFrame, categorical_profile, numeric_profile
+from engine.profile_features import (
+    ReferenceFrame,
+    categorical_profile,
+    numeric_profile,
+    reference_frame,
+)
+from engine.profile_performance import with_performance
 from engine.profile_volume import volume_by_hour_of_week
 from engine.reference_table import FloatColumn, ReferenceTable
 from engine.spec import FeatureSpec, Spec
 
+Mask = npt.NDArray[np.bool_]
 _LARGEST: Final = float(np.finfo(np.float64).max)
 
 
@@ -49,7 +58,7 @@ def build_profile(
             f"no reference for {spec.model}@{spec.version} can be made: " + "; ".join(faults)
         )
     times = None if table.ts_ms is None else reference_times(table.ts_ms, spec.season)
-    frame = ReferenceFrame(times, spec.windows, spec.pseudo_count)
+    frame = reference_frame(times, spec.windows, spec.pseudo_count)
     features: dict[str, FeatureProfile] = {}
     for feature in spec.features:
         features[feature.name] = _feature_profile(feature, table, frame)
@@ -61,7 +70,9 @@ def build_profile(
         score = numeric_profile(table.score, prediction.bins, prediction.fine_bins, frame)
         if progress is not None:
             progress("score")
-    return Profile(
+    positive, given = decisions(spec, table)
+    decided = int(given.sum())
+    profile = Profile(
         schema=PROFILE_SCHEMA,
         model=spec.model,
         version=spec.version,
@@ -74,33 +85,42 @@ def build_profile(
         rows=table.rows,
         features=features,
         score=score,
-        positive_rate=positive_rate(spec, table),
+        positive_rate=int(positive.sum()) / decided if decided else None,
+        decided=decided,
+        positives=int(positive.sum()),
+        positive_own=known({w: b.rate(positive, given) for w, b in frame.blocks.items()}),
         season=spec.season,
         volume=() if times is None else volume_by_hour_of_week(times.ts_ms),
     )
+    return with_performance(profile, spec, table)
 
 
-def positive_rate(spec: Spec, table: ReferenceTable) -> float | None:
-    """Share of positive decisions of a binary model: as decided, or else score >= threshold.
-
-    None for another kind of model, or where no row has either.
-    """
+def decisions(spec: Spec, table: ReferenceTable) -> tuple[Mask, Mask]:
+    """Which rows are positive decisions of a binary model, and which are decisions at all; both
+    shape (rows,).  As decided, or else, where no row is, score >= threshold."""
+    nothing = np.zeros(table.rows, dtype=np.bool_)
     if spec.prediction.type != "binary":
-        return None
-    if table.decision is not None and np.isfinite(table.decision).any():
-        decided = table.decision[np.isfinite(table.decision)]
-        return int(np.count_nonzero(decided > 0)) / len(decided)
-    if table.score is None or not np.isfinite(table.score).any():
-        return None
-    scores = table.score[np.isfinite(table.score)]
-    return int(np.count_nonzero(scores >= spec.prediction.threshold)) / len(scores)
+        return nothing, nothing
+    decision = nothing if table.decision is None else np.isfinite(table.decision)
+    if table.decision is not None and decision.any():
+        return decision & (table.decision > 0), decision
+    if table.score is None:
+        return nothing, nothing
+    scored = np.isfinite(table.score)
+    return scored & (table.score >= spec.prediction.threshold), scored
 
 
 def _feature_profile(
     feature: FeatureSpec, table: ReferenceTable, frame: ReferenceFrame
 ) -> FeatureProfile:
     if feature.type == "numeric":
-        return numeric_profile(table.numeric[feature.name], feature.bins, feature.fine_bins, frame)
+        return numeric_profile(
+            table.numeric[feature.name],
+            feature.bins,
+            feature.fine_bins,
+            frame,
+            (feature.low, feature.high),
+        )
     return categorical_profile(
         table.categorical[feature.name],
         table.invalid_categories.get(feature.name, 0),

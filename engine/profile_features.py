@@ -15,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.bins import coarse_merge, quantile_edges
+from detectors.decade_kernel import DECADES, tally_decades
+from detectors.decades import decade_tables, lowest_decade
 from engine.own_blocks import ReferenceTimes, own_blocks
-from engine.profile import CategoricalProfile, NumericProfile
+from engine.own_rates import Blocks, known
+from engine.profile import CategoricalProfile, NumericProfile, OwnRate
 from engine.reference_table import TextColumn
 from engine.spec import WindowRule
 
@@ -35,12 +38,27 @@ class ReferenceFrame:
     times: ReferenceTimes | None
     windows: Sequence[WindowRule]
     pseudo_count: float
+    blocks: dict[str, Blocks]
+    """Blocks by window name; empty without times."""
+
+
+def reference_frame(
+    times: ReferenceTimes | None, windows: Sequence[WindowRule], pseudo_count: float
+) -> ReferenceFrame:
+    """What all the features of a table with these times share."""
+    blocks = {} if times is None else {w.name: Blocks(times, w) for w in windows}
+    return ReferenceFrame(times, windows, pseudo_count, blocks)
 
 
 def numeric_profile(
-    column: npt.NDArray[np.float64], bins: int, fine_bins: int, frame: ReferenceFrame
+    column: npt.NDArray[np.float64],
+    bins: int,
+    fine_bins: int,
+    frame: ReferenceFrame,
+    bounds: tuple[float | None, float | None] = (None, None),
 ) -> NumericProfile:
-    """The reference of a numeric column, shape (rows,), with at least one finite value."""
+    """The reference of a numeric column, shape (rows,), with at least one finite value; ``bounds``
+    are the spec's range."""
     finite = np.isfinite(column)
     values = column[finite] + 0.0
     ordered = np.sort(values)
@@ -53,6 +71,8 @@ def numeric_profile(
     missing = int(np.count_nonzero(np.isnan(column)))
     # The last entry serves the cell -1 of a row without a value.
     coarse_of_cell = np.append(coarse, -1)
+    outside = _outside(column, finite, bounds)
+    decade_low, decades = _decades(values)
     return NumericProfile(
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
@@ -72,8 +92,85 @@ def numeric_profile(
                 frame.pseudo_count,
             )
         ),
+        decade_low=decade_low,
+        decades=decades,
+        range=bounds,
+        out_of_range=int(np.count_nonzero(outside)),
+        rates=_numeric_rates(np.where(finite, column + 0.0, np.nan), column, outside, frame),
         slices=_slices(cells, len(counts), frame.times),
     )
+
+
+def _outside(
+    column: npt.NDArray[np.float64],
+    finite: npt.NDArray[np.bool_],
+    bounds: tuple[float | None, float | None],
+) -> npt.NDArray[np.bool_]:
+    """Finite values outside the spec's range, by row."""
+    low, high = bounds
+    below = finite & (column < (-np.inf if low is None else low))
+    found: npt.NDArray[np.bool_] = below | (finite & (column > (np.inf if high is None else high)))
+    return found
+
+
+def _decades(values: npt.NDArray[np.float64]) -> tuple[int, tuple[int, ...]]:
+    """First decade and counts of finite values, shape (n,)."""
+    low = lowest_decade(values)
+    counts = np.zeros((1, DECADES), dtype=np.int64)
+    row = np.ascontiguousarray(values[np.newaxis], dtype=np.float64)
+    slots = np.zeros(len(values), dtype=np.int32)
+    tally_decades(
+        row, row.view(np.int64), slots, *decade_tables(), np.array([low], np.int64), 0, counts
+    )
+    return low, tuple(counts[0].tolist())
+
+
+def _numeric_rates(
+    values: npt.NDArray[np.float64],
+    column: npt.NDArray[np.float64],
+    outside: npt.NDArray[np.bool_],
+    frame: ReferenceFrame,
+) -> dict[str, dict[str, OwnRate]]:
+    """How the rates of bad values swing, by window; ``values`` has NaN where ``column`` has no
+    finite value."""
+    every = np.ones(len(column), dtype=np.bool_)
+    return {
+        window: known(
+            {
+                "missing": blocks.rate(np.isnan(column), every),
+                "invalid": blocks.rate(np.isinf(column), every),
+                "out_of_range": blocks.rate(outside, np.isfinite(values)),
+                "outlier": blocks.outliers(values),
+                "constant": blocks.constant(values),
+            }
+        )
+        for window, blocks in frame.blocks.items()
+    }
+
+
+def _categorical_rates(column: TextColumn, frame: ReferenceFrame) -> dict[str, dict[str, OwnRate]]:
+    """The same of a categorical column; invalid ones are among the missing, since a table does not
+    say which rows they are."""
+    if not frame.blocks:
+        return {}
+    numbers: dict[str | None, int] = {None: -1}
+    codes = np.fromiter(
+        (numbers.setdefault(text, len(numbers) - 1) for text in column),
+        dtype=np.int64,
+        count=len(column),
+    )
+    every = np.ones(len(codes), dtype=np.bool_)
+    values = np.where(codes < 0, np.nan, codes.astype(np.float64))
+    return {
+        window: known(
+            {
+                "missing": blocks.rate(codes < 0, every),
+                "unseen": blocks.unseen(codes),
+                "constant": blocks.constant(values),
+            }
+        )
+        for window, blocks in frame.blocks.items()
+    }
 
 
 def categorical_profile(
@@ -105,6 +202,7 @@ def categorical_profile(
             if frame.times is None
             else own_blocks(cells, cell_count, frame.times, frame.windows, frame.pseudo_count)
         ),
+        rates=_categorical_rates(column, frame),
         slices=_slices(cells, cell_count, frame.times),
     )
 

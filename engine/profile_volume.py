@@ -8,6 +8,7 @@ hours where no day has it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -38,3 +39,16 @@ def volume_by_hour_of_week(ts_ms: npt.NDArray[np.int64]) -> tuple[float, ...]:
     hour_means = np.where(same_hour[1] > 0, same_hour[0] / np.maximum(same_hour[1], 1), overall)
     means = np.where(occurs > 0, events / np.maximum(occurs, 1), np.tile(hour_means, 7))
     return tuple(means.tolist())
+
+
+def expected_events(volume: Sequence[float], start_ms: int, end_ms: int) -> float:
+    """Events expected in [start, end) from the mean per hour of week (168, Monday first, UTC)."""
+    total, at = 0.0, start_ms
+    while at < end_ms:
+        hour = at // UNITS_MS["h"]
+        until = min(end_ms, (hour + 1) * UNITS_MS["h"])
+        total += volume[(hour + _EPOCH_HOUR_OF_WEEK) % HOURS_OF_WEEK] * (
+            (until - at) / UNITS_MS["h"]
+        )
+        at = until
+    return total

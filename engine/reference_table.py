@@ -29,3 +29,12 @@ class ReferenceTable:
     """Event time, epoch milliseconds; None when the table has no times."""
     invalid_categories: Mapping[str, int] = field(default_factory=dict)
     """Feature -> how many of its None are values that name no category."""
+    labels: FloatColumn | TextColumn | None = None
+    """What turned out to be true: numbers (binary: above 0 is positive), NaN where nothing is
+    known; of a multiclass model texts, None where nothing is known."""
+    decided: TextColumn | None = None
+    """The decided class of a multiclass model."""
+    segments: Mapping[str, TextColumn] = field(default_factory=dict)
+    """Segment -> text of each value, None is missing."""
+    values: FloatColumn | None = None
+    """What was at stake; NaN where nobody said."""

@@ -58,6 +58,8 @@ class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     importance: float | None = None
     sensitive: bool = False
+    unchecked: tuple[str, ...] = ()
+    """Kinds of quality fault that are normal for this feature (:mod:`engine.quality`)."""
 
 
 class PredictionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,9 @@ class PredictionSpec(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float = 0.5
     bins: int = 10
     fine_bins: int = 60
+    rate_watch: float = 1.5
+    """Odds of a positive decision over the reference's, or the inverse, that are WATCH."""
+    rate_drift: float = 2.0
 
 
 class LabelRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +82,12 @@ class LabelRules(msgspec.Struct, frozen=True, kw_only=True):
     amend_ms: int = 7 * 86_400_000
     maturities_ms: tuple[int, ...] = ()
     negative_after_ms: int | None = None
+    pane_ms: int | None = None
+    """Base pane of performance; None chooses one (see :mod:`engine.label_windows`)."""
+    idle_ms: int = 86_400_000
+    """How long a partition of labels must be silent, by the worker's clock, to be called idle."""
+    pending: int = 500_000
+    """Events of one source partition that may wait in the join; beyond it the oldest are let go."""
 
 
 class PsiFeaturesRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +119,56 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     volume: VolumeRule | None = None
 
 
+class QualityRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Bad data: how far a rate may be above what the reference does by itself (in points, 0.05 is
+    five in a hundred) before it is a fault; each must be significant as well."""
+
+    window: str = ""
+    at_least: int = 1
+    of_last: int = 1
+    missing: float = 0.05
+    invalid: float = 0.05
+    out_of_range: float = 0.01
+    outlier: float = 0.05
+    unseen: float = 0.05
+    duplicates: float = 0.05
+    rescaled: float = 0.3
+    """Distance of the decimal exponents from the reference's that may be a change of unit."""
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """From where to where a number may be; None is an open end."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+class OperationsRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Errors and latency against the model's own windows before."""
+
+    window: str = ""
+    at_least: int = 1
+    of_last: int = 1
+    errors: float = 0.01
+    """Points that the share of errors may rise by."""
+    slow: float = 0.05
+    """Points that the share of predictions slower than the usual P95 may rise by."""
+
+
+class BusinessRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decisions are worth: ``value`` of the predictions, and limits of the figures."""
+
+    window: str = ""
+    at_least: int = 1
+    of_last: int = 1
+    approved: Literal["positive", "negative"] = "positive"
+    """The decision that is an approval: of a fraud model it is the negative one."""
+    value_step: float = 0.01
+    """Values are summed as whole numbers of this, clipped at 2**31 of them."""
+    limits: dict[str, Limit] = msgspec.field(default_factory=dict)
+    """Figure (:data:`engine.business_figures.FIGURES`) -> its limits."""
+
+
 class AlarmBudget(msgspec.Struct, frozen=True, kw_only=True):
     """The one knob for false alarms: at most ``false_pages`` per ``per_ms`` for this model."""
 
@@ -131,6 +192,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     season: Season | None
     duplicates_last: int
     retraining: Retraining
+    quality: QualityRules | None
+    """None switches the checks off."""
+    business: BusinessRules | None
+    """None without the section; ``value`` is read with it only."""
+    operations: OperationsRules | None
+    """None without the section."""
     budget: AlarmBudget
     psi_watch: float
     psi_drift: float

@@ -13,13 +13,14 @@ from typing import Final
 
 from engine.canonical import content_hash
 from engine.durations import UNITS_MS, format_duration
+from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
 from engine.spec_faults import Fault, SpecError, did_you_mean
 from engine.spec_fields import Fields, finite_number, text_fault
+from engine.spec_limits import read_budget, read_business, read_operations, read_quality
 from engine.spec_retraining import read_retraining
 from engine.spec_sections import (
     MAX_FEATURE_NAME,
-    read_budget,
     read_features,
     read_inputs,
     read_inventory,
@@ -41,7 +42,7 @@ MAX_COLUMNS: Final = 200
 MAX_DUPLICATES: Final = 10_000_000
 MAX_ESTIMATORS: Final = 20
 MAX_ESTIMATOR_PARAMETERS: Final = 20
-DEFAULT_ESTIMATORS: Final = frozenset({"adwin"})
+DEFAULT_ESTIMATORS: Final = frozenset({"adwin", "stale"})
 COLUMN_FIELDS: Final = (
     "event_id",
     "ts",
@@ -100,6 +101,9 @@ def read_spec(
         season=_read_season(fields, time.pane_ms if pane_sound else None),
         duplicates_last=_read_duplicates(fields),
         retraining=read_retraining(fields, known_windows, len(features), drift),
+        quality=read_quality(fields, known_windows),
+        business=read_business(fields, known_windows),
+        operations=read_operations(fields, known_windows),
         budget=read_budget(fields),
         psi_watch=watch,
         psi_drift=drift,
@@ -107,6 +111,8 @@ def read_spec(
         estimators=_read_estimators(fields, known_estimators, loss_estimators),
         columns=_read_columns(fields),
     )
+    if pane_sound and fields.sound("label", "windows"):
+        refuse_open_label_panes(spec, fields)
     fields.close()
     if faults:
         raise SpecError(faults)

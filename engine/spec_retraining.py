@@ -63,8 +63,8 @@ def _read_psi_features(
     least = fields.whole("features", max(1, min(USUAL_FEATURES, features)), 1, 1_000_000)
     if fields.has("features") and fields.sound("features") and 0 < features < least:
         fields.fault("features", f"asks for {least} features, and the spec has {features}")
-    window = _read_window(fields, windows)
-    at_least, of_last = _read_confirmation(fields, 2, 3)
+    window = read_window(fields, windows)
+    at_least, of_last = read_confirmation(fields, 2, 3)
     fields.close()
     return PsiFeaturesRule(
         above=above, features=least, window=window, at_least=at_least, of_last=of_last
@@ -76,13 +76,13 @@ def _read_volume(rules: Fields, windows: tuple[WindowRule, ...] | None) -> Volum
     factor = fields.number("factor", 2.0, high=MAX_VOLUME_FACTOR)
     if fields.sound("factor") and factor <= 1.0:
         fields.fault("factor", f"must be above 1, not {factor:g}")
-    window = _read_window(fields, windows)
-    at_least, of_last = _read_confirmation(fields, 1, 1)
+    window = read_window(fields, windows)
+    at_least, of_last = read_confirmation(fields, 1, 1)
     fields.close()
     return VolumeRule(factor=factor, window=window, at_least=at_least, of_last=of_last)
 
 
-def _read_confirmation(fields: Fields, at_least: int, of_last: int) -> tuple[int, int]:
+def read_confirmation(fields: Fields, at_least: int, of_last: int) -> tuple[int, int]:
     """At least k of the last n disjoint windows; one given alone moves the other along."""
     if fields.has("at_least") and not fields.has("of_last"):
         at_least = fields.whole("at_least", at_least, 1, MAX_CONFIRMATIONS)
@@ -94,7 +94,7 @@ def _read_confirmation(fields: Fields, at_least: int, of_last: int) -> tuple[int
     return at_least, of_last
 
 
-def _read_window(fields: Fields, windows: tuple[WindowRule, ...] | None) -> str:
+def read_window(fields: Fields, windows: tuple[WindowRule, ...] | None) -> str:
     """The window that a rule looks at, by its length; it must be one of the spec's."""
     known = windows or ()
     if not fields.has("window"):

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Final, Literal, get_args
 
 from engine.durations import UNITS_MS, format_duration
+from engine.quality_faults import FAULTS
 from engine.spec import (
-    AlarmBudget,
     FeatureSpec,
     Inventory,
     LabelRules,
@@ -27,7 +27,7 @@ MAX_FINE_BINS: Final = 1_000
 MAX_CATEGORIES: Final = 1_000
 MAX_MATURITIES: Final = 10
 MAX_IMPORTANCE: Final = 1e6
-MAX_FALSE_PAGES: Final = 1e4
+MAX_ODDS_RATIO: Final = 1e6
 
 _DEFAULT_FINE_BINS: Final = 60
 _TIERS: Final[tuple[Literal["low", "medium", "high"], ...]] = ("low", "medium", "high")
@@ -47,7 +47,9 @@ _MINUTE: Final = UNITS_MS["m"]
 _DAY: Final = UNITS_MS["d"]
 MIN_PANE_MS: Final = 100
 MAX_PANE_MS: Final = _DAY
+MAX_LABEL_PANE_MS: Final = 30 * _DAY
 MAX_LATENESS_MS: Final = 30 * _DAY
+MAX_PENDING: Final = 20_000_000
 MAX_OPEN_PANES: Final = 10_000
 """Base panes between the watermark and the end of the amend horizon, which are all kept open."""
 
@@ -141,6 +143,9 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         importance = fields.number("importance", 0.0, 0.0, MAX_IMPORTANCE)
     required = fields.flag("required", default=False)
     sensitive = fields.flag("sensitive", default=False)
+    unchecked = fields.texts(
+        "unchecked", len(FAULTS), "|".join(FAULTS), f"a fault is {', '.join(FAULTS)}"
+    )
     fields.know("bins", "fine_bins", "range", "categories", "importance")
     fields.close()
     return FeatureSpec(
@@ -154,6 +159,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         high=high,
         importance=importance,
         sensitive=sensitive,
+        unchecked=unchecked,
     )
 
 
@@ -210,8 +216,19 @@ def read_prediction(spec: Fields) -> PredictionSpec:
     kind = fields.choice("type", _PREDICTIONS[0], _PREDICTIONS)
     threshold = fields.number("threshold", 0.5)
     bins, fine_bins = read_bins(fields)
+    watch = fields.number("rate_watch", 1.5, 1.0, MAX_ODDS_RATIO)
+    drift = fields.number("rate_drift", max(2.0, watch), 1.0, MAX_ODDS_RATIO)
     fields.close()
-    return PredictionSpec(type=kind, threshold=threshold, bins=bins, fine_bins=fine_bins)
+    if fields.sound("rate_watch", "rate_drift") and watch > drift:
+        fields.fault("rate_drift", f"must be at least rate_watch ({watch:g}), not {drift:g}")
+    return PredictionSpec(
+        type=kind,
+        threshold=threshold,
+        bins=bins,
+        fine_bins=fine_bins,
+        rate_watch=watch,
+        rate_drift=drift,
+    )
 
 
 def read_inputs(spec: Fields) -> tuple[Topic, ...]:
@@ -248,6 +265,12 @@ def read_label(spec: Fields) -> LabelRules:
         if negative_after_ms > ttl_ms and fields.sound("ttl", "negative_after"):
             fields.fault("negative_after", _over_ttl(negative_after_ms, ttl_ms))
     fields.know("negative_after")
+    pane_ms = (
+        fields.duration("pane", 0, MIN_PANE_MS, MAX_LABEL_PANE_MS) if fields.has("pane") else None
+    )
+    fields.know("pane")
+    idle_ms = fields.duration("idle", _DAY, 1_000, MAX_LATENESS_MS)
+    pending = fields.whole("pending", 500_000, 1, MAX_PENDING)
     fields.close()
     return LabelRules(
         ttl_ms=ttl_ms,
@@ -255,6 +278,9 @@ def read_label(spec: Fields) -> LabelRules:
         amend_ms=amend_ms,
         maturities_ms=tuple(sorted(maturities)),
         negative_after_ms=negative_after_ms,
+        pane_ms=pane_ms,
+        idle_ms=idle_ms,
+        pending=pending,
     )
 
 
@@ -263,12 +289,3 @@ def _over_ttl(duration_ms: int, ttl_ms: int) -> str:
         f"{format_duration(duration_ms)} is longer than ttl ({format_duration(ttl_ms)}), "
         "after which a prediction is forgotten"
     )
-
-
-def read_budget(spec: Fields) -> AlarmBudget:
-    """``budget``: the one knob for false alarms."""
-    fields = spec.section("budget")
-    pages = fields.number("false_pages", 1.0, 1e-6, MAX_FALSE_PAGES)
-    per_ms = fields.duration("per", 30 * _DAY, _MINUTE)
-    fields.close()
-    return AlarmBudget(false_pages=pages, per_ms=per_ms)

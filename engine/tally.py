@@ -9,23 +9,25 @@ delivery, then ``snapshot`` and wait for delivery, and only then may ``covered``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.discovery import estimators
 from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
 from engine.dead_letters import carry
-from engine.decode import Decoded, Decoder
+from engine.decode import Decoder
+from engine.decoded import Decoded
 from engine.effects import OutputTopic, Publish
+from engine.joining import Joining
 from engine.model import MonitoredModel
-from engine.model_tally import ModelState, ModelTally, OpenPane
+from engine.model_tally import ModelTally, new_state
+from engine.open_pane import OpenPane
 from engine.outcomes import Outcomes
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
 from engine.pieces import PieceReader, PieceWriter
+from engine.planes import Plane
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot, SnapshotError
 from engine.spec import Topic
@@ -60,7 +62,7 @@ class Tally:
         self.heard: set[str] = set()
         """``model@version`` of the models that had a record in the last batch."""
         self._partitions = partitions
-        self._models = {m.key: ModelTally(m, _new_state(m)) for m in models}
+        self._models = {m.key: ModelTally(m, new_state(m)) for m in models}
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
@@ -78,9 +80,14 @@ class Tally:
         return max((t.model.spec.duplicates_last for t in self._models.values()), default=0)
 
     @property
+    def joinings(self) -> dict[str, Joining]:
+        """The joins by ``model@version``, of models that have one."""
+        return {key: t.state.joining for key, t in self._models.items() if t.state.joining}
+
+    @property
     def open_cells(self) -> int:
         """Cells of the panes that are held open, over all models."""
-        return sum(len(t.state.panes) * t.model.layout.size for t in self._models.values())
+        return sum(tally.open_cells for tally in self._models.values())
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Count a batch; returns its dead letters and late records, in offset order."""
@@ -131,6 +138,8 @@ class Tally:
             fate = tally.accept(
                 topic, events, offsets[events.rows], beats.get(name, []), batch.timestamps_ms[-1]
             )
+            if not events.ends_records:
+                continue
             late += events.rows[fate.late].tolist()
             tallied = int(fate.tallied.sum())
             outcomes.end(topic, "tallied", tallied)
@@ -167,14 +176,14 @@ class Tally:
         """Tell the judge of ``key`` not to wait for this source: it was read to its end and is
         silent.  The next record of the model ends that."""
         tally = self._models[key]
-        if topic in tally.data_topics() and topic not in tally.state.idle:
+        if topic in tally.clock_topics() and topic not in tally.state.idle:
             tally.state.idle.add(topic)
             tally.state.moved = True
 
     def watermarks_ms(self) -> dict[str, dict[Topic, int | None]]:
-        """Watermark per ``model@version`` and data topic."""
+        """Watermark per ``model@version`` and topic."""
         return {
-            key: {topic: tally.watermark_ms(topic) for topic in tally.data_topics()}
+            key: {topic: tally.watermark_ms(topic) for topic in tally.clock_topics()}
             for key, tally in self._models.items()
         }
 
@@ -183,12 +192,11 @@ class Tally:
         out: list[Publish] = []
         for tally in self._models.values():
             key = tally.model.spec.model.encode()
-            dirty = sorted(start for start, pane in tally.state.panes.items() if pane.dirty)
             records: list[PaneRecord | Mark] = []
-            for start in dirty:
-                pane = tally.state.panes[start]
-                pane.dirty = False
-                records.append(self._pane_record(tally.model, start, pane))
+            for plane, panes in tally.open_panes():
+                for start in sorted(start for start, pane in panes.items() if pane.dirty):
+                    panes[start].dirty = False
+                    records.append(self._pane_record(tally.model, plane, start, panes[start]))
             if records or tally.state.moved:
                 tally.state.moved = False
                 records.append(self._mark(tally))
@@ -200,7 +208,9 @@ class Tally:
         self._seq += 1
         return (self._epoch, self._generation, self._seq)
 
-    def _pane_record(self, model: MonitoredModel, start_ms: int, pane: OpenPane) -> PaneRecord:
+    def _pane_record(
+        self, model: MonitoredModel, plane: Plane, start_ms: int, pane: OpenPane
+    ) -> PaneRecord:
         on_time, amended = pane.pack()
         return PaneRecord(
             model.key,
@@ -210,6 +220,7 @@ class Tally:
             start_ms,
             on_time.content,
             None if amended is None else amended.content,
+            plane.number,
         )
 
     def _mark(self, tally: ModelTally) -> Mark:
@@ -218,7 +229,7 @@ class Tally:
             tally.model.layout.hash,
             self.partition,
             self._stamp(),
-            {topic: tally.watermark_ms(topic) for topic in tally.data_topics()},
+            {topic: tally.watermark_ms(topic) for topic in tally.clock_topics()},
             tuple(sorted(tally.state.idle)),
             dict(self.covered),
             tally.state.moved_by_ms,
@@ -265,19 +276,6 @@ class Tally:
         for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
             del self._absent[key]
             self.outcomes.late_by_model.pop(key, None)
-
-
-def _new_state(model: MonitoredModel) -> ModelState:
-    state = ModelState()
-    for name, module in _chosen_estimators(model).items():
-        params = module.Params(**model.spec.estimators[name])
-        state.banks[name] = module.build(params, len(model.layout.numeric))
-    return state
-
-
-def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
-    known = estimators()
-    return {name: known[name] for name in sorted(model.spec.estimators)}
 
 
 def joined(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

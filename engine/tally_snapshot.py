@@ -9,14 +9,72 @@ import msgspec
 
 from detectors.contract import ForeignSnapshotError
 from detectors.discovery import estimators
+from engine.join import Clock
+from engine.join_counts import JoinCounts
+from engine.joining import Joining
 from engine.model import MonitoredModel
-from engine.model_tally import ModelState, OpenPane
+from engine.model_tally import ModelState
+from engine.open_pane import OpenPane
 from engine.outcomes import Outcomes
 from engine.pieces import PieceReader, PieceWriter, piece_named
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.spec import Topic
 
 KIND: Final = "tally"
+_Panes = dict[Whole, tuple[bytes, bytes | None]]
+
+
+class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """The join of one model and the panes that it fills."""
+
+    entries: dict[Whole, bytes]
+    """Blocks of entries as :mod:`engine.join_store` writes them."""
+    offsets: dict[Topic, Whole]
+    counts: JoinCounts
+    panes: dict[Whole, _Panes]
+    """By plane."""
+    dropped_to_ms: dict[Whole, Whole]
+
+    @classmethod
+    def of(cls, joining: Joining, pieces: PieceWriter) -> JoiningSnapshot:
+        """Freeze a join."""
+        panes = {plane: _saved(held, pieces) for plane, held in sorted(joining.panes.items())}
+        return cls(
+            joining.store.save(pieces),
+            dict(joining.store.offsets),
+            msgspec.structs.replace(
+                joining.join.counts, by_outcome=dict(joining.join.counts.by_outcome)
+            ),
+            panes,
+            dict(joining.dropped_to_ms),
+        )
+
+    def restore(
+        self,
+        joining: Joining,
+        size: int,
+        watermarks_ms: dict[Clock, int | None],
+        pieces: PieceReader,
+    ) -> None:
+        """Put this back into a fresh join of the same layout."""
+        if self.panes.keys() != joining.panes.keys():
+            raise SnapshotError(f"panes of the planes {sorted(self.panes)}")
+        if not self.counts.add_up():
+            raise SnapshotError("its labels do not add up to what became of them")
+        joining.store.restore(self.entries, pieces)
+        joining.store.offsets = dict(self.offsets)
+        joining.join.counts = self.counts
+        joining.join.restored(watermarks_ms)
+        joining.dropped_to_ms.update(self.dropped_to_ms)
+        for plane, panes in self.panes.items():
+            joining.panes[plane].update(_restored(panes, size, pieces))
+
+    def blocks(self) -> list[bytes | None]:
+        """Every block that may be a piece."""
+        named = [
+            block for panes in self.panes.values() for pane in panes.values() for block in pane
+        ]
+        return [*self.entries.values(), *named]
 
 
 class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -25,18 +83,17 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
     layout: str
     newest_ms: dict[Topic, Whole]
     dropped_to_ms: Whole
-    panes: dict[Whole, tuple[bytes, bytes | None]]
+    panes: _Panes
     banks: dict[str, bytes]
+    joining: JoiningSnapshot | None
 
     @classmethod
     def of(cls, layout: str, state: ModelState, pieces: PieceWriter) -> ModelSnapshot:
         """Freeze a model's state."""
-        panes = {}
-        for start, pane in sorted(state.panes.items()):
-            on_time, amended = pane.pack()
-            panes[start] = (pieces.put(on_time), pieces.put_if(amended))
         banks = {name: bank.snapshot() for name, bank in sorted(state.banks.items())}
-        return cls(layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks)
+        joining = None if state.joining is None else JoiningSnapshot.of(state.joining, pieces)
+        panes = _saved(state.panes, pieces)
+        return cls(layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks, joining)
 
     def restore(self, state: ModelState, model: MonitoredModel, pieces: PieceReader) -> None:
         """Put this back into a fresh state of the same layout.
@@ -47,11 +104,8 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         """
         state.newest_ms = dict(self.newest_ms)
         state.dropped_to_ms = self.dropped_to_ms
-        size = model.layout.size
-        for start, (on_time, amended) in self.panes.items():
-            packed = (pieces.get(on_time), pieces.get_if(amended))
-            late = None if packed[1] is None else packed[1].counts(size)
-            state.panes[start] = OpenPane(packed[0].counts(size), late, packed=packed)
+        state.panes = _restored(self.panes, model.layout.size, pieces)
+        self._restore_joining(state, model, pieces)
         known = estimators()
         for name in state.banks:
             if name not in self.banks:
@@ -63,11 +117,44 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
                 continue
             state.banks[name] = bank
 
+    def _restore_joining(
+        self, state: ModelState, model: MonitoredModel, pieces: PieceReader
+    ) -> None:
+        if state.joining is None or model.performance is None:
+            return
+        if self.joining is None:
+            raise SnapshotError("nothing of the labels")
+        watermarks_ms: dict[Clock, int | None] = {"predictions": None, "labels": None}
+        for clock in watermarks_ms:
+            if clock in self.newest_ms:
+                lateness_ms = model.spec.clock(clock).lateness_ms
+                watermarks_ms[clock] = self.newest_ms[clock] - lateness_ms
+        self.joining.restore(state.joining, model.performance.size, watermarks_ms, pieces)
+
     def pieces_in(self, pieces: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
         """Those of the pieces that this model's panes name."""
-        stored = [block for pane in self.panes.values() for block in pane if block is not None]
+        blocks = [block for pane in self.panes.values() for block in pane]
+        blocks += [] if self.joining is None else self.joining.blocks()
+        stored = [block for block in blocks if block is not None]
         named = [digest for block in stored if (digest := piece_named(block)) is not None]
         return {digest: pieces[digest] for digest in named if digest in pieces}
+
+
+def _saved(panes: Mapping[int, OpenPane], pieces: PieceWriter) -> _Panes:
+    found: _Panes = {}
+    for start, pane in sorted(panes.items()):
+        on_time, amended = pane.pack()
+        found[start] = (pieces.put(on_time), pieces.put_if(amended))
+    return found
+
+
+def _restored(panes: _Panes, size: int, pieces: PieceReader) -> dict[int, OpenPane]:
+    found = {}
+    for start, (on_time, amended) in panes.items():
+        packed = (pieces.get(on_time), pieces.get_if(amended))
+        late = None if packed[1] is None else packed[1].counts(size)
+        found[start] = OpenPane(packed[0].counts(size), late, packed=packed)
+    return found
 
 
 class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):

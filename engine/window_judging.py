@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from detectors.discovery import statistics
+from engine.business import business
+from engine.estimating import Estimating
 from engine.judgement import AlarmCount, Judged
 from engine.levels import significance
 from engine.measuring import Bands, Comparer
 from engine.model import MonitoredModel
 from engine.panes import Counts
+from engine.positive_rate import positive_rate, score_moments
+from engine.quality import QualityChecks
 from engine.spec import Spec, WindowRule
 
 
@@ -20,6 +24,7 @@ class WindowJudging:
 
     def __init__(self, model: MonitoredModel) -> None:
         self._model = model
+        self._estimating = Estimating(model)
         found = statistics()
         params = statistic_params(model.spec)
         profile, layout = model.profile, model.layout
@@ -30,6 +35,8 @@ class WindowJudging:
         self._score = None
         if layout.score is not None and profile.score is not None:
             self._score = Comparer(layout.score, profile.score, found, params)
+        rules = model.spec.quality
+        self._checks = None if rules is None else QualityChecks(model, rules)
         self._bands = {
             window.name: Bands(
                 model.spec.psi_watch, model.spec.psi_drift, significance(model.spec, window)
@@ -55,6 +62,13 @@ class WindowJudging:
         score = None
         if self._score is not None:
             score = self._score.verdict(counts, slices, window.name, bands)
+        model, alpha = self._model, bands.alpha
+        quality = None
+        if self._checks is not None:
+            stale = {
+                name: found["stale"].count for name, found in alarms.items() if "stale" in found
+            }
+            quality = self._checks.check(counts, window.name, stale, alpha)
         return Judged(
             self._model,
             window,
@@ -66,6 +80,11 @@ class WindowJudging:
             bands.alpha,
             alarms,
             first_event_ms,
+            quality,
+            positive_rate(model, counts, window.name, alpha),
+            score_moments(model, counts, window.name),
+            business(model, counts, alpha),
+            self._estimating.estimate(counts),
         )
 
 

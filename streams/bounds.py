@@ -33,6 +33,7 @@ from engine.model_tally import CELLS_AT_ONCE
 from engine.open_panes import MAX_OPEN_PANE_BYTES
 from engine.outcomes import MAX_SHADOW_CHARS, MAX_SHADOW_NAMES, OTHER_SHADOWS
 from engine.snapshot import MAX_SNAPSHOT_BYTES
+from engine.spec import LabelRules
 from engine.spec_reading import MAX_DUPLICATES, MAX_SEGMENTS
 from engine.spec_retraining import MAX_CONFIRMATIONS
 from engine.spec_sections import MAX_CATEGORIES, MAX_FEATURES
@@ -82,6 +83,11 @@ def _shadow_names(live: LiveState) -> float:
     )
 
 
+def _join_events(live: LiveState) -> float:
+    tallies = (tally for tally in live.tallies.values() if isinstance(tally, Tally))
+    return max((len(j.join) for tally in tallies for j in tally.joinings.values()), default=0)
+
+
 BOUNDS: Final = (
     # Reading.
     Bound("batch_records", Settings().batch_size, "waits"),
@@ -104,6 +110,7 @@ BOUNDS: Final = (
         "stops",
         lambda live: max((judge.open_pane_bytes for judge in live.judges.values()), default=0),
     ),
+    Bound("join_events", LabelRules().pending, "forgets", _join_events),
     Bound("ring_panes", MAX_RING_PANES, "forgets"),
     Bound("history_windows", MAX_CONFIRMATIONS, "forgets"),
     Bound("snapshot_bytes", MAX_SNAPSHOT_BYTES, "stops", lambda live: live.largest_snapshot_bytes),

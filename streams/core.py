@@ -95,7 +95,7 @@ class Core(Protocol):
     def models(self) -> Mapping[str, str]:
         """Key (``model@version``) -> model name, the key of its records in the panes topic."""
 
-    def idle_ms(self, key: str) -> int:
+    def idle_ms(self, key: str, topic: Topic) -> int:
         """How long a source of this model must be silent before it is called idle."""
 
     def tally(self, partition: int, resume: Snapshot | None, generation: int) -> TallyLike:
@@ -140,9 +140,9 @@ class EngineCore:
         """Key -> model name."""
         return {key: model.spec.model for key, model in self._models.items()}
 
-    def idle_ms(self, key: str) -> int:
-        """As its spec says."""
-        return self._models[key].spec.time.idle_ms
+    def idle_ms(self, key: str, topic: Topic) -> int:
+        """As its spec says; labels, which may come once a night, have a time of their own."""
+        return self._models[key].spec.clock(topic).idle_ms
 
     def tally(self, partition: int, resume: Snapshot | None, generation: int) -> TallyLike:
         """A tally; engine.snapshot.SnapshotError when ``resume`` cannot be read."""

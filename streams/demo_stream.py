@@ -83,6 +83,8 @@ class DemoState:
         """A judgement came back."""
         if judgement["window"] != self.window or judgement["revision"]:
             return
+        if "section" in judgement:
+            return
         for name, verdict in judgement["features"].items():
             trail = self.trails.setdefault(name, Trail())
             trail.psi.append(verdict.get("psi_corrected"))

@@ -5,7 +5,7 @@ Each sample carries a priority, the lowest first, for the bound on series.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +14,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from detectors.discovery import estimators, statistics
 from detectors.kernels import OUT_OF_RANGE
 from engine.judge import Judge
-from engine.judgement import SCORE_QUANTILES, Judged
+from engine.judgement import Judged
+from engine.judgement_sections import SCORE_QUANTILES
 from engine.layout import DECIDED, POSITIVE, NumericColumn
-from engine.levels import ORDER
+from engine.levels import ORDER, Level
 from engine.measuring import Verdict, mean_and_stddev, quantiles
 
 Labels = tuple[str, ...]
@@ -34,6 +35,26 @@ _HELP: Final = {
     "feature_missing_ratio": "Share of a feature's values that are null.",
     "feature_invalid_ratio": "Share of a feature's values of a wrong type.",
     "feature_out_of_range_ratio": "Share of a feature's valid values outside the spec's range.",
+    "feature_outlier_ratio": "Share of a feature's valid values beyond the reference's extremes.",
+    "feature_unseen_ratio": "Share of a feature's valid values that the reference does not have.",
+    "feature_quality_fault": "Faults of a feature's data: bad data, not drift.",
+    "prediction_positive_ratio_expected": "Share of positive decisions in the reference.",
+    "prediction_positive_odds_ratio": "Odds of a positive decision over the reference's.",
+    "prediction_positive_ratio_p_value": "Fisher's exact test of the positive decisions.",
+    "prediction_mean_shift": "Mean of the score less the reference's, in its standard deviations.",
+    "prediction_mean_shift_p_value": "Chance of such a shift of the score's mean.",
+    "prediction_stddev_ratio": "Standard deviation of the score over the reference's.",
+    "serving_error_ratio": "Share of predictions with an error.",
+    "serving_volume_ratio": "Events over those of the profile's same hours of the week.",
+    "serving_duplicate_ratio": "Share of predictions that were read before.",
+    "serving_freshness_p50_seconds": "Record time less event time, median.",
+    "serving_freshness_p95_seconds": "Record time less event time, 95th percentile.",
+    "serving_freshness_p99_seconds": "Record time less event time, 99th percentile.",
+    "business_approval_ratio": "Share of decisions that approve, as the spec says which do.",
+    "business_value_per_prediction": "Mean value of a prediction.",
+    "business_value_per_approval": "Mean value of an approved prediction.",
+    "business_value": "Sum of the values by decision.",
+    "business_limit_broken": "Business figures significantly beyond the spec's limit.",
     "prediction_mean": "Mean of the score.",
     "prediction_stddev": "Standard deviation of the score.",
     "prediction_quantile": "Quantile of the score.",
@@ -64,13 +85,16 @@ def first(found: Iterable[tuple[int, GaugeSample]], most: int) -> tuple[list[Gau
     return in_order[:most], count
 
 
-def families(found: Iterable[GaugeSample]) -> Iterator[Metric]:
-    """Samples by metric, in the order in which the metrics first appear."""
+def families(
+    found: Iterable[GaugeSample], told: Callable[[str], str | None] = lambda _: None
+) -> Iterator[Metric]:
+    """Samples by metric, in the order in which the metrics first appear; ``told`` says what
+    metrics of other files mean."""
     by_name: dict[str, GaugeMetricFamily] = {}
     for sample in found:
         family = by_name.get(sample.metric)
         if family is None:
-            text = _HELP.get(sample.metric) or _help(sample.metric)
+            text = _HELP.get(sample.metric) or told(sample.metric) or _help(sample.metric)
             family = by_name[sample.metric] = GaugeMetricFamily(
                 sample.metric, text, labels=sample.names
             )
@@ -132,15 +156,16 @@ def _later(verdict: Verdict) -> int:
 
 
 def _measures(
-    verdict: Verdict, prefix: str, names: Labels, labels: Labels
+    verdict: Verdict, prefix: str, names: Labels, labels: Labels, level: Level | None = None
 ) -> Iterator[tuple[int, GaugeSample]]:
-    """Level and statistics of one column, under ``drift_`` or ``prediction_``."""
+    """Level (``level`` where the column is not all that has one) and statistics of one column,
+    under ``drift_`` or ``prediction_``."""
     later = _later(verdict)
 
     def gauge(metric: str, value: float) -> GaugeSample:
         return GaugeSample(f"{prefix}_{metric}", names, labels, value)
 
-    yield 0, gauge("level", ORDER[verdict.level])
+    yield 0, gauge("level", ORDER[level or verdict.level])
     for name, measure in verdict.measures.items():
         yield 1 if name == "psi" else later, gauge(name, measure.value)
         if measure.p_value is not None:
@@ -155,7 +180,8 @@ def _prediction(judged: Judged, model: Labels, window: str) -> Iterator[tuple[in
     labels = (*model, window)
     column = judged.model.layout.score
     if judged.score is not None and column is not None and judged.score.events:
-        yield from _measures(judged.score, "prediction", _WINDOW, labels)
+        level = judged.prediction_level()
+        yield from _measures(judged.score, "prediction", _WINDOW, labels, level)
         mean, stddev = mean_and_stddev(column, judged.counts)
         yield 1, GaugeSample("prediction_mean", _WINDOW, labels, mean)
         yield 1, GaugeSample("prediction_stddev", _WINDOW, labels, stddev)

@@ -12,6 +12,7 @@ other statistics of columns that are not STABLE, then the rest; what is left out
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from prometheus_client.core import (
@@ -23,14 +24,16 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from detectors.kernels import SUM
-from engine.decide.rules import rules
+from engine.decide.rules import asks_for_retraining, chosen, rules
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.tally import Tally
 from streams.bounds import MAX_SERIES
 from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
+from streams.performance_gauges import joins, performance_help, performance_samples
 from streams.record_metrics import dead_letters, records
+from streams.section_gauges import section_samples
 from streams.worker_metrics import worker
 
 _MODEL: Final = ("model", "version")
@@ -54,9 +57,13 @@ class WorkerCollector(Collector):
         """Every family, from the state as it is now."""
         judges = [j for j in self._live.judges.values() if isinstance(j, Judge)]
         tallies = {p: t for p, t in self._live.tallies.items() if isinstance(t, Tally)}
-        found = (entry for judge in judges for entry in samples(judge))
+        found = (
+            entry
+            for judge in judges
+            for entry in chain(samples(judge), section_samples(judge), performance_samples(judge))
+        )
         kept, self._wanted = first(found, self._max_series)
-        yield from families(kept)
+        yield from families(kept, performance_help)
         left_out = GaugeMetricFamily(
             "longshore_series_left_out", "Series left out because of the bound on series."
         )
@@ -67,6 +74,7 @@ class WorkerCollector(Collector):
         yield from records(tallies)
         yield from dead_letters(self._live.dead_letters, self._live.dead_letter_ratio_limit)
         yield from _panes(judges, tallies)
+        yield from joins(tallies)
         yield from _clocks(judges, tallies)
         yield from worker(self._live)
 
@@ -109,8 +117,8 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
         for key, episode in judge.decisions.episodes.items():
             rule, cause = key.split("/", 1)
             active.add_metric((*labels, episode.severity, rule, cause), 1)
-        for rule in rules():
-            if getattr(judge.model.spec.retraining, rule) is not None:
+        for rule, module in rules().items():
+            if asks_for_retraining(module) and chosen(module, judge.model.spec) is not None:
                 triggers.add_metric((*labels, rule), judge.decisions.triggers.get(rule, 0))
     yield active
     yield triggers
@@ -160,6 +168,11 @@ def _clocks(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metr
         "Event time up to which a model's windows are closed.",
         labels=_MODEL,
     )
+    performance = GaugeMetricFamily(
+        "longshore_performance_watermark_timestamp_seconds",
+        "Event time up to which a model's windows of performance are closed.",
+        labels=(*_MODEL, "plane"),
+    )
     sources = GaugeMetricFamily(
         "longshore_source_watermark_timestamp_seconds",
         "Watermark of a source.",
@@ -169,6 +182,10 @@ def _clocks(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metr
         if judge.clock_ms is not None:
             labels = (judge.model.spec.model, judge.model.spec.version)
             watermark.add_metric(labels, judge.clock_ms / 1000)
+        for flow in judge.flows.values():
+            if flow is not judge.data and flow.clock_ms is not None:
+                of_plane = (judge.model.spec.model, judge.model.spec.version, flow.plane.name)
+                performance.add_metric(of_plane, flow.clock_ms / 1000)
     for partition, tally in tallies.items():
         for key, topics in tally.watermarks_ms().items():
             name, version = key.rsplit("@", 1)
@@ -177,4 +194,5 @@ def _clocks(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metr
                     source = (name, version, topic, str(partition))
                     sources.add_metric(source, at_ms / 1000)
     yield watermark
+    yield performance
     yield sources

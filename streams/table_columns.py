@@ -68,6 +68,11 @@ class _Finder:
                 found[name] = name
         return found
 
+    def there(self, names: Iterable[str]) -> dict[str, str]:
+        """Fields whose columns the table has; one that it lacks is no fault."""
+        placed = {name: self.spec.columns.get(name, name) for name in names}
+        return {name: column for name, column in placed.items() if column in self.available}
+
     def features(self) -> tuple[str, ...]:
         return tuple(self.need(f.name, "a feature of the spec") for f in self.spec.features)
 
@@ -85,9 +90,19 @@ class _Finder:
 
 
 def reference_columns(path: object, spec: Spec, available: Iterable[str]) -> EventColumns:
-    """What a profile is built from: the features, and score, decision and ts where they are."""
+    """What a profile is built from: the features, and score, decision and ts where they are; of a
+    spec with labels also label, value and segments where the table has them."""
     find = _Finder(spec, available)
-    columns = EventColumns(find.optional(("ts", "score", "decision")), find.features())
+    fields = find.optional(("ts", "score", "decision"))
+    segments = {}
+    if "labels" in spec.inputs:
+        fields.update(find.there(("label", "value")))
+        segments = {
+            name: column
+            for name in spec.segments
+            if (column := spec.columns.get(f"segment.{name}", name)) in find.available
+        }
+    columns = EventColumns(fields, find.features(), segments)
     return _checked(path, find, columns)
 
 

@@ -77,7 +77,38 @@ def _from_columns(
         raise TableError(path, faults)
     if "decision" in places and spec.prediction.type == "binary":
         decision = numeric_column(whole_values(frame[places["decision"]]), checked=False)
-    return ReferenceTable(frame.height, numeric, categorical, score, decision, ts_ms, invalid)
+    return ReferenceTable(
+        frame.height,
+        numeric,
+        categorical,
+        score,
+        decision,
+        ts_ms,
+        invalid,
+        **_truth(path, spec, columns, frame),
+    )
+
+
+def _truth(path: Path, spec: Spec, columns: EventColumns, frame: pl.DataFrame) -> dict[str, Any]:
+    """What a table with labels says of performance."""
+    found: dict[str, Any] = {}
+    places = columns.fields
+    if "label" in places:
+        labels = whole_values(frame[places["label"]])
+        if spec.prediction.type == "multiclass":
+            found["labels"] = [None if v is None else category_text(v) for v in labels]
+        else:
+            found["labels"] = numeric_column(labels, checked=False)
+    if "decision" in places and spec.prediction.type == "multiclass":
+        decided = whole_values(frame[places["decision"]])
+        found["decided"] = [None if v is None else category_text(v) for v in decided]
+    if "value" in places:
+        found["values"] = numbers(path, frame[places["value"]])
+    found["segments"] = {
+        name: text_values(path, frame[column], untyped=False)
+        for name, column in columns.segments.items()
+    }
+    return found
 
 
 def _refuse_text(path: Path, column: pl.Series) -> None:

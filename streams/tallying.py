@@ -147,7 +147,7 @@ class Tallying:
             tally=tally,
             name=Name(name, partition, mine, recovery.owner),
             silences={
-                (topic, key): Silence(self._core.idle_ms(key))
+                (topic, key): Silence(self._core.idle_ms(key, topic))
                 for key, topics in tally.watermarks_ms().items()
                 for topic in topics
             },

@@ -1,10 +1,11 @@
 """The contract of a decision rule, and what it can find.
 
-A rule is a file in this package with ``NAME`` (its key under ``retraining.rules`` in the spec and
-its attribute of :class:`engine.spec.Retraining`) and
-``examine(judged, history) -> Finding | None``.  It is asked only when the spec has it.  None says
-that this window tells nothing: it is not one of the rule's own, or too little is known; an open
-episode then stays as it is.
+A rule is a file in this package with ``NAME``, ``SECTION`` and
+``examine(judged, history) -> Finding | None``.  A ``SECTION`` of ``retraining`` says that NAME is a
+key under ``retraining.rules`` in the spec and that the rule may ask for retraining; any other
+is the section of the spec that the rule is about.  It is asked only when the spec has it.  None
+says that this window tells nothing: it is not one of the rule's own, or too little is known; an
+open episode then stays as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["trigger", "operations", "quiet"]
+Verdict = Literal["trigger", "operations", "data_quality", "business", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Finding:
     """What a rule says of one window."""
 
     verdict: Verdict
-    """``trigger``: retraining is wanted; ``operations``: an alert and never a trigger."""
+    """``trigger``: retraining is wanted; the others but ``quiet``: an alert and never a trigger."""
     cause: str
     drift_type: str = ""
     observed: dict[str, Any] = field(default_factory=dict)

@@ -16,13 +16,18 @@ import orjson
 from engine.canonical import content_hash
 from engine.decide.contract import Finding
 from engine.decide.history import History
-from engine.decide.rules import rules
+from engine.decide.rules import chosen, rules
 from engine.effects import Publish
 from engine.judgement import Judged
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
-SEVERITY: Final = {"trigger": "WARNING", "operations": "CRITICAL"}
+SEVERITY: Final = {
+    "trigger": "WARNING",
+    "operations": "CRITICAL",
+    "data_quality": "WARNING",
+    "business": "WARNING",
+}
 
 
 class Episode(msgspec.Struct):
@@ -48,7 +53,7 @@ def decide(judged: Judged, state: DecisionState) -> list[Publish]:
     """Let every rule examine one window (revision 0, disjoint); the state is changed in place."""
     out: list[Publish] = []
     for name, module in rules().items():
-        rule = getattr(judged.model.spec.retraining, name)
+        rule = chosen(module, judged.model.spec)
         if rule is None:
             off = Finding("quiet", f"{name} is switched off")
             out += _alerts(name, judged, off, state)

@@ -13,6 +13,8 @@ class History(msgspec.Struct):
     """Ends of the windows in which a rule's condition held, newest last."""
 
     held_ends_ms: list[int] = msgspec.field(default_factory=list)
+    usual: list[int] = msgspec.field(default_factory=list)
+    """Counts of the windows before, for a rule that compares with them."""
     fingerprint: str = ""
     """Hash of the layout and the rule that the windows were examined by."""
 
@@ -21,6 +23,12 @@ class History(msgspec.Struct):
         if self.fingerprint != fingerprint:
             self.fingerprint = fingerprint
             self.held_ends_ms = []
+            self.usual = []
+
+    def take_as_usual(self, counts: list[int]) -> None:
+        """Add a window's counts to the usual ones, which fade by an eighth a window."""
+        before = self.usual or [0] * len(counts)
+        self.usual = [b - b // 8 + n for b, n in zip(before, counts, strict=True)]
 
     def note(self, end_ms: int, length_ms: int, of_last: int, *, held: bool) -> int:
         """Note a window and return in how many of the last ``of_last`` the condition held."""

@@ -8,8 +8,10 @@ import msgspec
 
 from engine.decide.contract import Finding
 from engine.decide.history import History
-from engine.judgement import Judged, bins_tree
+from engine.judgement import Judged
+from engine.verdict_tree import bins_tree
 
+SECTION: Final = "retraining"
 NAME: Final = "psi_features"
 MAX_EVIDENCE_FEATURES: Final = 10
 EVIDENCE_BINS: Final = 3
@@ -23,7 +25,7 @@ def examine(judged: Judged, history: History) -> Finding | None:
     if all(v.level == "UNKNOWN" for v in judged.verdicts):
         history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=False)
         return None
-    over = [v for v in judged.verdicts if v.over(rule.above, judged.alpha)]
+    over = judged.drifted(rule.above)
     count = history.note(
         judged.end_ms,
         judged.window.length_ms,

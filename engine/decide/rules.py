@@ -6,8 +6,10 @@ import importlib
 import pkgutil
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import engine.decide
+from engine.spec import Spec
 
 
 @cache
@@ -19,3 +21,15 @@ def rules() -> dict[str, ModuleType]:
         if hasattr(module, "NAME") and hasattr(module, "examine"):
             found[module.NAME] = module
     return dict(sorted(found.items()))
+
+
+def chosen(module: ModuleType, spec: Spec) -> Any:  # noqa: ANN401 - each rule has its own type
+    """What the spec says of a rule; None where it is off."""
+    if asks_for_retraining(module):
+        return getattr(spec.retraining, module.NAME)
+    return getattr(spec, module.SECTION)
+
+
+def asks_for_retraining(module: ModuleType) -> bool:
+    """Whether a rule is one of those that may."""
+    return bool(module.SECTION == "retraining")

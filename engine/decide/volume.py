@@ -7,7 +7,6 @@ A window that began before the first event, or of which too few events are expec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,25 +14,12 @@ import msgspec
 from engine.decide.contract import Finding
 from engine.decide.history import History
 from engine.judgement import Judged
+from engine.profile_volume import expected_events
 
+SECTION: Final = "retraining"
 NAME: Final = "volume"
 MIN_EXPECTED_EVENTS: Final = 30.0
 """Below this many expected events a factor of two is chance."""
-HOURS_OF_WEEK: Final = 168
-_HOUR_MS: Final = 3_600_000
-_MONDAY_HOURS: Final = 72
-"""1970-01-01 00:00 UTC was Thursday, 72 hours into the week."""
-
-
-def expected_events(volume: Sequence[float], start_ms: int, end_ms: int) -> float:
-    """Events expected in [start, end) from the mean per hour of week (168, Monday first, UTC)."""
-    total, at = 0.0, start_ms
-    while at < end_ms:
-        hour = at // _HOUR_MS
-        until = min(end_ms, (hour + 1) * _HOUR_MS)
-        total += volume[(hour + _MONDAY_HOURS) % HOURS_OF_WEEK] * ((until - at) / _HOUR_MS)
-        at = until
-    return total
 
 
 def examine(judged: Judged, history: History) -> Finding | None:

@@ -4,8 +4,9 @@ Rule.  Lost and double-counted records are counted where they cannot cancel: apa
 partition (records in the log against ``longshore_records_total``) and for every window (events of
 the judgement against the replay's); the larger of the two sums is reported.  State is equal when
 every judgement, alert and trigger that the replay wrote came, byte for byte, nothing else did, and
-those of a model came in the replay's order.  A record that came again, equal, is a duplicate
-delivery; one of the same identity with other bytes is an unequal repeat.
+those of a model came in the replay's order; judgements of the data, of performance and of each
+cohort do not wait for each other, so of each of them by itself.  A record that came again, equal,
+is a duplicate delivery; one of the same identity with other bytes is an unequal repeat.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import orjson
 
 from detectors.discovery import estimators
 from load_tests.chaos.reading import instant_ms
-from tests.kafka.longshore_run import DECIDED, Records, Scraped, total
+from tests.kafka.longshore_run import DECIDED, Records, Scraped, by_clock, clock_of, total
 
 IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     "judgements": ("model", "version", "window", "end", "revision"),
@@ -60,7 +61,7 @@ def account(
     strange = {name: set(found[name]) - set(expected[name]) for name in DECIDED}
     wanted, came = (_ids(records["retraining-triggers"]) for records in (expected, found))
     in_order = all(
-        _by_model(dict.fromkeys(found[name])) == _by_model(expected[name]) for name in DECIDED
+        by_clock(dict.fromkeys(found[name])) == by_clock(expected[name]) for name in DECIDED
     )
     return Account(
         lost=max(lost, windows_lost),
@@ -120,14 +121,15 @@ def _window_differences(expected: Records, found: Records) -> tuple[int, int]:
 
 
 Window = tuple[str, str, str]
-"""model@version, start, end."""
+"""model@version and what was judged of it, start, end."""
 
 
 def _window_events(judgements: Iterable[bytes]) -> dict[Window, int]:
     """Events of each window at its last revision."""
     newest: dict[Window, tuple[int, int]] = {}
     for judged in map(orjson.loads, judgements):
-        key = (f"{judged['model']}@{judged['version']}", judged["start"], judged["end"])
+        of = f"{judged['model']}@{judged['version']} {clock_of(judged)}"
+        key = (of, judged["start"], judged["end"])
         newest[key] = max(newest.get(key, (-1, 0)), (judged["revision"], judged["events"]))
     return {key: events for key, (_, events) in newest.items()}
 
@@ -150,15 +152,9 @@ def _unequal_repeats(name: str, records: Iterable[bytes]) -> int:
     contents: defaultdict[tuple[object, ...], set[bytes]] = defaultdict(set)
     for record in records:
         fields = orjson.loads(record)
-        contents[tuple(fields.get(field) for field in IDENTITY[name])].add(record)
+        identity = (*(fields.get(field) for field in IDENTITY[name]), clock_of(fields))
+        contents[identity].add(record)
     return sum(len(each) - 1 for each in contents.values())
-
-
-def _by_model(records: Iterable[bytes]) -> dict[str, list[bytes]]:
-    ordered: defaultdict[str, list[bytes]] = defaultdict(list)
-    for record in records:
-        ordered[orjson.loads(record)["model"]].append(record)
-    return dict(ordered)
 
 
 def _first_difference(

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from engine.counting import Counting
-from engine.decode import Events
+from engine.decoded import Events
 from engine.judgement import Judged
 from engine.model import MonitoredModel, build_model
 from engine.profile import Provenance, decode_profile, encode_profile

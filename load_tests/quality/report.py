@@ -80,9 +80,9 @@ would find.
 
 {injections}
 
-Missing values move no statistic: PSI and the others run over valid values, and missing ones need
-rate tests of their own. What a distance finds at a share of 0.8 is the noise of a fifth of the
-values.
+Missing values move no statistic: PSI and the others run over valid values, and missing ones are a
+fault of the data (`quality-of-data.md`). What a distance finds at a share of 0.8 is the noise of a
+fifth of the values.
 
 ## The judge as a whole
 

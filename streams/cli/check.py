@@ -46,14 +46,18 @@ def check(spec: Path, profile: Path | None) -> None:
 
 def cells(spec: Spec) -> int:
     """Cells of a pane at most, before a profile says how many."""
+    from detectors.decade_kernel import DECADES
     from detectors.kernels import categorical_cells, numeric_cells
-    from engine.layout import COUNTERS, LATENCY_EDGES_MS
+    from engine.layout import COUNTERS, DECISIONS, FRESHNESS_EDGES_MS, LATENCY_EDGES_MS
 
     count = COUNTERS + numeric_cells(len(LATENCY_EDGES_MS))
+    count += numeric_cells(len(FRESHNESS_EDGES_MS)) + 1
+    if spec.business is not None:
+        count += len(DECISIONS) * numeric_cells(1)
     count += numeric_cells(spec.prediction.fine_bins + 1)
     for feature in spec.features:
         if feature.type == "numeric":
-            count += numeric_cells(feature.fine_bins + 1)
+            count += numeric_cells(feature.fine_bins + 1) + DECADES
         else:
             count += categorical_cells(feature.categories)
     return count
@@ -90,7 +94,7 @@ def _summary(spec: Spec, layout: Layout | None) -> None:
             f"p < {significance(spec, window):.2g}",
         )
     console.print(table)
-    for line in _rules(spec):
+    for line in [*_performance(spec), *_rules(spec)]:
         console.print(line, soft_wrap=True)
 
 
@@ -117,16 +121,62 @@ def _rules(spec: Spec) -> list[str]:
     return lines or ["no rule asks for retraining"]
 
 
+def _performance(spec: Spec) -> list[str]:
+    """What is judged of performance, and when."""
+    from engine.durations import format_duration
+    from engine.label_windows import label_pane_ms, label_windows
+
+    if "labels" not in spec.inputs or not label_windows(spec):
+        return []
+    names = ", ".join(window.name for window in label_windows(spec))
+    cohorts = ", ".join(map(format_duration, spec.label.maturities_ms))
+    return [
+        f"performance in windows of {names}, panes of {format_duration(label_pane_ms(spec))}, "
+        f"{format_duration(spec.label.lateness_ms)} after the labels' newest"
+        + (f"; by prediction after {cohorts}" if cohorts else "")
+    ]
+
+
+def _label_warnings(spec: Spec, profile: Profile | None) -> list[str]:
+    """What of performance will not be judged, and why."""
+    from engine.durations import format_duration
+    from engine.label_windows import label_pane_ms, label_windows
+
+    judged = {window.name for window in label_windows(spec)}
+    without = [window.name for window in spec.windows if window.name not in judged]
+    notes = []
+    if without:
+        notes.append(
+            f"windows of {', '.join(without)} have no performance: they are no whole number of its "
+            f"panes of {format_duration(label_pane_ms(spec))} (label.pane), which must be so long "
+            "that lateness + amend + the longest maturity leave few enough of them open"
+        )
+    if profile is None or not judged:
+        return notes
+    known = profile.performance
+    if known is None or not known.cells:
+        notes.append("the profile has no labels, so performance has no baseline")
+    unnamed = [s for s in spec.segments if known is None or not known.segments.get(s)]
+    if unnamed:
+        notes.append(
+            f"the training table has no values of {', '.join(unnamed)}, so performance is not "
+            "judged by them"
+        )
+    if spec.prediction.type == "multiclass" and (known is None or not known.classes):
+        notes.append("the profile names no classes, so all are one and performance says nothing")
+    return notes
+
+
 def warnings(spec: Spec, profile: Profile | None) -> list[str]:
     """What is allowed and probably not meant, or accepted and not acted upon yet."""
     notes = []
-    if spec.segments:
+    if spec.segments and "labels" not in spec.inputs:
         notes.append(
-            f"segments ({', '.join(spec.segments)}) are accepted; this version judges the whole "
-            "model only"
+            f"segments ({', '.join(spec.segments)}) are judged by performance only, and labels are "
+            "not among the inputs"
         )
     if "labels" in spec.inputs:
-        notes.append("labels are read and counted; this version does not judge performance yet")
+        notes += _label_warnings(spec, profile)
     if spec.prediction.type == "multiclass":
         notes.append("multiclass: the decision and features are watched, single classes are not")
     if (psi := spec.retraining.psi_features) is not None:

@@ -129,7 +129,7 @@ def _levels(
     levels: dict[tuple[str, str], Counter[str]] = {}
     psi: dict[tuple[str, str], float] = {}
     for judgement in _lines(path):
-        if judgement["revision"]:
+        if judgement["revision"] or "section" in judgement:
             continue
         window = judgement["window"]
         levels.setdefault((window, ""), Counter())[judgement["level"]] += 1

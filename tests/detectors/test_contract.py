@@ -28,11 +28,11 @@ from detectors.contract import (
 from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
-ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley"]
+ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley", "stale"]
 NOT_DETECTORS = {
     "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse", "concept_fits",
-    "concept_shape", "contract", "discovery", "jit", "kernels", "kswin_kernel", "loss_bank",
-    "loss_kernels", "rising", "sealing",
+    "concept_shape", "contract", "decade_kernel", "decades", "discovery", "jit", "kernels",
+    "kswin_kernel", "loss_bank", "loss_kernels", "rising", "sealing", "stale_kernel",
 }  # fmt: skip
 FROM_COUNTS = {
     "calibration",
@@ -43,6 +43,7 @@ FROM_COUNTS = {
     "intervals",
     "ranking",
     "rate_kernels",
+    "rate_shift",
     "rate_tests",
     "regression_errors",
 }
@@ -75,7 +76,7 @@ def samples_of(name: str, reference: FloatArray, current: FloatArray) -> list[Sa
 
 
 def test_exactly_these_detectors_exist() -> None:
-    """Discovery finds five statistics and seven estimators, sorted."""
+    """Discovery finds five statistics and eight estimators, sorted."""
     assert list(discovery.statistics()) == STATISTICS
     assert list(discovery.estimators()) == ESTIMATORS
 

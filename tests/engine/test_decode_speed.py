@@ -8,7 +8,8 @@ import numpy as np
 import orjson
 import pytest
 
-from engine.decode import LENIENT_AFTER, Decoded, Decoder
+from engine.decode import LENIENT_AFTER, Decoder
+from engine.decoded import Decoded
 from engine.timestamps import ms_to_rfc3339
 from tests.engine.models import START, batch, beat, event, model_of, raw, spec_text
 

@@ -63,7 +63,7 @@ def test_sections_without_data_are_absent() -> None:
     values = [
         raw(i, START + i * SECOND, score=..., decision="approve", latency_ms=...) for i in range(50)
     ]
-    found = first_minute(model_of(), values)
+    found = first_minute(model_of(spec_text(quality="null")), values)
     assert "prediction" not in found
     assert found["operations"] == {"events_per_second": 50 / 60, "error_rate": 0.0}
     assert {"performance", "estimated", "quality", "business"}.isdisjoint(found)

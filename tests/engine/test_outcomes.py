@@ -16,6 +16,7 @@ from tests.engine.models import START, batch, event, model_of, raw, spec_text
 
 ONLY_HERE = {
     "number_out_of_range": raw(1, START).replace(b"0.25", b"1e999"),
+    "bad_label": orjson.dumps({"event_id": "e", "model": "m", "ts": START, "label": "yes"}),
     "missing_label": orjson.dumps({"event_id": "e", "model": "m", "ts": START}),
 }
 
@@ -33,7 +34,7 @@ def test_every_reason_is_known_and_every_known_reason_exists() -> None:
     holds a reason that no record can have."""
     made = {reason for _, reason in REJECTED.values()}
     for reason, value in ONLY_HERE.items():
-        topic: Topic = "labels" if reason == "missing_label" else "predictions"
+        topic: Topic = "labels" if "label" in reason else "predictions"
         assert reasons(topic, value) == {reason}
         made.add(reason)
     assert made == set(REASONS)

@@ -13,7 +13,8 @@ from engine.spec import Topic
 from engine.tally import Tally
 from tests.engine.models import START, batch, beat, model_of, raw, spec_text, trees
 
-MINUTE_MODEL = {"windows": "[{length: 1m, judge_every: 1m}]"}
+MINUTE_MODEL = {"windows": "[{length: 1m, judge_every: 1m}]", "quality": "null"}
+"""The streams here are constant, which would be bad data."""
 
 
 def passed_on(tally: Tally, judge: Judge) -> list[Publish]:

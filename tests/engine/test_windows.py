@@ -250,7 +250,8 @@ def test_many_waiting_panes_are_not_searched(monkeypatch: pytest.MonkeyPatch) ->
     events = stream(1, 300, step_ms=10_000)
     tallies[0].accept(batch([orjson.dumps(e) for e in events]))
     flushed(tallies, judge)
-    monkeypatch.setattr(judge._merge.open, "panes", Watched(judge._merge.open.panes))
+    panes = judge.data.merge.open
+    monkeypatch.setattr(panes, "panes", Watched(panes.panes))
     tallies[1].accept(batch([beat(START + 2 * HOUR)], partition=1))
     assert len(trees(flushed(tallies, judge), "judgements")) > 200
     assert looked == 0

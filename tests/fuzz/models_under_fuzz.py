@@ -14,6 +14,8 @@ from engine.reference_table import ReferenceTable
 from tests.engine.models import WORDS, model_of, spec_text
 
 _QUIET = {"estimators": "{}"}
+_JOINED = {"label": "{ttl: 1d, lateness: 1h, amend: 1h, pane: 1m, maturities: [10m]}"}
+"""Labels find their predictions, and performance has panes."""
 SMALL_PIECE_BYTES: Final = 48
 
 
@@ -30,7 +32,7 @@ cached_discovery: Final = cache(discovery.discovered)
 @cache
 def inline() -> MonitoredModel:
     """Features inside predictions; labels are read too; no estimators, which only cost time."""
-    return model_of(spec_text(inputs="[predictions, labels]", **_QUIET))
+    return model_of(spec_text(inputs="[predictions, labels]", **_QUIET, **_JOINED))
 
 
 @cache
@@ -45,7 +47,11 @@ def separate() -> MonitoredModel:
         score=random.random(500),
     )
     text = spec_text(
-        version="v2", inputs="[features, predictions, labels]", features=features, **_QUIET
+        version="v2",
+        inputs="[features, predictions, labels]",
+        features=features,
+        **_QUIET,
+        **_JOINED,
     )
     return model_of(text, table)
 

@@ -18,7 +18,13 @@ from atheris.version_dependent import CMP_OP_SHIFT_AMOUNT
 
 from tests.fuzz.target import Execution, Target
 
-COMPILED: Final = ("detectors.adwin_kernel", "detectors.jit", "detectors.kernels")
+COMPILED: Final = (
+    "detectors.adwin_kernel",
+    "detectors.decade_kernel",
+    "detectors.jit",
+    "detectors.kernels",
+    "detectors.stale_kernel",
+)
 """What numba compiles: it knows no instrumented bytecode."""
 _OPERATORS: Final = (
     operator.lt,

@@ -128,8 +128,7 @@ def _event(
     if topic == "features" and tree.get("source") == "offline":
         return ("offline",)
     if topic == "labels":
-        key = next(k for k, m in models.items() if m.spec.model == tree["model"])
-        return ("event", key, ts_ms, tree["event_id"])
+        return ("event", _label_key(tree, models), ts_ms, tree["event_id"])
     key = f"{tree['model']}@{tree['version']}"
     if key not in models:
         return ("shadow", key)
@@ -139,6 +138,13 @@ def _event(
             raise RefusedError("no_prediction")
         found += _outcome(models[key], tree)
     return found + _features(models[key], topic, tree.get("features"))
+
+
+def _label_key(tree: dict[str, Any], models: Mapping[str, MonitoredModel]) -> str:
+    """The first version of the label's model; a label of a binary model is a number or a bool."""
+    if isinstance(tree["label"], str) or not math.isfinite(_double(tree["label"])):
+        raise RefusedError("bad_label")
+    return next(key for key, model in models.items() if model.spec.model == tree["model"])
 
 
 def _refuse_wrong_types(tree: dict[str, Any], topic: Topic) -> None:

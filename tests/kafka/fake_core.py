@@ -207,7 +207,7 @@ class FakeCore:
         """The one model."""
         return {KEY: NAME}
 
-    def idle_ms(self, key: str) -> int:
+    def idle_ms(self, key: str, topic: Topic) -> int:  # noqa: ARG002 - one for all
         """As given."""
         assert key == KEY
         return self._idle_ms

@@ -1,8 +1,8 @@
 """Runs the real commands against a real broker and reads what they wrote.
 
 Rule.  What is compared is bytes: every record of an output topic must be one that the replay wrote,
-none may be missing, and those of a model come in the replay's order.  Delivery is at least once:
-after a crash a record may come twice, but equal; without one, none does.
+none may be missing, and those of a model come in the replay's order, clock by clock.  Delivery is
+at least once: after a crash a record may come twice, but equal; without one, none does.
 """
 
 from __future__ import annotations
@@ -137,10 +137,11 @@ class LongshoreRun:
 
     @staticmethod
     def newest_judgements(records: Iterable[bytes]) -> dict[str, dict[str, Any]]:
-        """The newest judgement of each window."""
+        """The newest judgement of the data of each window."""
         newest: dict[str, dict[str, Any]] = {}
         for judged in sorted(map(orjson.loads, records), key=lambda j: (j["end"], j["revision"])):
-            newest[judged["window"]] = judged
+            if not clock_of(judged):
+                newest[judged["window"]] = judged
         return newest
 
     def wait_for(self, expected: Records, *, limit_s: float) -> Records:
@@ -228,21 +229,29 @@ def replayed(directory: Path) -> Records:
 
 
 def assert_equal(found: Records, expected: Records, *, crashed: bool = False) -> None:
-    """The replay's records to the last bit and, model by model, in its order; none came twice,
-    unless a worker ``crashed``: then repeats are left out of the comparison."""
+    """The replay's records to the last bit and, clock by clock of each model, in its order; none
+    came twice, unless a worker ``crashed``: then repeats are left out of the comparison."""
     for name, records in expected.items():
         strange = set(found[name]) - set(records)
         assert not strange, f"{name}: {len(strange)} unlike the replay's: {min(strange)[:600]!r}"
         came = list(dict.fromkeys(found[name])) if crashed else found[name]
         repeats = len(came) - len(set(came))
         assert repeats == 0, f"{name}: {repeats} came twice though nothing crashed"
-        assert _by_model(came) == _by_model(records), f"{name}: in another order than the replay's"
+        assert by_clock(came) == by_clock(records), f"{name}: in another order than the replay's"
 
 
-def _by_model(records: Iterable[bytes]) -> Records:
-    ordered: Records = {}
+def clock_of(fields: Mapping[str, Any]) -> str:
+    """What a judgement is of: empty for the data, or its section, and of a cohort the maturity.
+    None of them waits for another."""
+    return " ".join([fields.get("section", ""), *fields.get("cohorts", {})])
+
+
+def by_clock(records: Iterable[bytes]) -> dict[tuple[str, str], list[bytes]]:
+    """The records of each model and clock, in their order."""
+    ordered: dict[tuple[str, str], list[bytes]] = {}
     for record in records:
-        ordered.setdefault(orjson.loads(record)["model"], []).append(record)
+        fields = orjson.loads(record)
+        ordered.setdefault((fields["model"], clock_of(fields)), []).append(record)
     return ordered
 
 

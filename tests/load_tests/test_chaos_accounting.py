@@ -40,6 +40,28 @@ TRUTH: Final = records([judgement(m) for m in range(5)], [trigger(1), trigger(2)
 LOG: Final = [10, 20]
 
 
+def test_what_labels_say_of_a_window_is_a_record_of_its_own() -> None:
+    """Judgements of the data, of performance and of two cohorts of one window are no repeats of
+    each other, and how they fall between each other is no difference; a lost match is one."""
+
+    def of(events: int, **more: Any) -> bytes:  # noqa: ANN401 - JSON
+        return orjson.dumps(orjson.loads(judgement(0, events)) | more)
+
+    planes = [
+        of(40, section="performance", performance={}),
+        of(90, section="cohorts", cohorts={"1d": {}}),
+        of(90, section="cohorts", cohorts={"30d": {}}),
+    ]
+    truth = records([*TRUTH["judgements"], *planes], TRUTH["retraining-triggers"])
+    found = records([*planes[::-1], *TRUTH["judgements"]], TRUTH["retraining-triggers"])
+    same = account(truth, found, LOG, LOG)
+    assert same.equal
+    assert same.unequal_repeats == same.duplicate_deliveries == same.lost == 0
+    fewer = of(39, section="performance", performance={})
+    lost = account(truth, records([*found["judgements"][:2], fewer], []), LOG, LOG)
+    assert lost.lost > 0
+
+
 def test_an_undisturbed_run_is_equal() -> None:
     """Nothing is reported where nothing differs; equal repeats are deliveries, not differences."""
     found = records([*TRUTH["judgements"], judgement(4)], TRUTH["retraining-triggers"])

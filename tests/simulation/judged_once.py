@@ -16,6 +16,7 @@ import detectors.discovery
 from engine.decode import Decoder
 from engine.judgement import Judged
 from engine.model import MonitoredModel
+from engine.performance_judging import JudgedPerformance, PerformanceJudging
 from engine.spec import Topic
 from engine.window_judging import WindowJudging
 
@@ -23,8 +24,11 @@ _JUDGED: Final[dict[Any, Judged]] = {}
 _TREES: Final[dict[int, Any]] = {}
 """By the identity of judgements that are kept above."""
 _DECODERS: Final[dict[Any, Decoder]] = {}
+_PERFORMED: Final[dict[Any, JudgedPerformance]] = {}
 _judge = WindowJudging.judge
 _as_tree = Judged.as_tree
+_perform = PerformanceJudging.judge
+_performance_tree = JudgedPerformance.as_tree
 _discovered_once = cache(detectors.discovery.discovered)
 
 
@@ -45,6 +49,23 @@ def _tree_once(self: Judged) -> Any:  # noqa: ANN401
     return tree
 
 
+def _perform_once(self: Any, plane: Any, rule: Any, *arguments: Any) -> JudgedPerformance:  # noqa: ANN401
+    end_ms, revision, counts = arguments
+    about = (plane.name, rule.name, end_ms, revision, counts.tobytes())
+    key = (self._model.layout.hash, self._model.policy_hash, *about)
+    judged = _PERFORMED.get(key)
+    if judged is None:
+        judged = _PERFORMED[key] = _perform(self, plane, rule, *arguments)
+    return judged
+
+
+def _performance_tree_once(self: JudgedPerformance) -> Any:  # noqa: ANN401
+    tree = _TREES.get(id(self))
+    if tree is None:
+        tree = _TREES[id(self)] = _performance_tree(self)
+    return tree
+
+
 def _decoder_once(models: Sequence[MonitoredModel], topic: Topic) -> Decoder:
     key = (topic, *((m.key, m.layout.hash, m.policy_hash) for m in models))
     decoder = _DECODERS.get(key)
@@ -58,6 +79,8 @@ def judged_once() -> Iterator[None]:
     """Remember while inside."""
     with (
         mock.patch.object(WindowJudging, "judge", _judge_once),
+        mock.patch.object(PerformanceJudging, "judge", _perform_once),
+        mock.patch.object(JudgedPerformance, "as_tree", _performance_tree_once),
         mock.patch.object(Judged, "as_tree", _tree_once),
         mock.patch("engine.tally.Decoder", _decoder_once),
         mock.patch.object(detectors.discovery, "discovered", _discovered_once),

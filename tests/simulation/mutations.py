@@ -14,7 +14,7 @@ from unittest import mock
 import msgspec
 
 import streams.checkpoint
-from engine.merge import Merge
+from engine.marks import Marks
 from engine.open_panes import OpenPanes
 from engine.panes import Mark
 from engine.tally import Tally
@@ -115,7 +115,7 @@ def merge_takes_any_stamp() -> Iterator[None]:
     """The judge believes whoever spoke last."""
 
     def last_wins(self: Any, record: Mark) -> bool:  # noqa: ANN401
-        self.marks[record.partition] = record
+        self.held[record.partition] = record
         return True
 
     hold = OpenPanes.hold
@@ -127,9 +127,10 @@ def merge_takes_any_stamp() -> Iterator[None]:
         hold(self, start_ms, partition, held)
 
     with (
-        mock.patch.object(Merge, "mark", last_wins),
+        mock.patch.object(Marks, "take", last_wins),
         mock.patch.object(OpenPanes, "hold", replace),
         mock.patch("engine.merge.stamp_of", return_value=(0, 0, 0)),
+        mock.patch("engine.marks.stamp_of", return_value=(0, 0, 0)),
     ):
         yield
 

@@ -35,14 +35,26 @@ def _without_epoch(snapshot: Snapshot) -> Any:  # noqa: ANN401
     saved = msgspec.structs.replace(read(snapshot), epoch=0)
     tree = msgspec.to_builtins(saved, builtin_types=(bytes,))
     pieces = PieceReader(snapshot.pieces)
-    panes = {
-        key: {
-            start: [None if block is None else pieces.get(block).content for block in blocks]
-            for start, blocks in model.panes.items()
-        }
+    panes = {key: _contents(model.panes, pieces) for key, model in saved.models.items()}
+    joins = {
+        key: [
+            {at: pieces.get(block).content for at, block in model.joining.entries.items()},
+            {plane: _contents(held, pieces) for plane, held in model.joining.panes.items()},
+            *tree[-1][key][5][1:3],
+        ]
         for key, model in saved.models.items()
+        if model.joining is not None
     }
-    return [tree[:-1], {key: [model[:3], model[4:]] for key, model in tree[-1].items()}, panes]
+    models = {key: [model[:3], model[4]] for key, model in tree[-1].items()}
+    return [tree[:-1], models, panes, joins]
+
+
+def _contents(panes: Mapping[int, Any], pieces: PieceReader) -> dict[int, list[bytes | None]]:
+    """Counts of panes, wherever they stand."""
+    return {
+        start: [None if block is None else pieces.get(block).content for block in blocks]
+        for start, blocks in panes.items()
+    }
 
 
 def judge_state(judge: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -54,4 +66,8 @@ def judge_state(judge: Any) -> dict[str, Any]:  # noqa: ANN401
         "totals": judge.totals.tolist(),
         "decisions": msgspec.to_builtins(judge.decisions),
         "latest": {name: judged.as_tree() for name, judged in judge.latest.items()},
+        "performance": {
+            place: judged.as_tree() for place, judged in judge.latest_performance.items()
+        },
+        "planes": {number: flow.clock_ms for number, flow in judge.flows.items()},
     }

@@ -60,6 +60,9 @@ retraining:
   rules:
     psi_features: {{above: 0.2, features: 2, window: 1m, at_least: 2, of_last: 3}}
 """
+LABEL: Final = (
+    "{ttl: 6m, lateness: 20s, amend: 1m, pane: 20s, maturities: [1m], negative_after: 5m}"
+)
 COOLDOWN_MS: Final = 3 * MINUTE
 
 
@@ -93,7 +96,7 @@ def model(name: str, *, labels: bool, duplicates: bool) -> MonitoredModel:
     more = "duplicates: {last: 30}" if duplicates else ""
     inputs = "[predictions, labels]" if labels else "[predictions]"
     if labels:
-        more += "\nlabel: {ttl: 1d, lateness: 1h, amend: 1h}"
+        more += f"\nlabel: {LABEL}"
     return model_of(SPEC.format(name=name, idle=IDLE_S, inputs=inputs, more=more.strip()), _table())
 
 
@@ -121,6 +124,19 @@ def _noise(chance: Random, ts: int) -> bytes | None:
     return None
 
 
+def _labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
+    """What becomes known of an event: mostly nothing or one thing, at times another after it."""
+    found = []
+    at_ms = int(tree["ts"])
+    for likely in (0.4, 0.2):
+        if chance.random() > likely:
+            break
+        at_ms += chance.randint(0, MINUTE)
+        label = {"event_id": tree["event_id"], "model": tree["model"], "ts": at_ms}
+        found.append((at_ms, orjson.dumps({**label, "label": chance.randint(0, 1)})))
+    return found
+
+
 def _logs(
     number: int, names: list[str], partitions: int, silent: tuple[int, ...], *, labels: bool
 ) -> dict[Source, RecordBatch]:
@@ -140,9 +156,8 @@ def _logs(
             rows["predictions", partition].append((ts, orjson.dumps(tree)))
             if (noise := _noise(chance, ts)) is not None:
                 rows["predictions", partition].append((ts, noise))
-            if labels and chance.random() < 0.3:
-                label = {k: tree[k] for k in ("event_id", "model", "ts")} | {"label": 1}
-                rows["labels", partition].append((ts, orjson.dumps(label)))
+            if labels:
+                rows["labels", partition] += _labels(tree, chance)
     # What has nothing more to say is idle after a while.  Where windows wait for a partition that
     # never spoke, the others must go on speaking until that one is idle.
     beats = 1 + (BEATS_FOR_THE_SILENT if silent else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,15 +28,26 @@ class Result(NamedTuple):
 
 
 def tried(seed: int) -> Result:
-    """Run one seed, silently: workers log their accidents."""
-    before = logging.root.manager.disable
+    """Run one seed, silently: workers log their accidents.
+
+    Raises TimeoutError when a test's time was over meanwhile.  The exception that says so is raised
+    wherever the process happens to be: inside a worker it looks like that worker's failure.
+    """
+    before, timed = logging.root.manager.disable, _alarm_is_set()
     logging.disable(logging.CRITICAL)
     try:
         return Result(seed, None, run_seed(seed))
     except Violation as broken:
+        if timed and not _alarm_is_set():
+            raise TimeoutError(f"the test's time was over during seed {seed}") from broken
         return Result(seed, str(broken), Counter())
     finally:
         logging.disable(before)
+
+
+def _alarm_is_set() -> bool:
+    """Whether the timer of pytest-timeout runs; it goes off once."""
+    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 
 def some_tried(seeds: list[int]) -> list[Result]:

@@ -150,7 +150,7 @@ class JudgesOnly:
         """One."""
         return {"m@v1": "m"}
 
-    def idle_ms(self, _: str) -> int:
+    def idle_ms(self, *_: str) -> int:
         """Long."""
         return 10**9
 

@@ -149,7 +149,10 @@ def test_a_scrape_holds_no_more_than_the_bound() -> None:
 
 def kinds(found: dict[str, float]) -> dict[str, int]:
     """Series by whether they are drift statistics (bounded) or the worker's own."""
-    statistic = re.compile(r"(drift|prediction|feature)_(?!alert|retraining)")
+    statistic = re.compile(
+        r"(drift|prediction|feature|business|model)_(?!alert|retraining)"
+        r"|serving_\w+_(ratio|seconds){.*window="
+    )
     drift = sum(bool(statistic.match(series)) for series in found)
     return {"drift": drift, "own": len(found) - drift}
 

@@ -78,7 +78,8 @@ def test_a_foreign_profile_is_refused(files: ExampleFiles, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "warning"),
     [
-        (("inputs: [", "segments: [channel]\ninputs: ["), "segments (channel) are accepted"),
+        ((", labels]", "]\nsegments: [channel]"), "labels are not among"),
+        (("inputs: [", "label: {pane: 7d}\ninputs: ["), "windows of 1h have no performance"),
         (("{length: 1h, judge_every: 1h}", "1h"), "windows of 1h slide"),
         ((RULE, "  rules: {}"), "nothing will ask for retraining"),
     ],
@@ -107,3 +108,14 @@ def test_a_profile_without_times_is_warned_of(files: ExampleFiles, tmp_path: Pat
     result = check(files.spec, "--profile", files.profile)
     assert "the profile has no times" in result.output
     assert "no times" not in check(files.spec).output
+
+
+def test_what_of_performance_cannot_be_judged_is_told(files: ExampleFiles) -> None:
+    """A training table without labels gives no baseline, one without a segment's column none of
+    its values."""
+    text = files.spec.read_text()
+    files.spec.write_text(text.replace("labels]", "labels]\nsegments: [channel]"))
+    output = check(files.spec, "--profile", files.profile).output
+    assert "performance in windows of 1h" in output
+    assert "no values of channel" in output
+    assert "performance has no baseline" in output

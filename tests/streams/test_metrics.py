@@ -61,7 +61,7 @@ def model(name: str = "m", windows: str = "[1m]", **more: str) -> MonitoredModel
     return model_of(text, table)
 
 
-def pipeline_of(*models: MonitoredModel) -> Pipeline:
+def pipeline_of(*models: MonitoredModel, record_ms: int = -1) -> Pipeline:
     """A minute and a half of events of every model: x only in its upper half, c as it was."""
     values: list[bytes | None] = [b"broken"]
     for one in models:
@@ -79,7 +79,7 @@ def pipeline_of(*models: MonitoredModel) -> Pipeline:
             for i in range(900)
         ]
         values.append(beat(START + MINUTE + 40 * SECOND, one.spec.model))
-    return run(list(models), 1, [batch([*values, LATE, EARLY])])[1]
+    return run(list(models), 1, [batch([*values, LATE, EARLY], record_ms=record_ms)])[1]
 
 
 def live_of(pipeline: Pipeline) -> LiveState:
@@ -128,6 +128,15 @@ def test_the_whole_text() -> None:
     ]
     assert list(samples(text)) == list(samples(golden))
     assert samples(text) == pytest.approx(samples(golden), rel=1e-9)
+
+
+def test_freshness_is_record_time_less_event_time() -> None:
+    """Events of a minute, all written at the end of the third; none where records have no time."""
+    found = samples(exposed(live_of(pipeline_of(model(), record_ms=START + 3 * MINUTE))))
+    window = 'model="m",version="v1",window="1m"'
+    shares = [found[f"serving_freshness_p{at}_seconds{{{window}}}"] for at in (50, 95, 99)]
+    assert 110 <= shares[0] <= shares[1] <= shares[2] <= 300
+    assert "serving_freshness" not in exposed(live_of(pipeline_of(model())))
 
 
 def test_the_numbers_are_the_streams() -> None:
@@ -212,7 +221,9 @@ def rank(series: str) -> int:
     name = series.split("{", maxsplit=1)[0]
     if name in ("drift_level", "prediction_level") or name.startswith("drift_window_"):
         return 0
-    if name in ("drift_psi", "prediction_psi") or re.match("prediction_(mean|stddev|pos)", name):
+    if name in ("drift_psi", "prediction_psi") or re.fullmatch(
+        "prediction_(mean|stddev|positive_ratio)", name
+    ):
         return 1
     return 2
 
@@ -254,7 +265,8 @@ def test_conventions() -> None:
     families = list(text_string_to_metric_families(text))
     assert len(families) > 30
     for family in families:
-        assert re.fullmatch(r"(drift|prediction|feature|serving|longshore)_[a-z0-9_]+", family.name)
+        subject = "drift|prediction|feature|serving|business|longshore"
+        assert re.fullmatch(rf"({subject})_[a-z0-9_]+", family.name)
         assert len(family.documentation) > 10
         assert not re.search(r"(_ms|_milliseconds|_percent|_count)$", family.name)
         if family.type == "counter":

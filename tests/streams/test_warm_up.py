@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -20,7 +21,7 @@ from tests.streams.cli_example import example_files
 CODE = """
 import sys
 from pathlib import Path
-from detectors import adwin_kernel, kernels
+from detectors import adwin_kernel, decade_kernel, kernels, rate_kernels, stale_kernel
 from streams.model_files import load_model
 from streams.replay import Source, replay
 from streams.warm_up import warm_up
@@ -28,7 +29,7 @@ from streams.warm_up import warm_up
 def compiled():
     return {
         (module.__name__, name): len(found.signatures)
-        for module in (adwin_kernel, kernels)
+        for module in (adwin_kernel, decade_kernel, kernels, rate_kernels, stale_kernel)
         for name, found in vars(module).items()
         if hasattr(found, "signatures")
     }
@@ -45,9 +46,27 @@ print({name: (warm[name], count) for name, count in compiled().items() if count 
 """
 
 
-def test_nothing_is_compiled_after_it(tmp_path: Path) -> None:
-    """After warming up, a replay with drift, judgements and triggers compiles no kernel more."""
+MORE = """\
+estimators: {adwin: {}, stale: {after: 2}}
+business: {approval_rate: {min: 0.9}}
+operations: {}
+"""
+
+
+@pytest.mark.parametrize(
+    "prediction", ["type: binary, threshold: 0.5", "type: regression"], ids=["binary", "regression"]
+)
+def test_nothing_is_compiled_after_it(tmp_path: Path, prediction: str) -> None:
+    """After warming up, a replay with drift, bad values, judgements and triggers compiles no kernel
+    more; also where there are no decisions, and the first rate tested is that of a fault."""
     files = example_files(tmp_path, drifted_by=2.0)
+    spec = files.spec.read_text().replace("type: binary, threshold: 0.5", prediction)
+    files.spec.write_text(spec + MORE)
+    predictions = pl.read_parquet(files.predictions)
+    missing = pl.when(pl.int_range(pl.len()) % 3 > 0).then("amount")
+    predictions.with_columns(
+        amount=missing, value=pl.col("score"), latency_ms=1.5, error=pl.col("score") > 0.5
+    ).write_parquet(files.predictions)
     arguments = ["profile", files.spec, "--data", files.training, "--out", files.profile]
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     paths = (files.spec, files.profile, files.predictions, files.labels, tmp_path / "out")

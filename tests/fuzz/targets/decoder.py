@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from engine.decode import LENIENT_AFTER, Decoded, Decoder, Events
+from engine.decode import LENIENT_AFTER, Decoder
+from engine.decoded import Decoded, Events
 from engine.records import RecordBatch
 from engine.spec import Topic
 from tests.engine.bad_records import REJECTED
@@ -108,7 +109,7 @@ def verdicts(decoded: Decoded, rows: int) -> list[Verdict]:
         put(row, "heartbeat", name, ts_ms)
     for row in decoded.offline:
         put(row, "offline")
-    for events in decoded.events:
+    for events in (events for events in decoded.events if events.ends_records):
         for place, row in enumerate(events.rows.tolist()):
             put(row, "event", *event_items(events, place))
     holds(len(found) == rows, "a row ended nowhere")

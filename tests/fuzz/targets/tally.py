@@ -12,9 +12,10 @@ from typing import Final
 
 from engine.effects import Publish
 from engine.model import MonitoredModel
+from engine.model_tally import new_state
 from engine.outcomes import Outcomes
 from engine.records import RecordBatch
-from engine.tally import Tally, _new_state
+from engine.tally import Tally
 from tests.engine.models import part
 from tests.fuzz.draw import Draw
 from tests.fuzz.event_grammar import TOPICS, draw_record, record_times
@@ -41,7 +42,7 @@ class FreshTally:
         tally.covered, tally.outcomes, tally._seq = {}, Outcomes(), 0
         tally.fresh, tally._absent, tally._epoch = [], {}, 1
         for model in tally._models.values():
-            model.state = _new_state(model.model)
+            model.state = new_state(model.model)
         return tally
 
 

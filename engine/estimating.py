@@ -1,0 +1,79 @@
+"""Performance before the labels come: what they will probably say of a window's scores.
+
+Rule.  The training table's labels say how often each cell of the score came true; the window's own
+scores do the rest (:mod:`detectors.cbpe`, which also says when it lies: it is blind to concept
+drift).  Only for binary models whose training table had labels.  It belongs to the judgement of the
+data, for which it needs no label, and is never a measurement.
+
+The decision threshold is taken at the nearest edge of the score's cells: scores between the two
+count on the wrong side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from detectors.cbpe import EstimatedPerformance, estimated_performance, fit_map
+from detectors.intervals import Estimate
+from engine.model import MonitoredModel
+from engine.panes import Counts
+from engine.performance import score_histogram
+from engine.performance_layout import build_performance_layout
+
+
+class Estimating:
+    """Estimates the performance of one model's windows."""
+
+    def __init__(self, model: MonitoredModel) -> None:
+        self._column = model.layout.score
+        self._map = None
+        reference = model.profile.performance
+        layout = build_performance_layout(model.spec, model.profile)
+        if reference is None or self._column is None or not layout.score_cells:
+            return
+        if len(reference.cells) != layout.size:
+            return
+        cells = np.array(reference.cells, dtype=np.int64)
+        negatives, positives, _ = score_histogram(layout, cells)
+        if negatives.any() and positives.any():
+            self._map = fit_map(negatives, positives)
+        distance = np.abs(self._column.edges - model.spec.prediction.threshold)
+        self._threshold_cell = int(np.argmin(distance)) + 1
+
+    def estimate(self, counts: Counts) -> EstimatedPerformance | None:
+        """Of a window of the data, shape (layout.size,); None where there is nothing to go by."""
+        column = self._column
+        if self._map is None or column is None:
+            return None
+        scores = counts[column.start : column.start + column.values]
+        if not scores.any():
+            return None
+        return estimated_performance(self._map, scores, self._threshold_cell)
+
+
+def estimates(found: EstimatedPerformance) -> dict[str, Estimate]:
+    """The measures that exist, by name."""
+    named = {
+        "accuracy": found.accuracy,
+        "precision": found.precision,
+        "recall": found.recall,
+        "f1": found.f1,
+        "auc": found.auc,
+    }
+    return {name: estimate for name, estimate in named.items() if not estimate.absent}
+
+
+def estimated_tree(found: EstimatedPerformance) -> dict[str, Any]:
+    """The section of a judgement."""
+    known = estimates(found)
+    tree: dict[str, Any] = {"predictions": found.events}
+    tree.update({name: estimate.value for name, estimate in known.items()})
+    tree["intervals"] = {
+        name: [e.low, e.high]
+        for name, e in known.items()
+        if np.isfinite(e.low) and np.isfinite(e.high)
+    }
+    tree["unseen_ratio"] = found.unseen_share
+    return tree

@@ -1,0 +1,152 @@
+"""The sections of a judgement beside the features: prediction, quality, operations, business.
+
+Rule.  A section, and a number in it, that the spec or the data do not support is absent, never
+zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.kernels import SUM
+from engine.business import Business
+from engine.layout import DECIDED, ERRORS, LATENCY_STEP_MS, POSITIVE, PREDICTIONS, NumericColumn
+from engine.levels import Level, worst
+from engine.measuring import Verdict, mean_and_stddev, quantiles
+from engine.model import MonitoredModel
+from engine.panes import Counts
+from engine.positive_rate import PositiveRate, ScoreMoments
+from engine.profile_volume import expected_events
+from engine.quality import Quality
+from engine.verdict_tree import put, verdict_tree
+
+SCORE_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+TAIL_QUANTILES: Final = (0.5, 0.95, 0.99)
+"""Of latency and freshness."""
+
+
+def prediction_tree(
+    model: MonitoredModel,
+    counts: Counts,
+    score: Verdict | None,
+    positive: PositiveRate | None,
+    moments: ScoreMoments | None,
+) -> dict[str, Any]:
+    """Score and decisions; ``level`` is the worse of the two."""
+    tree: dict[str, Any] = {}
+    column = model.layout.score
+    if score is not None and column is not None and score.events:
+        tree = verdict_tree(score, model)
+        mean, stddev = mean_and_stddev(column, counts)
+        put(tree, "mean", mean)
+        put(tree, "stddev", stddev)
+        if moments is not None:
+            tree["mean_shift"] = moments.mean_shift
+            tree["mean_shift_p_value"] = moments.mean_p_value
+            tree["stddev_ratio"] = moments.stddev_ratio
+        found = quantiles(column, counts, SCORE_QUANTILES)
+        tree["quantiles"] = dict(zip(map(str, SCORE_QUANTILES), found.tolist(), strict=True))
+    if counts[DECIDED]:
+        tree["positive_rate"] = int(counts[POSITIVE]) / int(counts[DECIDED])
+        if positive is not None:
+            levels: list[Level] = [positive.level, *([] if score is None else [score.level])]
+            tree = {"level": worst(levels), **{k: v for k, v in tree.items() if k != "level"}}
+            tree["positive_rate_level"] = positive.level
+            tree["positive_rate_expected"] = positive.expected
+            tree["positive_rate_odds_ratio"] = positive.odds_ratio
+            tree["positive_rate_p_value"] = positive.p_value
+    return tree
+
+
+def quality_tree(model: MonitoredModel, counts: Counts, quality: Quality) -> dict[str, Any]:
+    """What is bad, with the numbers that say so.
+
+    Freshness is not among them: a judgement is the same to the last bit from the log and from files
+    that have no record times, so only the metrics tell it.
+    """
+    tree: dict[str, Any] = {}
+    if quality.faults:
+        tree["features"] = {
+            name: {
+                fault.kind: {
+                    "observed": fault.observed,
+                    "expected": fault.expected,
+                    "threshold": fault.threshold,
+                    **({} if fault.p_value is None else {"p_value": fault.p_value}),
+                }
+                for fault in faults
+            }
+            for name, faults in quality.faults.items()
+        }
+    ratio = duplicate_ratio(model, counts)
+    if ratio is not None:
+        tree["duplicate_ratio"] = ratio
+    if quality.duplicates is not None:
+        tree["duplicates_threshold"] = quality.duplicates.threshold
+    return tree if not tree else {"level": "WATCH" if quality.bad else "STABLE", **tree}
+
+
+def duplicate_ratio(model: MonitoredModel, counts: Counts) -> float | None:
+    """Share of the predictions that were duplicates; None where they are not looked for."""
+    duplicates = int(counts[model.layout.duplicates])
+    total = duplicates + int(counts[PREDICTIONS])
+    return duplicates / total if model.spec.duplicates_last and total else None
+
+
+def tail_quantiles(column: NumericColumn, counts: Counts) -> dict[str, float]:
+    """P50, P95 and P99 by name; empty without a value."""
+    if not counts[column.start : column.start + column.values].sum():
+        return {}
+    found = quantiles(column, counts, TAIL_QUANTILES)
+    return dict(zip([f"{q:g}" for q in TAIL_QUANTILES], found.tolist(), strict=True))
+
+
+def operations_tree(
+    model: MonitoredModel, counts: Counts, start_ms: int, end_ms: int, first_event_ms: int
+) -> dict[str, Any]:
+    """Throughput, errors, latency; volume against the profile's same hours of the week."""
+    tree: dict[str, Any] = {}
+    predictions = int(counts[PREDICTIONS])
+    if predictions:
+        tree["events_per_second"] = predictions * 1000 / (end_ms - start_ms)
+        tree["error_rate"] = int(counts[ERRORS]) / predictions
+    volume = volume_ratio(model, counts, start_ms, end_ms, first_event_ms)
+    if volume is not None:
+        tree["events_expected"], tree["volume_ratio"] = volume
+    column = model.layout.latency
+    latency = tail_quantiles(column, counts)
+    if latency:
+        measured = int(counts[column.start : column.start + column.values].sum())
+        total = int(counts[column.extra(SUM)]) * LATENCY_STEP_MS
+        tree["latency_ms"] = {**latency, "mean": total / measured}
+    return tree
+
+
+def volume_ratio(
+    model: MonitoredModel, counts: Counts, start_ms: int, end_ms: int, first_event_ms: int
+) -> tuple[float, float] | None:
+    """Expected events and the window's over them; None without a profile of hours, or for a window
+    that began before the first event."""
+    if not model.profile.volume or start_ms < first_event_ms:
+        return None
+    expected = expected_events(model.profile.volume, start_ms, end_ms)
+    events = int(counts[: PREDICTIONS + 1].max())
+    return (expected, events / expected) if expected > 0.0 and np.isfinite(expected) else None
+
+
+def business_tree(business: Business) -> dict[str, Any]:
+    """Figures, values by decision and the limits that are broken."""
+    tree: dict[str, Any] = {name: figure.value for name, figure in business.figures.items()}
+    if business.value_by_decision:
+        tree["value_by_decision"] = {
+            name: {"values": n, "total": total}
+            for name, (n, total) in business.value_by_decision.items()
+        }
+    if business.broken:
+        tree["broken_limits"] = [
+            {"figure": b.figure, "value": b.value, "limit": b.limit, "p_value": b.p_value}
+            for b in business.broken
+        ]
+    return tree

@@ -1,0 +1,115 @@
+"""How much the rates of bad values swing within the training period, at the length of each window.
+
+Theory.  Weather is missing in spells: of a week 5 % or 30 %, and neither is a fault.  So each
+aligned block of a window's length gives a rate, and the profile keeps what one further block
+reaches by chance and the dispersion of the rates over the binomial (:mod:`detectors.rate_shift`).
+Outliers and unseen categories are counted with the block left out of the reference: against a
+reference that holds the block they would be none by making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.rate_shift import dispersion, upper_rate
+from engine.own_blocks import MIN_BLOCK_EVENTS, MIN_BLOCKS, ReferenceTimes, block_ranges
+from engine.profile import OwnRate
+from engine.spec import WindowRule
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+_NOWHERE: Final = -1
+
+
+class Blocks:
+    """The blocks of one window's length of a reference."""
+
+    def __init__(self, times: ReferenceTimes, window: WindowRule) -> None:
+        ranges = block_ranges(times.ts_ms, window.length_ms)
+        self._order = times.order
+        self._starts = np.array([start for start, _ in ranges], dtype=np.int64)
+        self._ends = np.array([end for _, end in ranges], dtype=np.int64)
+        self._block = np.full(len(times.ts_ms), _NOWHERE, dtype=np.int64)
+        for number, (start, end) in enumerate(ranges):
+            self._block[start:end] = number
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def rate(self, hit: Mask, counted: Mask) -> OwnRate | None:
+        """The rate of ``hit`` among ``counted``, both by row of the table, shape (rows,)."""
+        return self._summarise(self._sum(hit & counted), self._sum(counted))
+
+    def outliers(self, values: FloatArray) -> OwnRate | None:
+        """Values (by row, NaN where there is none) beyond the extremes of all other blocks."""
+        ordered = values[self._order]
+        valid = np.isfinite(ordered)
+        hits = np.zeros(len(self), dtype=np.int64)
+        for signed in (ordered, -ordered):
+            beyond = self._beyond_the_rest(np.where(valid, signed, np.inf))
+            hits += beyond
+        return self._summarise(hits, self._sum(np.isfinite(values)))
+
+    def _beyond_the_rest(self, ordered: FloatArray) -> IntArray:
+        """Values below the least of everything outside their block; only the block that holds the
+        least of all can have any."""
+        hits = np.zeros(len(self), dtype=np.int64)
+        block = int(self._block[int(np.argmin(ordered))])
+        if block != _NOWHERE:
+            inside = self._block == block
+            rest = np.min(ordered[~inside], initial=np.inf)
+            hits[block] = np.count_nonzero(inside & (ordered < rest))
+        return hits
+
+    def unseen(self, codes: IntArray) -> OwnRate | None:
+        """Texts (a number each by row, negative where there is none) that no other block has."""
+        ordered = codes[self._order]
+        valid = ordered >= 0
+        first = np.full(int(codes.max(initial=0)) + 1, len(self) + 1, dtype=np.int64)
+        last = np.full(len(first), _NOWHERE - 1, dtype=np.int64)
+        np.minimum.at(first, ordered[valid], self._block[valid])
+        np.maximum.at(last, ordered[valid], self._block[valid])
+        alone = valid & (first[ordered] == last[ordered]) & (self._block != _NOWHERE)
+        hits = np.bincount(self._block[alone], minlength=len(self)).astype(np.int64)
+        return self._summarise(hits, self._sum(codes >= 0))
+
+    def constant(self, values: FloatArray) -> OwnRate | None:
+        """Share of blocks in which every value (NaN where there is none) is the same."""
+        ordered = values[self._order]
+        usable = equal = 0
+        for start, end in zip(self._starts.tolist(), self._ends.tolist(), strict=True):
+            inside = ordered[start:end]
+            inside = inside[np.isfinite(inside)]
+            if len(inside) >= MIN_BLOCK_EVENTS:
+                usable += 1
+                equal += bool(inside.min() == inside.max())
+        if usable < MIN_BLOCKS:
+            return None
+        return OwnRate(blocks=usable, lower=0.0, upper=equal / usable, dispersion=1.0)
+
+    def _sum(self, chosen: Mask) -> IntArray:
+        upto = np.concatenate(([0], np.cumsum(chosen[self._order])))
+        found: IntArray = upto[self._ends] - upto[self._starts]
+        return found
+
+    def _summarise(self, hits: IntArray, sizes: IntArray) -> OwnRate | None:
+        usable = sizes >= MIN_BLOCK_EVENTS
+        if np.count_nonzero(usable) < MIN_BLOCKS:
+            return None
+        hit, size = hits[usable].astype(np.float64), sizes[usable].astype(np.float64)
+        return OwnRate(
+            blocks=len(hit),
+            lower=1.0 - upper_rate(1.0 - hit / size),
+            upper=upper_rate(hit / size),
+            dispersion=dispersion(hit, size),
+        )
+
+
+def known(found: Mapping[str, OwnRate | None]) -> dict[str, OwnRate]:
+    """The kinds that there are blocks enough for."""
+    return {kind: rate for kind, rate in found.items() if rate is not None}

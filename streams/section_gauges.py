@@ -1,0 +1,106 @@
+"""The gauges of the sections beside the features: quality, prediction, operations, business.
+
+Each sample carries a priority, the lowest first, for the bound on series.  A number that the spec
+or the data do not support has no series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.judge import Judge
+from engine.judgement import Judged
+from engine.judgement_sections import (
+    TAIL_QUANTILES,
+    duplicate_ratio,
+    tail_quantiles,
+    volume_ratio,
+)
+from engine.layout import ERRORS, PREDICTIONS
+from engine.quality import Rates
+from streams.drift_gauges import GaugeSample, Labels
+
+_WINDOW: Final = ("model", "version", "window")
+_FEATURE: Final = ("model", "version", "feature", "window")
+_OF_FAULTS, _OF_MODELS, _OF_FEATURES = 1, 2, 3
+Prioritised = tuple[int, GaugeSample]
+
+
+def section_samples(judge: Judge) -> Iterator[Prioritised]:
+    """Gauges of one model's newest windows."""
+    model = (judge.model.spec.model, judge.model.spec.version)
+    for window, judged in judge.latest.items():
+        labels = (*model, window)
+        yield from _quality(judged, model, window)
+        yield from _prediction(judged, labels)
+        yield from _operations(judged, labels)
+        yield from _business(judged, labels)
+
+
+def _gauge(metric: str, labels: Labels, value: float) -> Prioritised:
+    return _OF_MODELS, GaugeSample(metric, _WINDOW, labels, value)
+
+
+def _quality(judged: Judged, model: Labels, window: str) -> Iterator[Prioritised]:
+    for verdict in judged.verdicts:
+        labels = (*model, verdict.name, window)
+        rates = Rates(judged.model.layout.column(verdict.name), judged.counts)
+        for kind in ("outlier", "unseen"):
+            ratio = rates.ratio(kind)
+            if ratio is not None:
+                yield _OF_FEATURES, GaugeSample(f"feature_{kind}_ratio", _FEATURE, labels, ratio)
+    if judged.quality is None:
+        return
+    for name, faults in judged.quality.faults.items():
+        for fault in faults:
+            labels = (*model, name, window, fault.kind)
+            names = (*_FEATURE, "fault")
+            yield _OF_FAULTS, GaugeSample("feature_quality_fault", names, labels, 1)
+
+
+def _prediction(judged: Judged, labels: Labels) -> Iterator[Prioritised]:
+    rate, moments = judged.positive, judged.moments
+    if rate is not None:
+        yield _gauge("prediction_positive_ratio_expected", labels, rate.expected)
+        yield _gauge("prediction_positive_odds_ratio", labels, rate.odds_ratio)
+        yield _gauge("prediction_positive_ratio_p_value", labels, rate.p_value)
+    if moments is not None:
+        yield _gauge("prediction_mean_shift", labels, moments.mean_shift)
+        yield _gauge("prediction_mean_shift_p_value", labels, moments.mean_p_value)
+        yield _gauge("prediction_stddev_ratio", labels, moments.stddev_ratio)
+
+
+def _operations(judged: Judged, labels: Labels) -> Iterator[Prioritised]:
+    model, counts = judged.model, judged.counts
+    predictions = int(counts[PREDICTIONS])
+    if predictions:
+        yield _gauge("serving_error_ratio", labels, int(counts[ERRORS]) / predictions)
+    volume = volume_ratio(model, counts, judged.start_ms, judged.end_ms, judged.first_event_ms)
+    if volume is not None:
+        yield _gauge("serving_volume_ratio", labels, volume[1])
+    repeated = duplicate_ratio(model, counts)
+    if repeated is not None:
+        yield _gauge("serving_duplicate_ratio", labels, repeated)
+    freshness = tail_quantiles(model.layout.freshness, counts)
+    for share, at_ms in zip(TAIL_QUANTILES, freshness.values(), strict=False):
+        yield _gauge(f"serving_freshness_p{share * 100:g}_seconds", labels, at_ms / 1000)
+
+
+def _business(judged: Judged, labels: Labels) -> Iterator[Prioritised]:
+    found = judged.business
+    if found is None:
+        return
+    for name, figure in found.figures.items():
+        yield _gauge(f"business_{name.removesuffix('_rate')}{_unit(name)}", labels, figure.value)
+    for decision, (_, total) in found.value_by_decision.items():
+        names = (*_WINDOW, "decision")
+        yield _OF_MODELS, GaugeSample("business_value", names, (*labels, decision), total)
+    for broken in found.broken:
+        names = (*_WINDOW, "figure")
+        sample = GaugeSample("business_limit_broken", names, (*labels, broken.figure), 1)
+        yield _OF_FAULTS, sample
+
+
+def _unit(figure: str) -> str:
+    return "_ratio" if figure.endswith("_rate") else ""
