@@ -17,12 +17,11 @@ from typing import Final
 
 from load_tests.contenders.protocol import cpu_seconds
 from load_tests.event import MODEL, PARTITIONS
-from load_tests.generator import START_MS, stream
+from load_tests.generator import stream
 from load_tests.outcomes import Round
 from load_tests.running_worker import ModelUnderTest, RunningWorker
-from load_tests.topics import Sender, create_topics, delete_topics, load
-from load_tests.wide_model import DAY_MS, WideModel
-from load_tests.worker_runs import EVENT_RATE, RUN_TIMEOUT_S, make_model, read_backlog
+from load_tests.topics import create_topics, delete_topics, load
+from load_tests.worker_runs import EVENT_RATE, make_model, read_backlog
 
 OFF_S: Final = 3_600.0
 DEFAULT_S: Final = 2.0
@@ -30,12 +29,6 @@ GOAL_SHARE: Final = 0.05
 SETTLE_S: Final = 1.0
 BACKLOGS: Final = 4
 """Of the bench's length: a run must last for several intervals."""
-WIDE_FEATURES: Final = 1_000
-WIDE_DAYS: Final = 1
-"""Event time of the wide backlog: a window of a thousand features takes a tenth of a second."""
-WIDE_TIMEOUT_S: Final = 600.0
-WIDE_SHARE: Final = 0.01
-"""Events of the wide model for each of the bench's: each has fifty times the features."""
 
 HEADINGS: Final = (
     "model",
@@ -100,35 +93,16 @@ class Load:
     events: int
     fill: Callable[[str], None]
     """Writes the backlog to this topic."""
-    timeout_s: float = RUN_TIMEOUT_S
 
 
 def loads(bootstrap: str, directory: Path, events: int, seed: int) -> list[Load]:
-    """The bench's model and the wide one."""
-    wide, wide_events = WideModel(WIDE_FEATURES, seed), max(1_000, int(events * WIDE_SHARE))
+    """The bench's model; what a thousand features cost is in the section on readiness."""
     long = events * BACKLOGS
 
     def fill_bench(topic: str) -> None:
         load(bootstrap, [topic], seed, stream(seed, long, EVENT_RATE), lambda _: None)
 
-    def fill_wide(topic: str) -> None:
-        sender = Sender(bootstrap)
-        end_ms = START_MS + WIDE_DAYS * DAY_MS
-        for key, value in wide.events(0, wide_events, START_MS, end_ms):
-            sender.send(topic, key, value)
-            sender.poll()
-        sender.flush()
-
-    return [
-        Load(f"{MODEL}, 20 features", make_model(directory / MODEL, seed), long, fill_bench),
-        Load(
-            f"wide, {WIDE_FEATURES:,} features",
-            wide.write(directory / "wide"),
-            wide_events,
-            fill_wide,
-            WIDE_TIMEOUT_S,
-        ),
-    ]
+    return [Load(f"{MODEL}, 20 features", make_model(directory / MODEL, seed), long, fill_bench)]
 
 
 def measure(
@@ -162,7 +136,7 @@ def _run(
         "LONGSHORE_STUCK_AFTER_S": f"{max(300.0, 3 * interval_s):g}",
     }
     with RunningWorker(bootstrap, prefix, (each.model,), directory, settings) as worker:
-        reading = read_backlog(worker, each.events, each.timeout_s)
+        reading = read_backlog(worker, each.events)
         time.sleep(SETTLE_S)
         scrape = worker.await_metrics()
         measured = reading.round(0, cpu_seconds(worker.pid))

@@ -113,9 +113,9 @@ class Reading:
         return Round(number, measurement, self.first_at - self.worker.started_at)
 
 
-def read_backlog(worker: RunningWorker, events: int, timeout_s: float = RUN_TIMEOUT_S) -> Reading:
+def read_backlog(worker: RunningWorker, events: int) -> Reading:
     """Wait until it has read all; ContenderFailedError when it stalls or miscounts."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + RUN_TIMEOUT_S
     first_count, first_at, first_cpu, first_wall = 0, 0.0, 0.0, 0.0
     while True:
         scrape = worker.await_metrics()
@@ -126,7 +126,7 @@ def read_backlog(worker: RunningWorker, events: int, timeout_s: float = RUN_TIME
         if count >= events:
             break
         if time.monotonic() > deadline:
-            raise ContenderFailedError(f"{count} of {events} records in {timeout_s:g} s")
+            raise ContenderFailedError(f"{count} of {events} records in {RUN_TIMEOUT_S:g} s")
         left_s = _left_seconds(events - count, count - first_count, now - first_wall)
         time.sleep(min(COARSE_POLL_S, max(FINE_POLL_S, left_s - COARSE_POLL_S)))
     if count == first_count:

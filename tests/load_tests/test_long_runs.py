@@ -48,7 +48,7 @@ def test_soak_in_small(kafka: str, tmp_path: Path) -> None:
 
 
 def test_snapshot_cost_in_small(kafka: str, tmp_path: Path) -> None:
-    """Both models, both ways."""
+    """Both ways."""
     page = tmp_path / "cost.md"
     options = ("--events", "100000", "--rounds", "1", "--broker", kafka, "--out", str(page))
     done = run("load_tests.bench", "--snapshot-cost", *options)
