@@ -7,7 +7,7 @@ so that counting is an addition.  Text is compared by :func:`engine.category_tex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +41,18 @@ def _number(value: object) -> float:
         return float(value)
     except OverflowError:
         return np.inf
+
+
+def decided_classes(
+    decisions: Sequence[Any], scores: Sequence[Mapping[str, float] | None]
+) -> list[Any]:
+    """What a multiclass model decided: the decision, or else the class with the highest
+    probability, the first by name of equal ones; None where there is neither."""
+    found = list(decisions)
+    for row, by_class in enumerate(scores):
+        if found[row] is None and by_class:
+            found[row] = min(by_class, key=lambda name: (-by_class[name], name))
+    return found
 
 
 class CategoryCodes:

@@ -59,6 +59,8 @@ class Counting:
         self._decades = decade_tables()
         self._lowest_decades = np.array([c.decade_low for c in layout.numeric], dtype=np.int64)
         self._category_starts = np.array([c.start for c in layout.categorical], dtype=np.int64)
+        classes = [] if layout.classes is None else [layout.classes.start]
+        self._class_start = np.array(classes, dtype=np.int64)
 
     def count(self, events: Events, slots: Slots, panes: int) -> Counts:
         """Counts of the events whose slot is not negative, shape (panes, layout.size)."""
@@ -96,6 +98,8 @@ class Counting:
         if events.positive is not None:
             _add(counts, slots, events.positive >= 0, DECIDED)
             _add(counts, slots, events.positive > 0, POSITIVE)
+        if events.class_cells is not None and len(self._class_start):
+            tally_codes(events.class_cells[np.newaxis], slots, self._class_start, counts)
         if events.errors is not None and events.errors.any():
             _add(counts, slots, events.errors, ERRORS)
 

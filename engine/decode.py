@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.cloudevents import event_bytes
-from engine.columns import numeric_column
+from engine.columns import CategoryCodes, decided_classes, numeric_column
 from engine.decode_rows import (
     Envelopes,
     FeatureColumns,
@@ -77,6 +77,12 @@ class Decoder:
             for named in self._models.values()
             for m in named.versions.values()
             if m.performance is not None
+        }
+        self._classes = {
+            m.key: CategoryCodes(m.profile.classes.shares)
+            for named in self._models.values()
+            for m in named.versions.values()
+            if m.layout.classes is not None and m.profile.classes is not None
         }
         self._columns = {
             m.key: FeatureColumns(named, m)
@@ -251,6 +257,12 @@ class Decoder:
         if self._topic == "predictions":
             outcome = read_outcome(model.spec.prediction, taken.fields)
             found.outcome, found.positive, found.errors = outcome
+            codes = self._classes.get(model.key)
+            if codes is not None:
+                fields = taken.fields
+                found.class_cells = codes.column(
+                    decided_classes(fields["decision"], fields["scores"])
+                )
             joins = self._joins.get(model.key)
             if joins is not None:
                 joins.read_predictions(found, taken.fields)

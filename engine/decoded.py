@@ -37,6 +37,9 @@ class Events:
     of the batch has one."""
     classes: npt.NDArray[np.int64] | None = None
     """Decided class of a multiclass model, -1 for none, shape (n,)."""
+    class_cells: npt.NDArray[np.int32] | None = None
+    """Cell of the decided class in the layout's column of classes, shape (n,); None where it has
+    none."""
     segments: npt.NDArray[np.int64] | None = None
     """Number of each segment's value, shape (segments, n)."""
     labels: npt.NDArray[np.float64] | None = None

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.category_text import category_text
-from engine.columns import numeric_column
+from engine.columns import decided_classes, numeric_column
 from engine.performance_layout import PerformanceLayout
 
 if TYPE_CHECKING:
@@ -59,12 +59,7 @@ class JoinColumns:
     ) -> npt.NDArray[np.int64]:
         """Decided class of each row, shape (rows,): as decided, or else the one with the highest
         probability, the first by name of equal ones; -1 where there is neither."""
-        found = []
-        for decision, by_class in zip(decisions, scores, strict=True):
-            value = decision
-            if value is None and by_class:
-                value = min(by_class, key=lambda name: (-by_class[name], name))
-            found.append(self._class(value, -1))
+        found = [self._class(value, -1) for value in decided_classes(decisions, scores)]
         return np.array(found, dtype=np.int64)
 
     def segments(self, given: Sequence[Any]) -> npt.NDArray[np.int64]:

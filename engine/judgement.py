@@ -15,6 +15,7 @@ import numpy as np
 
 from detectors.cbpe import EstimatedPerformance
 from engine.business import Business
+from engine.class_shares import ClassShares, classes_tree
 from engine.estimating import estimated_tree
 from engine.judgement_sections import (
     business_tree,
@@ -27,7 +28,7 @@ from engine.levels import Level, worst
 from engine.measuring import Verdict, mean_and_stddev
 from engine.model import MonitoredModel
 from engine.panes import Counts
-from engine.positive_rate import PositiveRate, ScoreMoments
+from engine.positive_rate import RateVerdict, ScoreMoments
 from engine.quality import Quality, Rates
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
@@ -69,11 +70,13 @@ class Judged:
     """Start of the first base pane that ever held an event of this model."""
     quality: Quality | None = None
     """None where the spec switches the checks off."""
-    positive: PositiveRate | None = None
+    positive: RateVerdict | None = None
     moments: ScoreMoments | None = None
     business: Business | None = None
     estimated: EstimatedPerformance | None = None
     """What the labels will probably say; None where the training table had none."""
+    classes: ClassShares | None = None
+    """None unless the model is multiclass and the profile says what is usual."""
 
     @property
     def start_ms(self) -> int:
@@ -101,8 +104,8 @@ class Judged:
         ]
 
     def prediction_level(self) -> Level:
-        """The worse of the score's and of the positive decisions'; UNKNOWN without either."""
-        parts = (self.score, self.positive)
+        """The worst of score, positive decisions and decided classes; UNKNOWN without any."""
+        parts = (self.score, self.positive, self.classes)
         return worst(part.level for part in parts if part is not None)
 
     def data_level(self) -> Level:
@@ -150,7 +153,14 @@ class Judged:
     def _sections(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """What is absent where there is nothing to say."""
         model, counts = self.model, self.counts
-        yield "prediction", prediction_tree(model, counts, self.score, self.positive, self.moments)
+        prediction = prediction_tree(model, counts, self.score, self.positive, self.moments)
+        if self.classes is not None and self.classes.verdict.events:
+            prediction = {
+                "level": self.prediction_level(),
+                **{name: value for name, value in prediction.items() if name != "level"},
+                "classes": classes_tree(model, self.classes),
+            }
+        yield "prediction", prediction
         if self.estimated is not None:
             yield "estimated", estimated_tree(self.estimated)
         if self.quality is not None:

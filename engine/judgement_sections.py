@@ -17,7 +17,7 @@ from engine.levels import Level, worst
 from engine.measuring import Verdict, mean_and_stddev, quantiles
 from engine.model import MonitoredModel
 from engine.panes import Counts
-from engine.positive_rate import PositiveRate, ScoreMoments
+from engine.positive_rate import RateVerdict, ScoreMoments
 from engine.profile_volume import expected_events
 from engine.quality import Quality
 from engine.verdict_tree import put, verdict_tree
@@ -31,7 +31,7 @@ def prediction_tree(
     model: MonitoredModel,
     counts: Counts,
     score: Verdict | None,
-    positive: PositiveRate | None,
+    positive: RateVerdict | None,
     moments: ScoreMoments | None,
 ) -> dict[str, Any]:
     """Score and decisions; ``level`` is the worse of the two."""

@@ -6,8 +6,8 @@ layout hash names everything that decides what a cell means; counts of another l
 reinterpreted.
 
 Order: counters, score, latency, freshness, duplicates, numeric features, categorical features,
-decimal exponents, estimators' alarms, values of the decisions.  A numeric column has its value
-cells and then NUMERIC_EXTRA fixed cells, a categorical one CATEGORICAL_EXTRA
+decimal exponents, estimators' alarms, values of the decisions, decided classes.  A numeric column
+has its value cells and then NUMERIC_EXTRA fixed cells, a categorical one CATEGORICAL_EXTRA
 (:mod:`detectors.kernels`).
 """
 
@@ -29,7 +29,7 @@ from detectors.kernels import (
     SQUARES_LOW,
     SUM,
 )
-from engine.canonical import content_hash
+from engine.layout_identity import layout_hash, refuse_mismatch
 from engine.profile import CategoricalProfile, NumericProfile, Profile, ProfileError
 from engine.spec import FeatureSpec, Spec
 
@@ -59,8 +59,6 @@ FRESHNESS_EDGES_MS: Final = (
 FRESHNESS_STEP_MS: Final = 1.0
 DECISIONS: Final = ("positive", "negative", "undecided")
 """The columns of the decisions' values, in this order."""
-LAYOUT_VERSION: Final = 2
-"""Raised when cells come, go or change their meaning for the same spec and profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +130,8 @@ class Layout:
     """``value`` by decision, as DECISIONS; empty where the spec has no business section."""
     alarms: dict[str, int]
     """Estimator -> first of its cells, one per numeric column: alarms counted in the pane."""
+    classes: CategoricalColumn | None
+    """What a multiclass model decided; None where the profile does not say what is usual."""
     size: int
     hash: str
 
@@ -158,7 +158,7 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
 
     Raises ProfileError, naming every mismatch, when the profile was not made for this spec.
     """
-    _refuse_mismatch(spec, profile)
+    refuse_mismatch(spec, profile)
     start = COUNTERS
     score = None
     if profile.score is not None:
@@ -176,6 +176,10 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
         start += len(numeric)
     values = _values(spec, start)
     start = values[-1].end if values else start
+    classes = None
+    if profile.classes is not None and spec.prediction.type == "multiclass":
+        classes = CategoricalColumn("class", start, profile.classes.shares.categories)
+        start = classes.end
     if start > MAX_CELLS:
         raise ProfileError(
             f"{spec.model}@{spec.version}: {start} cells a pane, at most {MAX_CELLS}; "
@@ -191,6 +195,7 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
         decades,
         values,
         alarms,
+        classes,
         start,
         layout_hash(spec, profile),
     )
@@ -222,29 +227,6 @@ def _features(
     return tuple(numeric), tuple(categorical), start
 
 
-def layout_hash(spec: Spec, profile: Profile) -> str:
-    """The name of everything that decides what a cell of this model means."""
-    return content_hash(
-        [
-            LAYOUT_VERSION,
-            spec.model,
-            spec.version,
-            profile.hash,
-            [[f.name, f.type, f.low, f.high] for f in spec.features],
-            spec.prediction.threshold,
-            [spec.time.pane_ms, spec.time.lateness_ms, spec.time.amend_ms],
-            [[w.name, w.length_ms, w.pane_ms] for w in spec.windows],
-            list(spec.inputs),
-            list(spec.segments),
-            spec.season,
-            spec.duplicates_last,
-            sorted(spec.estimators),
-            None if spec.business is None else spec.business.value_step,
-            *([spec.label] if "labels" in spec.inputs else []),
-        ]
-    )
-
-
 def _numeric(
     name: str, start: int, reference: NumericProfile, feature: FeatureSpec | None
 ) -> NumericColumn:
@@ -272,25 +254,3 @@ def _values(spec: Spec, start: int) -> tuple[NumericColumn, ...]:
         at = columns[-1].end if columns else start
         columns.append(_plain(f"value_{name}", at, (0.0,), step))
     return tuple(columns)
-
-
-def _refuse_mismatch(spec: Spec, profile: Profile) -> None:
-    """A profile of another model or with other features cannot be judged against."""
-    faults: list[str] = []
-    if (profile.model, profile.version) != (spec.model, spec.version):
-        faults.append(
-            f"is of {profile.model}@{profile.version}, the spec of {spec.model}@{spec.version}"
-        )
-    if profile.season != spec.season:
-        faults.append(f"has season {profile.season}, the spec {spec.season}")
-    for feature in spec.features:
-        reference = profile.features.get(feature.name)
-        if reference is None:
-            faults.append(f"has no feature {feature.name!r}")
-        elif isinstance(reference, NumericProfile) != (feature.type == "numeric"):
-            faults.append(f"has {feature.name!r} of another type than {feature.type}")
-    if faults:
-        raise ProfileError(
-            f"profile of {spec.model}@{spec.version}: {'; '.join(faults)}. "
-            "Build it again with `longshore profile`."
-        )

@@ -26,6 +26,7 @@ from engine.profile import OwnRate
 if TYPE_CHECKING:
     from engine.model import MonitoredModel
     from engine.panes import Counts
+    from engine.spec import PredictionSpec
 
 MIN_RARER: Final = 10.0
 """Expected decisions of the rarer kind below which silence means UNKNOWN and not STABLE."""
@@ -33,9 +34,15 @@ _PARTS: Final = 2
 """Score and rate share the significance of the prediction."""
 
 
+AS_COUNTED: Final = OwnRate(blocks=0, lower=1.0, upper=0.0, dispersion=1.0)
+"""Of a reference without blocks: every event counts for one, and no rate is usual."""
+Sizes = tuple[int, int, int, int]
+"""Hits and size of the window, hits and size of the reference."""
+
+
 @dataclass(frozen=True, slots=True)
-class PositiveRate:
-    """The positive decisions of a window against the reference's."""
+class RateVerdict:
+    """A share of a window's decisions against the reference's."""
 
     level: Level
     rate: float
@@ -56,29 +63,36 @@ class ScoreMoments:
 
 def positive_rate(
     model: MonitoredModel, counts: Counts, window: str, alpha: float
-) -> PositiveRate | None:
+) -> RateVerdict | None:
     """None where either side has no decisions."""
-    profile, rules = model.profile, model.spec.prediction
+    profile = model.profile
     decided, positives = int(counts[DECIDED]), int(counts[POSITIVE])
     if not decided or not profile.decided:
         return None
-    usual = OwnRate(blocks=0, lower=1.0, upper=0.0, dispersion=1.0)
-    own = profile.positive_own.get(window, usual)
-    rate, expected = positives / decided, profile.positives / profile.decided
-    worth = decided / own.dispersion
-    reference = profile.decided / own.dispersion
-    sizes = (round(rate * int(worth)), int(worth), round(expected * int(reference)), int(reference))
-    ratio = odds_ratio(positives, decided, profile.positives, profile.decided)
-    chance = p_value(*sizes, "either")
+    return rate_verdict(
+        (positives, decided, profile.positives, profile.decided),
+        profile.positive_own.get(window, AS_COUNTED),
+        model.spec.prediction,
+        alpha / _PARTS,
+    )
+
+
+def rate_verdict(sizes: Sizes, own: OwnRate, rules: PredictionSpec, alpha: float) -> RateVerdict:
+    """Judge one share whose sizes are not zero; ``alpha`` is the significance of this one test."""
+    hits, size, reference_hits, reference_size = sizes
+    rate, expected = hits / size, reference_hits / reference_size
+    worth, reference = int(size / own.dispersion), int(reference_size / own.dispersion)
+    ratio = odds_ratio(*sizes)
+    chance = p_value(round(rate * worth), worth, round(expected * reference), reference, "either")
     level: Level = "STABLE"
-    if chance > max(P_VALUE_FLOOR, alpha / _PARTS):
-        rarer = worth * min(expected, 1.0 - expected)
+    if chance > max(P_VALUE_FLOOR, alpha):
+        rarer = size / own.dispersion * min(expected, 1.0 - expected)
         level = "STABLE" if rarer >= MIN_RARER else "UNKNOWN"
     elif rate > own.upper or rate < own.lower:
         effect = max(ratio, 1.0 / ratio)
         if effect >= rules.rate_watch:
             level = "DRIFT" if effect >= rules.rate_drift else "WATCH"
-    return PositiveRate(level, rate, expected, ratio, chance)
+    return RateVerdict(level, rate, expected, ratio, chance)
 
 
 def score_moments(model: MonitoredModel, counts: Counts, window: str) -> ScoreMoments | None:

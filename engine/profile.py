@@ -122,6 +122,16 @@ class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
     without labels."""
 
 
+class ClassReference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a multiclass model decided in the training table."""
+
+    shares: CategoricalProfile
+    """The decided class as if it were a categorical feature."""
+    own: dict[str, tuple[OwnRate, ...]]
+    """Window name -> how the share of each category, and of the others, swings; empty without
+    times."""
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of one version of a model."""
 
@@ -142,6 +152,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     volume: tuple[float, ...]
     """Mean events per hour of the week (168, Monday 00:00 UTC first); empty without times."""
     performance: ReferencePerformance | None = None
+    classes: ClassReference | None = None
+    """None unless the model is multiclass and the table says what was decided."""
     hash: str = ""
     """``sha256:<hex>`` of the canonical JSON without this field."""
 
@@ -154,10 +166,11 @@ def profile_hash(profile: Profile) -> str:
 
 
 def _builtins(profile: Profile) -> Any:  # noqa: ANN401
-    """The profile as builtins; without a performance it is what it was before there was one."""
+    """The profile as builtins; without a part that came later it is what it was before."""
     tree = msgspec.to_builtins(profile)
-    if profile.performance is None:
-        del tree["performance"]
+    for part in ("performance", "classes"):
+        if tree[part] is None:
+            del tree[part]
     return tree
 
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from engine.class_shares import class_reference
 from engine.own_blocks import reference_times
 from engine.own_rates import known
 from engine.profile import (
@@ -91,6 +92,7 @@ def build_profile(
         positive_own=known({w: b.rate(positive, given) for w, b in frame.blocks.items()}),
         season=spec.season,
         volume=() if times is None else volume_by_hour_of_week(times.ts_ms),
+        classes=class_reference(spec, table, frame),
     )
     return with_performance(profile, spec, table)
 

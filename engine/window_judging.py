@@ -8,6 +8,7 @@ from typing import Any
 
 from detectors.discovery import statistics
 from engine.business import business
+from engine.class_shares import class_shares
 from engine.estimating import Estimating
 from engine.judgement import AlarmCount, Judged
 from engine.levels import significance
@@ -35,6 +36,9 @@ class WindowJudging:
         self._score = None
         if layout.score is not None and profile.score is not None:
             self._score = Comparer(layout.score, profile.score, found, params)
+        self._classes = None
+        if layout.classes is not None and profile.classes is not None:
+            self._classes = Comparer(layout.classes, profile.classes.shares, found, params)
         rules = model.spec.quality
         self._checks = None if rules is None else QualityChecks(model, rules)
         self._bands = {
@@ -63,6 +67,10 @@ class WindowJudging:
         if self._score is not None:
             score = self._score.verdict(counts, slices, window.name, bands)
         model, alpha = self._model, bands.alpha
+        classes = None
+        if self._classes is not None:
+            verdict = self._classes.verdict(counts, slices, window.name, bands)
+            classes = class_shares(model, verdict, window.name, alpha)
         quality = None
         if self._checks is not None:
             stale = {
@@ -85,6 +93,7 @@ class WindowJudging:
             score_moments(model, counts, window.name),
             business(model, counts, alpha),
             self._estimating.estimate(counts),
+            classes,
         )
 
 

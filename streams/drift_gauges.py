@@ -44,6 +44,11 @@ _HELP: Final = {
     "prediction_mean_shift": "Mean of the score less the reference's, in its standard deviations.",
     "prediction_mean_shift_p_value": "Chance of such a shift of the score's mean.",
     "prediction_stddev_ratio": "Standard deviation of the score over the reference's.",
+    "prediction_class_level": "Level of decided classes: 0 unknown, 1 stable, 2 watch, 3 drift.",
+    "prediction_class_ratio": "Share of the decisions that are of a class.",
+    "prediction_class_ratio_expected": "Share of a class in the reference's decisions.",
+    "prediction_class_odds_ratio": "Odds of deciding a class over the reference's.",
+    "prediction_class_ratio_p_value": "Fisher's exact test of a class's share.",
     "serving_error_ratio": "Share of predictions with an error.",
     "serving_volume_ratio": "Events over those of the profile's same hours of the week.",
     "serving_duplicate_ratio": "Share of predictions that were read before.",
@@ -106,6 +111,8 @@ def _help(metric: str) -> str:
     """What a detector's file says of it in its first line, and which of its numbers this is."""
     what, _, name = metric.partition("_")
     of = "the score" if what == "prediction" else "a feature"
+    if name.startswith("class_"):
+        of, name = "the decided classes", name.removeprefix("class_")
     detectors = {**statistics(), **estimators()}
     owner = max((d for d in detectors if name.startswith(d)), key=len, default=None)
     if owner is None:
@@ -136,7 +143,7 @@ def _verdict(judged: Judged, verdict: Verdict, labels: Labels) -> Iterator[tuple
     def gauge(metric: str, value: float) -> GaugeSample:
         return GaugeSample(metric, _FEATURE, labels, value)
 
-    yield from _measures(verdict, "drift", _FEATURE, labels)
+    yield from measure_samples(verdict, "drift", _FEATURE, labels)
     total = verdict.events + verdict.missing + verdict.invalid
     if total:
         yield later, gauge("feature_missing_ratio", verdict.missing / total)
@@ -155,11 +162,11 @@ def _later(verdict: Verdict) -> int:
     return 2 if verdict.level in ("WATCH", "DRIFT") else 3
 
 
-def _measures(
+def measure_samples(
     verdict: Verdict, prefix: str, names: Labels, labels: Labels, level: Level | None = None
 ) -> Iterator[tuple[int, GaugeSample]]:
     """Level (``level`` where the column is not all that has one) and statistics of one column,
-    under ``drift_`` or ``prediction_``."""
+    under ``drift_``, ``prediction_`` or ``prediction_class_``."""
     later = _later(verdict)
 
     def gauge(metric: str, value: float) -> GaugeSample:
@@ -181,7 +188,7 @@ def _prediction(judged: Judged, model: Labels, window: str) -> Iterator[tuple[in
     column = judged.model.layout.score
     if judged.score is not None and column is not None and judged.score.events:
         level = judged.prediction_level()
-        yield from _measures(judged.score, "prediction", _WINDOW, labels, level)
+        yield from measure_samples(judged.score, "prediction", _WINDOW, labels, level)
         mean, stddev = mean_and_stddev(column, judged.counts)
         yield 1, GaugeSample("prediction_mean", _WINDOW, labels, mean)
         yield 1, GaugeSample("prediction_stddev", _WINDOW, labels, stddev)

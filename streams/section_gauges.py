@@ -19,7 +19,7 @@ from engine.judgement_sections import (
 )
 from engine.layout import ERRORS, PREDICTIONS
 from engine.quality import Rates
-from streams.drift_gauges import GaugeSample, Labels
+from streams.drift_gauges import GaugeSample, Labels, measure_samples
 
 _WINDOW: Final = ("model", "version", "window")
 _FEATURE: Final = ("model", "version", "feature", "window")
@@ -34,6 +34,7 @@ def section_samples(judge: Judge) -> Iterator[Prioritised]:
         labels = (*model, window)
         yield from _quality(judged, model, window)
         yield from _prediction(judged, labels)
+        yield from _classes(judged, labels)
         yield from _operations(judged, labels)
         yield from _business(judged, labels)
 
@@ -69,6 +70,24 @@ def _prediction(judged: Judged, labels: Labels) -> Iterator[Prioritised]:
         yield _gauge("prediction_mean_shift", labels, moments.mean_shift)
         yield _gauge("prediction_mean_shift_p_value", labels, moments.mean_p_value)
         yield _gauge("prediction_stddev_ratio", labels, moments.stddev_ratio)
+
+
+def _classes(judged: Judged, labels: Labels) -> Iterator[Prioritised]:
+    found = judged.classes
+    if found is None:
+        return
+    yield from measure_samples(found.verdict, "prediction_class", _WINDOW, labels, found.level)
+    names = (*_WINDOW, "class")
+    for name, one in found.classes.items():
+        numbers = {
+            "ratio": one.rate,
+            "ratio_expected": one.expected,
+            "odds_ratio": one.odds_ratio,
+            "ratio_p_value": one.p_value,
+        }
+        for number, value in numbers.items():
+            metric = f"prediction_class_{number}"
+            yield _OF_MODELS, GaugeSample(metric, names, (*labels, name), value)
 
 
 def _operations(judged: Judged, labels: Labels) -> Iterator[Prioritised]:

@@ -102,7 +102,8 @@ def reference_columns(path: object, spec: Spec, available: Iterable[str]) -> Eve
             for name in spec.segments
             if (column := spec.columns.get(f"segment.{name}", name)) in find.available
         }
-    columns = EventColumns(fields, find.features(), segments)
+    scores = find.prefixed("scores.") if spec.prediction.type == "multiclass" else {}
+    columns = EventColumns(fields, find.features(), segments, scores)
     return _checked(path, find, columns)
 
 

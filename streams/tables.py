@@ -7,6 +7,7 @@ which those of the spec's model and version count; Parquet and CSV are read thro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import orjson
 import polars as pl
 
 from engine.category_text import category_text
-from engine.columns import numeric_column
+from engine.columns import decided_classes, numeric_column
 from engine.reference_table import ReferenceTable
 from engine.spec import Spec
 from engine.timestamps import TimestampError, rfc3339_to_ms
@@ -99,9 +100,8 @@ def _truth(path: Path, spec: Spec, columns: EventColumns, frame: pl.DataFrame) -
             found["labels"] = [None if v is None else category_text(v) for v in labels]
         else:
             found["labels"] = numeric_column(labels, checked=False)
-    if "decision" in places and spec.prediction.type == "multiclass":
-        decided = whole_values(frame[places["decision"]])
-        found["decided"] = [None if v is None else category_text(v) for v in decided]
+    if spec.prediction.type == "multiclass":
+        found["decided"] = _decided(path, columns, frame)
     if "value" in places:
         found["values"] = numbers(path, frame[places["value"]])
     found["segments"] = {
@@ -109,6 +109,21 @@ def _truth(path: Path, spec: Spec, columns: EventColumns, frame: pl.DataFrame) -
         for name, column in columns.segments.items()
     }
     return found
+
+
+def _decided(path: Path, columns: EventColumns, frame: pl.DataFrame) -> list[str | None] | None:
+    """The decided class of each row, as the decoder takes it from decision or scores."""
+    if "decision" not in columns.fields and not columns.scores:
+        return None
+    decisions: Sequence[Any] = [None] * frame.height
+    if "decision" in columns.fields:
+        decisions = whole_values(frame[columns.fields["decision"]])
+    by_class = {name: numbers(path, frame[c]).tolist() for name, c in columns.scores.items()}
+    rows = [
+        {name: values[row] for name, values in by_class.items() if isfinite(values[row])}
+        for row in range(frame.height)
+    ]
+    return [None if v is None else category_text(v) for v in decided_classes(decisions, rows)]
 
 
 def _refuse_text(path: Path, column: pl.Series) -> None:
@@ -135,7 +150,7 @@ def _all_times(path: Path, name: str, times: Sequence[Any]) -> npt.NDArray[np.in
 def _from_events(path: Path, spec: Spec) -> ReferenceTable:
     """Events of the spec's model and version; their order is of no matter."""
     features: list[dict[str, Any]] = []
-    outcomes: list[tuple[Any, Any]] = []
+    outcomes: list[tuple[Any, Any, Any]] = []
     times: list[Any] = []
     for number, line in enumerate(lines(path), start=1):
         try:
@@ -148,7 +163,7 @@ def _from_events(path: Path, spec: Spec) -> ReferenceTable:
             continue
         given = event.get("features")
         features.append(given if isinstance(given, dict) else {})
-        outcomes.append((event.get("score"), event.get("decision")))
+        outcomes.append((event.get("score"), event.get("decision"), event.get("scores")))
         times.append(_event_time(path, number, event.get("ts")))
     if not features:
         raise TableError(path, [f"has no event of {spec.model}@{spec.version}"])
@@ -163,7 +178,11 @@ def _from_events(path: Path, spec: Spec) -> ReferenceTable:
         texts = [category_text(value) for value in values]
         categorical[feature.name] = texts
         invalid[feature.name] = texts.count(None) - values.count(None)
-    scores, decisions = zip(*outcomes, strict=True)
+    scores, decisions, by_class = zip(*outcomes, strict=True)
+    decided = None
+    if spec.prediction.type == "multiclass":
+        named = decided_classes(decisions, [s if isinstance(s, dict) else None for s in by_class])
+        decided = [None if value is None else category_text(value) for value in named]
     return ReferenceTable(
         rows=len(features),
         numeric=numeric,
@@ -172,6 +191,7 @@ def _from_events(path: Path, spec: Spec) -> ReferenceTable:
         decision=_given(decisions) if spec.prediction.type == "binary" else None,
         ts_ms=np.array(times, dtype=np.int64),
         invalid_categories=invalid,
+        decided=decided,
     )
 
 
