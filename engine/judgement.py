@@ -95,7 +95,7 @@ class Judged:
 
     def held_back(self, feature: str) -> bool:
         """Whether a feature's values are bad, so that nothing that they show counts as drift."""
-        return self.quality is not None and feature in self.quality.faults
+        return self.quality is not None and self.quality.holds_back(feature)
 
     def drifted(self, above: float) -> list[Verdict]:
         """The features that are over ``above`` and not held back."""
@@ -121,7 +121,7 @@ class Judged:
         return "WATCH" if level == "DRIFT" else level
 
     def level(self) -> Level:
-        """The worst section; bad data are WATCH."""
+        """The worst section; bad data are WATCH, and good data say nothing of drift."""
         quality: Level = "WATCH" if self.quality is not None and self.quality.bad else "UNKNOWN"
         return worst([self.data_level(), self.prediction_level(), quality])
 

@@ -19,7 +19,7 @@ from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.positive_rate import RateVerdict, ScoreMoments
 from engine.profile_volume import expected_events
-from engine.quality import Quality
+from engine.quality import Fault, Quality
 from engine.verdict_tree import put, verdict_tree
 
 SCORE_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -63,29 +63,32 @@ def prediction_tree(
 def quality_tree(model: MonitoredModel, counts: Counts, quality: Quality) -> dict[str, Any]:
     """What is bad, with the numbers that say so.
 
-    Freshness is not among them: a judgement is the same to the last bit from the log and from files
-    that have no record times, so only the metrics tell it.
+    Freshness is among them only where the spec sets it a limit: a judgement is else the same to the
+    last bit from the log and from files that have no record times.
     """
-    tree: dict[str, Any] = {}
+    if not counts[: PREDICTIONS + 1].any() and not quality.bad:
+        return {}
+    tree: dict[str, Any] = {"level": quality.level}
     if quality.faults:
         tree["features"] = {
-            name: {
-                fault.kind: {
-                    "observed": fault.observed,
-                    "expected": fault.expected,
-                    "threshold": fault.threshold,
-                    **({} if fault.p_value is None else {"p_value": fault.p_value}),
-                }
-                for fault in faults
-            }
+            name: {fault.kind: _numbers(fault) for fault in faults}
             for name, faults in quality.faults.items()
         }
+    if quality.records:
+        tree["records"] = {fault.kind: _numbers(fault) for fault in quality.records}
     ratio = duplicate_ratio(model, counts)
     if ratio is not None:
         tree["duplicate_ratio"] = ratio
-    if quality.duplicates is not None:
-        tree["duplicates_threshold"] = quality.duplicates.threshold
-    return tree if not tree else {"level": "WATCH" if quality.bad else "STABLE", **tree}
+    return tree
+
+
+def _numbers(fault: Fault) -> dict[str, float]:
+    tree = {
+        "observed": fault.observed,
+        "expected": fault.expected,
+        "threshold": fault.threshold,
+    }
+    return tree if fault.p_value is None else {**tree, "p_value": fault.p_value}
 
 
 def duplicate_ratio(model: MonitoredModel, counts: Counts) -> float | None:

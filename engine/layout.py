@@ -55,7 +55,8 @@ FRESHNESS_EDGES_MS: Final = (
     *(0.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2e3, 5e3, 1e4, 3e4, 6e4, 3e5, 9e5),
     *(3.6e6, 2.16e7, 8.64e7, 6.048e8, 2.592e9),
 )
-"""Record time less event time; below 0 the producer's clock is ahead of the broker's."""
+"""Record time less event time; below 0 the producer's clock is ahead of the broker's.  The age from
+which the spec calls a prediction too old is an edge as well."""
 FRESHNESS_STEP_MS: Final = 1.0
 DECISIONS: Final = ("positive", "negative", "undecided")
 """The columns of the decisions' values, in this order."""
@@ -165,7 +166,7 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
         score = _numeric("score", start, profile.score, None)
         start = score.end
     latency = _plain("latency_ms", start, LATENCY_EDGES_MS, LATENCY_STEP_MS, low=0.0)
-    freshness = _plain("freshness_ms", latency.end, FRESHNESS_EDGES_MS, FRESHNESS_STEP_MS)
+    freshness = _plain("freshness_ms", latency.end, freshness_edges_ms(spec), FRESHNESS_STEP_MS)
     duplicates = freshness.end
     numeric, categorical, start = _features(spec, profile, duplicates + 1)
     decades = start
@@ -199,6 +200,13 @@ def build_layout(spec: Spec, profile: Profile) -> Layout:
         start,
         layout_hash(spec, profile),
     )
+
+
+def freshness_edges_ms(spec: Spec) -> tuple[float, ...]:
+    """Edges of the histogram of ages."""
+    limit_ms = None if spec.quality is None else spec.quality.freshness_ms
+    edges = set(FRESHNESS_EDGES_MS) | (set() if limit_ms is None else {float(limit_ms)})
+    return tuple(sorted(edges))
 
 
 def _plain(

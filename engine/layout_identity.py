@@ -19,6 +19,7 @@ LAYOUT_VERSION: Final = 2
 
 def layout_hash(spec: Spec, profile: Profile) -> str:
     """The name of everything that decides what a cell of this model means."""
+    limit_ms = None if spec.quality is None else spec.quality.freshness_ms
     return content_hash(
         [
             LAYOUT_VERSION,
@@ -36,6 +37,7 @@ def layout_hash(spec: Spec, profile: Profile) -> str:
             sorted(spec.estimators),
             None if spec.business is None else spec.business.value_step,
             *([spec.label] if "labels" in spec.inputs else []),
+            *([["freshness", limit_ms]] if limit_ms is not None else []),
         ]
     )
 

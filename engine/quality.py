@@ -12,6 +12,8 @@ reference's whole span outside them: nearer ones are a distribution that moved, 
 that value's bin to the power of (n - 1); never where a block of the reference was constant itself.
 ``rescaled``  decimal exponents moved by k as a whole (:mod:`detectors.decades`).
 ``stale``  the estimator of that name alarmed: an unchanged value over too many events in a row.
+``duplicates``, ``freshness``  of the predictions as records: read before, or older than the spec
+allows.  Such a window is held back as a whole: nobody knows whom the records stand for.
 
 When it lies: a population that really became ten times as large is called rescaled, and a category
 that is honestly new is called unseen.  See docs/quality-of-data.md.
@@ -30,7 +32,8 @@ from detectors.decade_kernel import DECADES
 from detectors.decades import rescaled_by, shift_p_value
 from detectors.kernels import ABOVE_SUM, BELOW_SUM, INVALID, MISSING, OUT_OF_RANGE
 from detectors.rate_shift import limit_p_value, p_value
-from engine.layout import PREDICTIONS, CategoricalColumn, NumericColumn
+from engine.layout import EVENTS, PREDICTIONS, CategoricalColumn, NumericColumn
+from engine.levels import Level
 from engine.measuring import mean_and_stddev
 from engine.profile import CategoricalProfile, NumericProfile, OwnRate
 from engine.quality_faults import FAULTS
@@ -63,12 +66,26 @@ class Quality:
 
     faults: Mapping[str, tuple[Fault, ...]]
     """Only of features that have any."""
-    duplicates: Fault | None = None
+    records: tuple[Fault, ...] = ()
+    """Of the predictions as records, whatever their features: too many read twice, or too old."""
+    known: bool = True
+    """Whether the window had events enough to say that nothing is wrong."""
 
     @property
     def bad(self) -> bool:
         """Whether anything is."""
-        return bool(self.faults) or self.duplicates is not None
+        return bool(self.faults) or bool(self.records)
+
+    @property
+    def level(self) -> Level:
+        """Bad data are WATCH and never DRIFT."""
+        if self.bad:
+            return "WATCH"
+        return "STABLE" if self.known else "UNKNOWN"
+
+    def holds_back(self, feature: str) -> bool:
+        """Whether what this feature's values show is not to be called drift."""
+        return feature in self.faults or bool(self.records)
 
 
 class Rates:
@@ -121,16 +138,26 @@ class QualityChecks:
             kept = tuple(fault for fault in faults if fault.kind not in feature.unchecked)
             if kept:
                 found[feature.name] = kept
-        return Quality(found, self._duplicates(counts, alpha))
+        enough = max(int(counts[EVENTS]), int(counts[PREDICTIONS])) >= MIN_VALUES
+        return Quality(found, tuple(self._records(counts, alpha)), enough)
 
-    def _duplicates(self, counts: Counts, alpha: float) -> Fault | None:
-        """More duplicates than the spec allows, significantly: P(X >= hits) at its own limit."""
-        hits = int(counts[self._model.layout.duplicates])
-        size, limit = hits + int(counts[PREDICTIONS]), self._rules.duplicates
-        if not hits or size < MIN_VALUES or hits / size <= limit:
-            return None
-        chance = limit_p_value(hits, size, limit, "greater")
-        return Fault("duplicates", hits / size, 0.0, limit, chance) if chance <= alpha else None
+    def _records(self, counts: Counts, alpha: float) -> Iterator[Fault]:
+        """More of the predictions read twice, or too old, than the spec allows, significantly:
+        P(X >= hits) at its own limit."""
+        layout, rules = self._model.layout, self._rules
+        repeated = int(counts[layout.duplicates])
+        shares = {"duplicates": (repeated, repeated + int(counts[PREDICTIONS]), rules.duplicates)}
+        if rules.freshness_ms is not None:
+            column = layout.freshness
+            cells = counts[column.start : column.start + column.values]
+            first_old = int(np.searchsorted(column.edges, rules.freshness_ms)) + 1
+            old = int(cells[first_old:].sum())
+            shares["freshness"] = old, int(cells.sum()), rules.stale_records
+        for kind, (hits, size, limit) in shares.items():
+            if hits and size >= MIN_VALUES and hits / size > limit:
+                chance = limit_p_value(hits, size, limit, "greater")
+                if chance <= alpha:
+                    yield Fault(kind, hits / size, 0.0, limit, chance)
 
 
 class _Feature:

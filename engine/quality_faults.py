@@ -10,4 +10,6 @@ from typing import Final
 
 RATES: Final = ("missing", "invalid", "out_of_range", "outlier", "unseen")
 """Faults that are a rate above the reference's."""
+RECORD_FAULTS: Final = ("duplicates", "freshness")
+"""Faults of a window's records, not of a feature."""
 FAULTS: Final = (*RATES, "constant", "rescaled", "stale")

@@ -132,6 +132,10 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True):
     outlier: float = 0.05
     unseen: float = 0.05
     duplicates: float = 0.05
+    freshness_ms: int | None = None
+    """Record time less event time from which a prediction is too old; None looks at no ages."""
+    stale_records: float = 0.05
+    """Share of the predictions that may be too old."""
     rescaled: float = 0.3
     """Distance of the decimal exponents from the reference's that may be a change of unit."""
 

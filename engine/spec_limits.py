@@ -42,10 +42,20 @@ def read_quality(spec: Fields, windows: tuple[WindowRule, ...] | None) -> Qualit
         outlier=points("outlier", usual.outlier),
         unseen=points("unseen", usual.unseen),
         duplicates=points("duplicates", usual.duplicates),
+        freshness_ms=_read_freshness(fields),
+        stale_records=points("stale_records", usual.stale_records),
         rescaled=points("rescaled", usual.rescaled),
     )
     fields.close()
     return rules
+
+
+def _read_freshness(fields: Fields) -> int | None:
+    """The age from which a prediction is too old; off unless written."""
+    if not fields.has("freshness") or fields.nothing("freshness"):
+        fields.know("freshness")
+        return None
+    return fields.duration("freshness", _MINUTE, 1)
 
 
 def read_business(spec: Fields, windows: tuple[WindowRule, ...] | None) -> BusinessRules | None:

@@ -37,6 +37,8 @@ _HELP: Final = {
     "feature_out_of_range_ratio": "Share of a feature's valid values outside the spec's range.",
     "feature_outlier_ratio": "Share of a feature's valid values beyond the reference's extremes.",
     "feature_unseen_ratio": "Share of a feature's valid values that the reference does not have.",
+    "drift_quality_level": "Level of the data's quality: 0 unknown, 1 stable, 2 watch.",
+    "serving_quality_fault": "Faults of a window's records: bad data, not drift.",
     "feature_quality_fault": "Faults of a feature's data: bad data, not drift.",
     "prediction_positive_ratio_expected": "Share of positive decisions in the reference.",
     "prediction_positive_odds_ratio": "Odds of a positive decision over the reference's.",

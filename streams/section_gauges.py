@@ -18,6 +18,7 @@ from engine.judgement_sections import (
     volume_ratio,
 )
 from engine.layout import ERRORS, PREDICTIONS
+from engine.levels import ORDER
 from engine.quality import Rates
 from streams.drift_gauges import GaugeSample, Labels, measure_samples
 
@@ -53,6 +54,14 @@ def _quality(judged: Judged, model: Labels, window: str) -> Iterator[Prioritised
                 yield _OF_FEATURES, GaugeSample(f"feature_{kind}_ratio", _FEATURE, labels, ratio)
     if judged.quality is None:
         return
+    of_window = (*model, window)
+    if judged.events or judged.quality.bad:
+        yield _gauge("drift_quality_level", of_window, ORDER[judged.quality.level])
+    for fault in judged.quality.records:
+        sample = GaugeSample(
+            "serving_quality_fault", (*_WINDOW, "fault"), (*of_window, fault.kind), 1
+        )
+        yield _OF_FAULTS, sample
     for name, faults in judged.quality.faults.items():
         for fault in faults:
             labels = (*model, name, window, fault.kind)

@@ -1,6 +1,6 @@
 """Bad data: an alert of its own, and never a request for retraining.
 
-Rule.  A window with a fault of any feature, or with too many duplicates, holds; the episode opens
+Rule.  A window with a fault of any feature, or of its records, holds; the episode opens
 after ``at_least`` of the last ``of_last`` windows and is resolved by the first window without.
 """
 
@@ -34,13 +34,13 @@ def examine(judged: Judged, history: History) -> Finding | None:
     evidence: list[dict[str, Any]] = [
         {
             "feature": feature,
-            "faults": [{k: v for k, v in _row(fault).items() if v is not None} for fault in faults],
+            "faults": [_told(fault) for fault in faults],
         }
         for feature, faults in named[:MAX_EVIDENCE_FEATURES]
     ]
     observed: dict[str, Any] = {"features": len(quality.faults), "windows": count}
-    if quality.duplicates is not None:
-        observed["duplicate_ratio"] = quality.duplicates.observed
+    if quality.records:
+        observed["records"] = [_told(fault) for fault in quality.records]
     held = [v.name for v in judged.verdicts if v.level == "DRIFT" and judged.held_back(v.name)]
     if held:
         observed["drift_held_back"] = held
@@ -55,11 +55,12 @@ def examine(judged: Judged, history: History) -> Finding | None:
     )
 
 
-def _row(fault: Fault) -> dict[str, Any]:
-    return {
+def _told(fault: Fault) -> dict[str, Any]:
+    numbers = {
         "fault": fault.kind,
         "observed": fault.observed,
         "expected": fault.expected,
         "threshold": fault.threshold,
         "p_value": fault.p_value,
     }
+    return {name: number for name, number in numbers.items() if number is not None}

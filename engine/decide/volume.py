@@ -30,7 +30,8 @@ def examine(judged: Judged, history: History) -> Finding | None:
     expected = expected_events(volume, judged.start_ms, judged.end_ms)
     enough = expected >= MIN_EXPECTED_EVENTS and judged.start_ms >= judged.first_event_ms
     ratio = judged.events / expected if expected else 0.0
-    high = enough and ratio > rule.factor
+    sound = judged.quality is None or not judged.quality.records
+    high = enough and sound and ratio > rule.factor
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=high)
     if not enough:
         return None

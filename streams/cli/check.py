@@ -48,13 +48,16 @@ def cells(spec: Spec) -> int:
     """Cells of a pane at most, before a profile says how many."""
     from detectors.decade_kernel import DECADES
     from detectors.kernels import categorical_cells, numeric_cells
-    from engine.layout import COUNTERS, DECISIONS, FRESHNESS_EDGES_MS, LATENCY_EDGES_MS
+    from engine.layout import COUNTERS, DECISIONS, LATENCY_EDGES_MS, freshness_edges_ms
+    from engine.performance_layout import MAX_CLASSES
 
     count = COUNTERS + numeric_cells(len(LATENCY_EDGES_MS))
-    count += numeric_cells(len(FRESHNESS_EDGES_MS)) + 1
+    count += numeric_cells(len(freshness_edges_ms(spec))) + 1
     if spec.business is not None:
         count += len(DECISIONS) * numeric_cells(1)
     count += numeric_cells(spec.prediction.fine_bins + 1)
+    if spec.prediction.type == "multiclass":
+        count += categorical_cells(MAX_CLASSES)
     for feature in spec.features:
         if feature.type == "numeric":
             count += numeric_cells(feature.fine_bins + 1) + DECADES

@@ -201,7 +201,8 @@ def test_duplicates_are_a_share_and_too_many_are_bad_data() -> None:
     assert found["events"] == 480
     assert found["quality"]["duplicate_ratio"] == 120 / 600
     (alert,) = [a for a in trees(out, "alerts") if a["state"] == "open"]
-    assert alert["evidence"]["observed"]["duplicate_ratio"] == 120 / 600
+    (told,) = alert["evidence"]["observed"]["records"]
+    assert (told["fault"], told["observed"]) == ("duplicates", 120 / 600)
 
 
 def test_record_times_change_no_judgement() -> None:
@@ -210,7 +211,7 @@ def test_record_times_change_no_judgement() -> None:
     judgements, alerts = minutes([decided(12)], chosen, record_ms=START + 3 * MINUTE)
     assert (judgements, alerts) == minutes([decided(12)], chosen)
     assert judgements[0]["events"] == A_MINUTE
-    assert "quality" not in judgements[0]
+    assert judgements[0]["quality"] == {"level": "STABLE"}
 
 
 def test_volume_is_told_against_the_same_hours() -> None:
@@ -228,6 +229,8 @@ def test_volume_is_told_against_the_same_hours() -> None:
     [
         ("quality: {missing: 2}", "quality.missing"),
         ("quality: {windowe: 1h}", "quality.windowe"),
+        ("quality: {freshness: 5}", "quality.freshness"),
+        ("quality: {stale_records: 2}", "quality.stale_records"),
         ("business: {approval_rate: {min: 2, max: 1}}", "business.approval_rate.min"),
         ("business: {approval_rate: {}}", "business.approval_rate"),
         ("business: {approved: yes}", "business.approved"),
