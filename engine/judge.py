@@ -9,11 +9,13 @@ planes' judgements fall between each other is not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import orjson
 
 from engine import judge_snapshot
+from engine.decide import operations
 from engine.decide.decisions import DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import AlarmCount, Judged
@@ -189,7 +191,12 @@ class Judge:
                 alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
         known = self.data.first_event_ms
         first_event = known if known is not None else end_ms
-        return self._judging.judge(ring.rule, end_ms, revision, counts, slices, alarms, first_event)
+        history = self.decisions.histories.get(operations.NAME)
+        usual = operations.usual_of(self.model, history, ring.rule.name, end_ms)
+        judged = self._judging.judge(
+            ring.rule, end_ms, revision, counts, slices, alarms, first_event
+        )
+        return replace(judged, usual=usual) if usual else judged
 
     def _publish(self, judged: Judged) -> list[Publish]:
         known = self.latest.get(judged.window.name)

@@ -7,7 +7,7 @@ a sensitive feature by number, never by category.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,12 +27,14 @@ from engine.layout import EVENTS, PREDICTIONS, NumericColumn
 from engine.levels import Level, worst
 from engine.measuring import Verdict, mean_and_stddev
 from engine.model import MonitoredModel
+from engine.operations import Compared, against_usual
 from engine.panes import Counts
 from engine.positive_rate import RateVerdict, ScoreMoments
 from engine.quality import Quality, Rates
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
 from engine.verdict_tree import put, verdict_tree
+from engine.volume import Volume, volume
 
 JUDGEMENT_SCHEMA: Final = 1
 MAX_FEATURES_WITH_BINS: Final = 100
@@ -77,6 +79,8 @@ class Judged:
     """What the labels will probably say; None where the training table had none."""
     classes: ClassShares | None = None
     """None unless the model is multiclass and the profile says what is usual."""
+    usual: Sequence[int] = ()
+    """Counts of the windows before (:mod:`engine.operations`); empty where nothing is known."""
 
     @property
     def start_ms(self) -> int:
@@ -119,6 +123,14 @@ class Judged:
         if drifted >= min(wanted, max(1, len(self.verdicts))):
             return "DRIFT"
         return "WATCH" if level == "DRIFT" else level
+
+    def volume(self) -> Volume | None:
+        """Events against the profile's same hours of the week."""
+        return volume(self.model, self.counts, self.window, self.end_ms, self.first_event_ms)
+
+    def against_usual(self) -> dict[str, Compared]:
+        """Errors and slow answers against the windows before."""
+        return against_usual(self.model, self.counts, self.usual, self.alpha)
 
     def level(self) -> Level:
         """The worst section; bad data are WATCH, and good data say nothing of drift."""
@@ -165,10 +177,8 @@ class Judged:
             yield "estimated", estimated_tree(self.estimated)
         if self.quality is not None:
             yield "quality", quality_tree(model, counts, self.quality)
-        yield (
-            "operations",
-            operations_tree(model, counts, self.start_ms, self.end_ms, self.first_event_ms),
-        )
+        length_ms, compared = self.window.length_ms, self.against_usual()
+        yield "operations", operations_tree(model, counts, length_ms, self.volume(), compared)
         if self.business is not None:
             yield "business", business_tree(self.business)
 

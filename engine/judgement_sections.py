@@ -6,9 +6,8 @@ zero.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
-
-import numpy as np
 
 from detectors.kernels import SUM
 from engine.business import Business
@@ -16,11 +15,12 @@ from engine.layout import DECIDED, ERRORS, LATENCY_STEP_MS, POSITIVE, PREDICTION
 from engine.levels import Level, worst
 from engine.measuring import Verdict, mean_and_stddev, quantiles
 from engine.model import MonitoredModel
+from engine.operations import Compared
 from engine.panes import Counts
 from engine.positive_rate import RateVerdict, ScoreMoments
-from engine.profile_volume import expected_events
 from engine.quality import Fault, Quality
 from engine.verdict_tree import put, verdict_tree
+from engine.volume import Volume
 
 SCORE_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 TAIL_QUANTILES: Final = (0.5, 0.95, 0.99)
@@ -107,36 +107,36 @@ def tail_quantiles(column: NumericColumn, counts: Counts) -> dict[str, float]:
 
 
 def operations_tree(
-    model: MonitoredModel, counts: Counts, start_ms: int, end_ms: int, first_event_ms: int
+    model: MonitoredModel,
+    counts: Counts,
+    length_ms: int,
+    volume: Volume | None,
+    compared: Mapping[str, Compared],
 ) -> dict[str, Any]:
-    """Throughput, errors, latency; volume against the profile's same hours of the week."""
+    """Throughput, errors, latency; volume against the profile's same hours of the week, errors and
+    slow answers against the windows before."""
     tree: dict[str, Any] = {}
     predictions = int(counts[PREDICTIONS])
     if predictions:
-        tree["events_per_second"] = predictions * 1000 / (end_ms - start_ms)
+        tree["events_per_second"] = predictions * 1000 / length_ms
         tree["error_rate"] = int(counts[ERRORS]) / predictions
-    volume = volume_ratio(model, counts, start_ms, end_ms, first_event_ms)
     if volume is not None:
-        tree["events_expected"], tree["volume_ratio"] = volume
+        tree["events_expected"] = volume.expected
+        tree["volume_ratio"] = volume.ratio
+        if volume.p_value is not None:
+            tree["volume_p_value"] = volume.p_value
     column = model.layout.latency
     latency = tail_quantiles(column, counts)
     if latency:
         measured = int(counts[column.start : column.start + column.values].sum())
         total = int(counts[column.extra(SUM)]) * LATENCY_STEP_MS
         tree["latency_ms"] = {**latency, "mean": total / measured}
+    if compared:
+        tree["against_usual"] = {
+            name: {"rate": one.rate, "usual": one.usual, "p_value": one.p_value}
+            for name, one in compared.items()
+        }
     return tree
-
-
-def volume_ratio(
-    model: MonitoredModel, counts: Counts, start_ms: int, end_ms: int, first_event_ms: int
-) -> tuple[float, float] | None:
-    """Expected events and the window's over them; None without a profile of hours, or for a window
-    that began before the first event."""
-    if not model.profile.volume or start_ms < first_event_ms:
-        return None
-    expected = expected_events(model.profile.volume, start_ms, end_ms)
-    events = int(counts[: PREDICTIONS + 1].max())
-    return (expected, events / expected) if expected > 0.0 and np.isfinite(expected) else None
 
 
 def business_tree(business: Business) -> dict[str, Any]:

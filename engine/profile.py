@@ -152,6 +152,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     volume: tuple[float, ...]
     """Mean events per hour of the week (168, Monday 00:00 UTC first); empty without times."""
     performance: ReferencePerformance | None = None
+    volume_dispersion: dict[str, float] = {}
+    """Window name -> variance of its event counts over Poisson's, at least 1; one of which there
+    are too few blocks to say is left out."""
     classes: ClassReference | None = None
     """None unless the model is multiclass and the table says what was decided."""
     hash: str = ""
@@ -168,8 +171,8 @@ def profile_hash(profile: Profile) -> str:
 def _builtins(profile: Profile) -> Any:  # noqa: ANN401
     """The profile as builtins; without a part that came later it is what it was before."""
     tree = msgspec.to_builtins(profile)
-    for part in ("performance", "classes"):
-        if tree[part] is None:
+    for part in ("performance", "classes", "volume_dispersion"):
+        if not tree[part]:
             del tree[part]
     return tree
 

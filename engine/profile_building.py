@@ -32,7 +32,7 @@ from engine.profile_features import (
     reference_frame,
 )
 from engine.profile_performance import with_performance
-from engine.profile_volume import volume_by_hour_of_week
+from engine.profile_volume import volume_by_hour_of_week, volume_dispersion
 from engine.reference_table import FloatColumn, ReferenceTable
 from engine.spec import FeatureSpec, Spec
 
@@ -92,6 +92,7 @@ def build_profile(
         positive_own=known({w: b.rate(positive, given) for w, b in frame.blocks.items()}),
         season=spec.season,
         volume=() if times is None else volume_by_hour_of_week(times.ts_ms),
+        volume_dispersion=({} if times is None else volume_dispersion(times.ts_ms, spec.windows)),
         classes=class_reference(spec, table, frame),
     )
     return with_performance(profile, spec, table)

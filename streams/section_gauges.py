@@ -15,7 +15,6 @@ from engine.judgement_sections import (
     TAIL_QUANTILES,
     duplicate_ratio,
     tail_quantiles,
-    volume_ratio,
 )
 from engine.layout import ERRORS, PREDICTIONS
 from engine.levels import ORDER
@@ -104,9 +103,22 @@ def _operations(judged: Judged, labels: Labels) -> Iterator[Prioritised]:
     predictions = int(counts[PREDICTIONS])
     if predictions:
         yield _gauge("serving_error_ratio", labels, int(counts[ERRORS]) / predictions)
-    volume = volume_ratio(model, counts, judged.start_ms, judged.end_ms, judged.first_event_ms)
+        per_second = predictions * 1000 / judged.window.length_ms
+        yield _gauge("serving_events_per_second", labels, per_second)
+    for name, one in judged.against_usual().items():
+        metric = {"errors": "serving_error_ratio", "latency": "serving_slow_ratio"}[name]
+        if name == "latency":
+            yield _gauge(metric, labels, one.rate)
+        yield _gauge(f"{metric}_usual", labels, one.usual)
+        yield _gauge(f"{metric}_p_value", labels, one.p_value)
+    volume = judged.volume()
     if volume is not None:
-        yield _gauge("serving_volume_ratio", labels, volume[1])
+        yield _gauge("serving_volume_ratio", labels, volume.ratio)
+        if volume.p_value is not None:
+            yield _gauge("serving_volume_ratio_p_value", labels, volume.p_value)
+    latency = tail_quantiles(model.layout.latency, counts)
+    for share, taken_ms in zip(TAIL_QUANTILES, latency.values(), strict=False):
+        yield _gauge(f"serving_latency_p{share * 100:g}_seconds", labels, taken_ms / 1000)
     repeated = duplicate_ratio(model, counts)
     if repeated is not None:
         yield _gauge("serving_duplicate_ratio", labels, repeated)

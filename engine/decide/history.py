@@ -15,6 +15,10 @@ class History(msgspec.Struct):
     held_ends_ms: list[int] = msgspec.field(default_factory=list)
     usual: list[int] = msgspec.field(default_factory=list)
     """Counts of the windows before, for a rule that compares with them."""
+    usual_before: list[int] = msgspec.field(default_factory=list)
+    """What was usual before the window that was taken last."""
+    usual_end_ms: int = 0
+    """End of that window."""
     fingerprint: str = ""
     """Hash of the layout and the rule that the windows were examined by."""
 
@@ -23,11 +27,20 @@ class History(msgspec.Struct):
         if self.fingerprint != fingerprint:
             self.fingerprint = fingerprint
             self.held_ends_ms = []
-            self.usual = []
+            self.usual = self.usual_before = []
+            self.usual_end_ms = 0
 
-    def take_as_usual(self, counts: list[int]) -> None:
+    def usual_at(self, end_ms: int) -> list[int]:
+        """What was usual when the window that ends then was judged; empty of one before the last
+        that was taken."""
+        if end_ms < self.usual_end_ms:
+            return []
+        return self.usual_before if end_ms == self.usual_end_ms else self.usual
+
+    def take_as_usual(self, counts: list[int], end_ms: int) -> None:
         """Add a window's counts to the usual ones, which fade by an eighth a window."""
         before = self.usual or [0] * len(counts)
+        self.usual_before, self.usual_end_ms = self.usual, end_ms
         self.usual = [b - b // 8 + n for b, n in zip(before, counts, strict=True)]
 
     def note(self, end_ms: int, length_ms: int, of_last: int, *, held: bool) -> int:

@@ -2,7 +2,8 @@
 
 Rule.  More than ``factor`` times the expected asks for retraining (the population changed); less
 than ``1/factor`` is an operations alert and never a trigger, because missing data teach nothing.
-A window that began before the first event, or of which too few events are expected, is not judged.
+Where the profile knows how counts swing, either must be significant as well.  A window that began
+the first event, or of which too few events are expected, is not judged.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Final
 
 import msgspec
 
+from detectors.contract import P_VALUE_FLOOR
 from engine.decide.contract import Finding
 from engine.decide.history import History
 from engine.judgement import Judged
-from engine.profile_volume import expected_events
 
 SECTION: Final = "retraining"
 NAME: Final = "volume"
@@ -24,22 +25,26 @@ MIN_EXPECTED_EVENTS: Final = 30.0
 
 def examine(judged: Judged, history: History) -> Finding | None:
     """Whether the rule holds with this window."""
-    rule, volume = judged.model.spec.retraining.volume, judged.model.profile.volume
-    if rule is None or not volume or judged.window.name != rule.window:
+    rule = judged.model.spec.retraining.volume
+    if rule is None or not judged.model.profile.volume or judged.window.name != rule.window:
         return None
-    expected = expected_events(volume, judged.start_ms, judged.end_ms)
-    enough = expected >= MIN_EXPECTED_EVENTS and judged.start_ms >= judged.first_event_ms
-    ratio = judged.events / expected if expected else 0.0
+    found = judged.volume()
+    enough = found is not None and found.expected >= MIN_EXPECTED_EVENTS
+    ratio = found.ratio if found is not None else 0.0
+    chance = found.p_value if found is not None else None
+    sure = chance is None or chance <= max(P_VALUE_FLOOR, judged.alpha)
     sound = judged.quality is None or not judged.quality.records
-    high = enough and sound and ratio > rule.factor
+    high = enough and sure and sound and ratio > rule.factor
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=high)
-    if not enough:
+    if found is None or not enough:
         return None
-    observed = {"events": judged.events, "expected": expected, "ratio": ratio}
+    observed = {"events": judged.events, "expected": found.expected, "ratio": ratio}
+    if chance is not None:
+        observed["p_value"] = chance
     threshold = {"factor": rule.factor}
     parameters = msgspec.to_builtins(rule)
     if high and count >= rule.at_least:
         return Finding("trigger", "volume", "volume", observed, threshold, parameters)
-    if ratio < 1 / rule.factor:
+    if sure and ratio < 1 / rule.factor:
         return Finding("operations", "volume_low", "", observed, threshold, parameters)
     return Finding("quiet", "volume")

@@ -11,9 +11,10 @@ import numpy as np
 import orjson
 import pytest
 
-from engine.decide.volume import MIN_EXPECTED_EVENTS, expected_events
+from engine.decide.volume import MIN_EXPECTED_EVENTS
 from engine.effects import Publish
 from engine.model import MonitoredModel, build_model
+from engine.profile_volume import expected_events
 from engine.timestamps import rfc3339_to_ms
 from tests.engine.models import (
     HOUR,
@@ -221,7 +222,12 @@ def test_high_volume_triggers_after_its_confirmation() -> None:
     out = hours([60, 130, 60, 120, 120, 121, 121, 60], hourly())
     assert volume_story(out) == [("trigger", 6), ("volume open", 6), ("volume resolved", 7)]
     trigger = trees(out, "retraining-triggers")[0]
-    assert trigger["observed"] == {"events": 121, "expected": 60.0, "ratio": 121 / 60}
+    assert trigger["observed"] == {
+        "events": 121,
+        "expected": 60.0,
+        "ratio": 121 / 60,
+        "p_value": 1e-6,
+    }
 
 
 def test_low_volume_is_an_operations_alert_and_never_a_trigger() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
+from engine.judge import Judge
 from engine.model import MonitoredModel
 from engine.reference_table import ReferenceTable
 from engine.spec_faults import SpecError
@@ -174,7 +175,7 @@ def test_operations_are_compared_with_the_windows_before() -> None:
         ]
 
     story = [rows(6, 10)] * 3 + [rows(60, 10)] * 2 + [rows(6, 10), rows(6, 200), rows(6, 10)]
-    _, alerts = minutes(story, model(operations="{window: 1m}"))
+    judgements, alerts = minutes(story, model(operations="{window: 1m}"))
     assert [(a["cause"], a["state"], a["end"][14:16]) for a in alerts] == [
         ("errors", "open", "04"),
         ("errors", "resolved", "06"),
@@ -182,6 +183,31 @@ def test_operations_are_compared_with_the_windows_before() -> None:
         ("latency", "resolved", "08"),
     ]
     assert {a["severity"] for a in alerts} == {"CRITICAL"}
+    told = [j["operations"].get("against_usual") for j in judgements]
+    assert told[0] is None
+    assert told[1]["errors"]["rate"] == told[1]["errors"]["usual"] == 0.01
+    assert told[1]["errors"]["p_value"] > 0.1
+    sure = [[t[name]["p_value"] <= 1e-6 for t in told[1:]] for name in ("errors", "latency")]
+    assert sure[0] == [False, False, True, True, False, False, False]
+    assert sure[1] == [False, False, False, False, False, True, False]
+    assert told[6]["latency"]["rate"] == 200 / A_MINUTE
+
+
+def test_a_restored_judge_shows_what_was_usual_then() -> None:
+    """The newest window's comparison is the same after a restart, though it is usual by now."""
+    chosen = model(operations="{window: 1m}")
+    rows = [{"decision": 0, "error": "e" if i < 6 else None} for i in range(A_MINUTE)]
+    values: list[bytes | None] = [
+        orjson.dumps(event(k * A_MINUTE + i, START + k * MINUTE + i * 100, **row))
+        for k in range(3)
+        for i, row in enumerate(rows)
+    ]
+    _, pipeline = run([chosen], 1, [batch([*values, beat(START + 3 * MINUTE + 30_000)])])
+    judge = pipeline.judges["m@v1"]
+    before = judge.latest["1m"].as_tree()["operations"]["against_usual"]
+    restored = Judge(chosen, 1, resume=judge.snapshot())
+    assert restored.latest["1m"].as_tree()["operations"]["against_usual"] == before
+    assert judge.latest["1m"].usual[0] == 2 * A_MINUTE - A_MINUTE // 8
 
 
 def test_duplicates_are_a_share_and_too_many_are_bad_data() -> None:
