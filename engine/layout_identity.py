@@ -13,7 +13,7 @@ from engine.canonical import content_hash
 from engine.profile import NumericProfile, Profile, ProfileError
 from engine.spec import Spec
 
-LAYOUT_VERSION: Final = 2
+LAYOUT_VERSION: Final = 3
 """Raised when cells come, go or change their meaning for the same spec and profile."""
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot, isfinite
-from typing import Any, Final
 
 import numpy as np
 
@@ -27,20 +26,13 @@ from detectors.ranking import ranking
 from detectors.regression_errors import regression_performance
 from engine.panes import Counts
 from engine.performance_layout import (
-    ASSUMED,
-    DELAY_CELLS,
-    DELAY_EDGES_MS,
-    DELAYS,
     GROUPS,
     MATCHED,
     PREDICTED,
     SCORED,
     SUM_CELLS,
-    VALUE_STEP,
     PerformanceLayout,
 )
-
-DELAY_QUANTILES: Final = (0.5, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +112,14 @@ def _binary(layout: PerformanceLayout, counts: Counts) -> dict[str, Estimate]:
     return found
 
 
-def _multiclass(layout: PerformanceLayout, counts: Counts) -> dict[str, Estimate]:
+def class_matrix(layout: PerformanceLayout, counts: Counts) -> Counts:
+    """Decided matches of a multiclass model, a row a true class and a column a decided one."""
     size = layout.classes_counted
-    matrix = counts[layout.confusion : layout.confusion + size * size].reshape(size, size)
+    return counts[layout.confusion : layout.confusion + size * size].reshape(size, size)
+
+
+def _multiclass(layout: PerformanceLayout, counts: Counts) -> dict[str, Estimate]:
+    matrix = class_matrix(layout, counts)
     if not matrix.any():
         return {}
     found = multiclass_performance(matrix)
@@ -138,107 +135,16 @@ def _regression(layout: PerformanceLayout, counts: Counts) -> dict[str, Estimate
     scored = int(counts[SCORED])
     if not scored:
         return {}
-    second = layout.sums + SUM_CELLS
+    second, third = layout.sums + SUM_CELLS, layout.sums + 2 * SUM_CELLS
     found = regression_performance(
         fixed_sums(counts, layout.sums, scored, layout.step),
-        int(counts[second + SUM_CELLS]),
+        int(counts[third + SUM_CELLS]),
         fixed_sums(counts, second, scored, layout.step),
+        fixed_sums(counts, third, scored, layout.square_step),
     )
     return {"mae": found.mae, "rmse": found.rmse, "bias": found.bias, "r2": found.r2}
 
 
-def performance_tree(
-    layout: PerformanceLayout, counts: Counts, found: Performance, baseline: Performance | None
-) -> dict[str, Any]:
-    """The section of a judgement."""
-    tree: dict[str, Any] = {"labelled": found.labelled}
-    if found.predicted:
-        tree["predictions"] = found.predicted
-        tree["labelled_ratio"] = found.labelled / found.predicted
-    if counts[ASSUMED]:
-        tree["assumed_negative"] = int(counts[ASSUMED])
-    tree.update({name: estimate.value for name, estimate in found.measures.items()})
-    tree["intervals"] = {
-        name: [estimate.low, estimate.high]
-        for name, estimate in found.measures.items()
-        if isfinite(estimate.low) and isfinite(estimate.high)
-    }
-    if baseline is not None:
-        tree["baseline"] = {name: e.value for name, e in baseline.measures.items()}
-        both = [name for name in found.measures if name in baseline.measures]
-        differences = {n: difference(found.measures[n], baseline.measures[n]) for n in both}
-        tree["difference"] = {
-            name: _numbers(value=d.value, low=d.low, high=d.high) for name, d in differences.items()
-        }
-    if layout.kind == "binary":
-        tree["confusion"] = dict(
-            zip(
-                ("tn", "fp", "fn", "tp"),
-                counts[layout.confusion : layout.confusion + GROUPS].tolist(),
-                strict=True,
-            )
-        )
-        values = counts[layout.confusion + GROUPS : layout.confusion + 2 * GROUPS].tolist()
-        if any(values):
-            wrong = {"false_positive": values[1], "false_negative": values[2]}
-            tree["value"] = {name: steps * VALUE_STEP for name, steps in wrong.items()}
-    delays = label_delay_s(counts)
-    if delays:
-        tree["label_delay_s"] = delays
-    segments = segments_tree(layout, counts)
-    if segments:
-        tree["segments"] = segments
-    return tree
-
-
-def label_delay_s(counts: Counts) -> dict[str, float]:
-    """Quantiles of the delay of labels, seconds, linear within a cell; one below the first edge or
-    above the last counts as that edge."""
-    cells = counts[DELAYS : DELAYS + DELAY_CELLS]
-    upto = np.cumsum(cells)
-    if upto[-1] == 0:
-        return {}
-    edges_s = [DELAY_EDGES_MS[0] / 1000, *(ms / 1000 for ms in DELAY_EDGES_MS)]
-    edges_s.append(edges_s[-1])
-    found = {}
-    for share in DELAY_QUANTILES:
-        target = max(share * float(upto[-1]), 0.5)
-        cell = int(np.searchsorted(upto, target))
-        inside = (target - float(upto[cell] - cells[cell])) / float(cells[cell])
-        low, high = edges_s[cell], edges_s[cell + 1]
-        found[f"{share:g}"] = low + max(0.0, inside) * (high - low)
-    return found
-
-
-def segments_tree(layout: PerformanceLayout, counts: Counts) -> dict[str, Any]:
-    """Segment -> value -> its numbers; a value without matches is left out."""
-    tree: dict[str, Any] = {}
-    for segment in layout.segments:
-        rows = counts[segment.start : segment.end].reshape(-1, GROUPS)
-        named = zip([*segment.values, "(other)", "(missing)"], rows.tolist(), strict=True)
-        found = {name: _segment(layout, groups) for name, groups in named if any(groups)}
-        if found:
-            tree[segment.name] = found
-    return tree
-
-
-def _segment(layout: PerformanceLayout, groups: list[int]) -> dict[str, float]:
-    if layout.kind == "binary":
-        tn, fp, fn, tp = groups
-        plain = binary_performance(Confusion(tp=tp, fp=fp, fn=fn, tn=tn))
-        return _numbers(
-            labelled=plain.events,
-            accuracy=plain.accuracy.value,
-            precision=plain.precision.value,
-            recall=plain.recall.value,
-        )
-    if layout.kind == "multiclass":
-        wrong, right = groups[:2]
-        return _numbers(labelled=wrong + right, accuracy=right / (wrong + right))
-    events, absolute = groups[:2]
-    return _numbers(labelled=events, mae=absolute * layout.step / events)
-
-
-def _numbers(**found: float) -> dict[str, float]:
+def numbers(**found: float) -> dict[str, float]:
     """Those numbers that exist."""
     return {name: number for name, number in found.items() if isfinite(number)}

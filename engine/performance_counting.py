@@ -22,6 +22,7 @@ from engine.panes import Counts
 from engine.performance_layout import (
     ASSUMED,
     DECIDED,
+    DELAY_CELLS,
     DELAY_EDGES_MS,
     DELAYS,
     GROUPS,
@@ -64,6 +65,8 @@ def count_matches(layout: PerformanceLayout, matches: Matches, slots: int) -> Co
     adder = _Adder(layout, matches, slots)
     made = np.isnan(matches.labels)
     adder.add(made, PREDICTED)
+    if layout.decisions:
+        adder.add(made & (matches.decisions >= 0), layout.made + matches.decisions)
     matched = ~made
     adder.add(matched, MATCHED)
     adder.add(matched & matches.assumed, ASSUMED)
@@ -123,6 +126,9 @@ def _binary(
     adder.add(decided, DECIDED)
     adder.add(decided, layout.confusion + group)
     adder.add_to_segments(decided, group)
+    delays = np.searchsorted(np.array(DELAY_EDGES_MS), matches.delays_ms, side="right")
+    cells = layout.decision_delays + np.maximum(matches.decisions, 0) * DELAY_CELLS + delays
+    adder.add(decided & ~matches.assumed, cells)
     valued = decided & np.isfinite(matches.values)
     worth = _fixed(np.where(valued, matches.values, 0.0), VALUE_STEP)
     adder.add(valued, layout.confusion + GROUPS + group, worth)
@@ -170,7 +176,9 @@ def _regression(
     adder.add(scored, SCORED)
     adder.add_sums(scored, layout.sums, error)
     adder.add_sums(scored, layout.sums + SUM_CELLS, _fixed(truth - layout.center, layout.step))
-    adder.add(scored, layout.sums + 2 * SUM_CELLS, np.abs(error))
+    third = layout.sums + 2 * SUM_CELLS
+    adder.add_sums(scored, third, _fixed(np.square(score - truth), layout.square_step))
+    adder.add(scored, third + SUM_CELLS, np.abs(error))
     adder.add_to_segments(scored, 0)
     adder.add_to_segments(scored, 1, np.abs(error))
 

@@ -16,7 +16,8 @@ import numpy as np
 from engine.judgement import JUDGEMENT_SCHEMA
 from engine.model import MonitoredModel
 from engine.panes import Counts
-from engine.performance import Performance, measure, performance_tree
+from engine.performance import Performance, measure
+from engine.performance_tree import performance_tree
 from engine.planes import Plane
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339

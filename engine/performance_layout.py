@@ -84,13 +84,25 @@ class PerformanceLayout:
     classes: tuple[str, ...]
     confusion: int
     """Binary: tn, fp, fn, tp, then the sums of their values.  Multiclass: one row a true class."""
+    made: int
+    """Predictions made by decision, ``decisions`` of them, as PREDICTED counts them."""
+    decisions: int
+    """Decisions told apart: 2 of a binary model, the classes of a multiclass one, else 0."""
+    decision_delays: int
+    """Binary: DELAY_CELLS of the predictions decided 0, then of those decided 1."""
     histogram: int
     """Binary: score cells of the negatives, of the positives, then the score's sum per cell."""
     sums: int
-    """Binary: log loss and squared loss.  Regression: error, truth (SUM_CELLS each), |error|."""
+    """Binary: log loss and squared loss.  Regression: error, truth, squared error
+    (SUM_CELLS each), |error|."""
     segments: tuple[SegmentCells, ...]
     size: int
     hash: str
+
+    @property
+    def square_step(self) -> float:
+        """Fixed-point step of a regression's squared errors: that of errors of one stddev."""
+        return self.step * self.step * FIXED_POINT_STEPS_PER_STDDEV
 
     @property
     def score_cells(self) -> int:
@@ -128,9 +140,12 @@ def build_performance_layout(spec: Spec, profile: Profile) -> PerformanceLayout:
     cells = len(edges) + 1 if len(edges) else 0
     confusion = DELAYS + DELAY_CELLS
     width = {"binary": 2 * GROUPS, "multiclass": (len(classes) + 1) ** 2, "regression": 0}[kind]
-    histogram = confusion + width
+    made = confusion + width
+    decisions = {"binary": 2, "multiclass": len(classes) + 1, "regression": 0}[kind]
+    delays = made + decisions
+    histogram = delays + (2 * DELAY_CELLS if kind == "binary" else 0)
     sums = histogram + 3 * cells
-    start = sums + 2 * SUM_CELLS + (kind == "regression")
+    start = sums + 2 * SUM_CELLS + (SUM_CELLS + 1 if kind == "regression" else 0)
     segments = []
     for name in spec.segments:
         values = () if reference is None else reference.segments.get(name, ())
@@ -144,6 +159,9 @@ def build_performance_layout(spec: Spec, profile: Profile) -> PerformanceLayout:
         center=0.0 if score is None else score.mean,
         classes=classes,
         confusion=confusion,
+        made=made,
+        decisions=decisions,
+        decision_delays=delays,
         histogram=histogram,
         sums=sums,
         segments=tuple(segments),

@@ -110,7 +110,15 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int | None
 
 
-class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
+class OwnMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a measure of performance swings within the training period, at one window length."""
+
+    blocks: int
+    dispersion: float
+    """Mean square of the blocks' distance from the whole, in their own standard errors; >= 1."""
+
+
+class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the training table says of performance; there is none of a spec without labels."""
 
     segments: dict[str, tuple[str, ...]]
@@ -120,6 +128,8 @@ class ReferencePerformance(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[int, ...]
     """Counts of the table's own labels, as :mod:`engine.performance_layout` lays them out; empty
     without labels."""
+    own: dict[str, dict[str, OwnMeasure]] = {}
+    """Window name -> measure -> how it swings; empty without times."""
 
 
 class ClassReference(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,17 +1,21 @@
 """The reference's own performance: its labels counted like those of production.
 
 Rule.  The training table goes through the same counting as matches do, so that a baseline and a
-window are numbers of one kind.  Rows without a label count nowhere here.
+window are numbers of one kind.  Rows without a label are predictions made, as in a cohort.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 
+from engine.label_windows import label_windows
+from engine.own_performance import matches_of, own_performance
+from engine.performance import measure
 from engine.performance_counting import Matches, count_matches
 from engine.performance_layout import (
     ASSUMED,
@@ -43,13 +47,22 @@ def with_performance(profile: Profile, spec: Spec, table: ReferenceTable) -> Pro
     if table.labels is None:
         return framed
     layout = build_performance_layout(spec, framed)
-    cells = count_matches(layout, _matches(spec, layout, table), 1)[0]
+    rows = _matches(spec, layout, table)
+    known = np.flatnonzero(~np.isnan(rows.labels))
+    labelled = matches_of(rows, known, np.zeros(len(known), dtype=np.int64))
+    made = replace(rows, labels=np.full(table.rows, np.nan))
+    cells = (count_matches(layout, labelled, 1) + count_matches(layout, made, 1))[0]
     cells[ASSUMED] = 0
-    counted = msgspec.structs.replace(found, cells=tuple(cells.tolist()))
+    own = {}
+    if table.ts_ms is not None:
+        whole = measure(layout, cells)
+        own = own_performance(layout, labelled, table.ts_ms[known], whole, label_windows(spec))
+    counted = msgspec.structs.replace(found, cells=tuple(cells.tolist()), own=own)
     return msgspec.structs.replace(profile, performance=counted)
 
 
 def _matches(spec: Spec, layout: PerformanceLayout, table: ReferenceTable) -> Matches:
+    """Every row of the table; a label that is not known is NaN."""
     assert table.labels is not None
     rows = table.rows
     score = table.score if table.score is not None else np.full(rows, np.nan)
@@ -73,17 +86,16 @@ def _matches(spec: Spec, layout: PerformanceLayout, table: ReferenceTable) -> Ma
     segments = np.array(
         [_codes(table.segments[s.name], s.values) for s in layout.segments], dtype=np.int64
     ).reshape(len(layout.segments), rows)
-    known = ~np.isnan(labels)
     return Matches(
-        slots=np.zeros(int(known.sum()), dtype=np.int64),
-        weights=np.ones(int(known.sum()), dtype=np.int64),
-        scores=score[known],
-        decisions=decisions[known],
-        values=(table.values if table.values is not None else np.full(rows, np.nan))[known],
-        segments=segments[:, known],
-        labels=labels[known],
-        delays_ms=np.zeros(int(known.sum()), dtype=np.int64),
-        assumed=np.ones(int(known.sum()), dtype=np.bool_),  # it has no delay to be counted
+        slots=np.zeros(rows, dtype=np.int64),
+        weights=np.ones(rows, dtype=np.int64),
+        scores=score,
+        decisions=decisions,
+        values=table.values if table.values is not None else np.full(rows, np.nan),
+        segments=segments,
+        labels=labels,
+        delays_ms=np.zeros(rows, dtype=np.int64),
+        assumed=np.ones(rows, dtype=np.bool_),  # it has no delay to be counted
     )
 
 

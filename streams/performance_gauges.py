@@ -17,8 +17,8 @@ from detectors.intervals import Estimate
 from engine.estimating import estimates
 from engine.join_counts import LABEL_OUTCOMES
 from engine.judge import Judge
-from engine.performance import label_delay_s
 from engine.performance_judging import JudgedPerformance
+from engine.performance_tree import label_delay_s
 from engine.tally import Tally
 from streams.drift_gauges import GaugeSample, Labels
 

@@ -7,9 +7,10 @@ import pytest
 
 from detectors.intervals import Estimate
 from engine.model import MonitoredModel
-from engine.performance import difference, label_delay_s, measure, performance_tree
+from engine.performance import difference, measure
 from engine.performance_counting import Matches, count_matches
 from engine.performance_layout import ASSUMED, DELAYS, MATCHED, PREDICTED, PerformanceLayout
+from engine.performance_tree import label_delay_s, performance_tree
 from engine.reference_table import ReferenceTable
 from tests.engine.models import model_of, spec_text
 
