@@ -21,6 +21,31 @@ from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.performance import score_histogram
 from engine.performance_layout import build_performance_layout
+from engine.profile import Profile
+from engine.spec import Spec
+
+
+class ScoreMap:
+    """How often each cell of one model's score came true in the reference."""
+
+    def __init__(self, spec: Spec, profile: Profile) -> None:
+        self._map = None
+        reference = profile.performance
+        layout = build_performance_layout(spec, profile)
+        if reference is None or not layout.score_cells or len(reference.cells) != layout.size:
+            return
+        cells = np.array(reference.cells, dtype=np.int64)
+        negatives, positives, _ = score_histogram(layout, cells)
+        if negatives.any() and positives.any():
+            self._map = fit_map(negatives, positives)
+        distance = np.abs(layout.edges - spec.prediction.threshold)
+        self._threshold_cell = int(np.argmin(distance)) + 1
+
+    def estimate(self, scores: Counts) -> EstimatedPerformance | None:
+        """Of events per cell of the score, shape (cells,); None where there is nothing to go by."""
+        if self._map is None or not scores.any():
+            return None
+        return estimated_performance(self._map, scores, self._threshold_cell)
 
 
 class Estimating:
@@ -28,29 +53,14 @@ class Estimating:
 
     def __init__(self, model: MonitoredModel) -> None:
         self._column = model.layout.score
-        self._map = None
-        reference = model.profile.performance
-        layout = build_performance_layout(model.spec, model.profile)
-        if reference is None or self._column is None or not layout.score_cells:
-            return
-        if len(reference.cells) != layout.size:
-            return
-        cells = np.array(reference.cells, dtype=np.int64)
-        negatives, positives, _ = score_histogram(layout, cells)
-        if negatives.any() and positives.any():
-            self._map = fit_map(negatives, positives)
-        distance = np.abs(self._column.edges - model.spec.prediction.threshold)
-        self._threshold_cell = int(np.argmin(distance)) + 1
+        self._map = ScoreMap(model.spec, model.profile)
 
     def estimate(self, counts: Counts) -> EstimatedPerformance | None:
         """Of a window of the data, shape (layout.size,); None where there is nothing to go by."""
         column = self._column
-        if self._map is None or column is None:
+        if column is None:
             return None
-        scores = counts[column.start : column.start + column.values]
-        if not scores.any():
-            return None
-        return estimated_performance(self._map, scores, self._threshold_cell)
+        return self._map.estimate(counts[column.start : column.start + column.values])
 
 
 def estimates(found: EstimatedPerformance) -> dict[str, Estimate]:

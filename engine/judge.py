@@ -2,9 +2,9 @@
 
 Rule.  Each plane of the model (:mod:`engine.planes`) has an event time of its own; when a mark
 moves it, the windows that fell due are judged in the order in which they fell due
-(:mod:`engine.plane_flow`).  Alerts and triggers follow from revision 0 of the data plane.  Planes
-do not wait for each other: of each one the order of judgements is a function of the logs, how the
-planes' judgements fall between each other is not.
+(:mod:`engine.plane_flow`).  Alerts and triggers follow from revision 0 of the data plane and of the
+plane that performance is judged by.  Planes do not wait for each other: of each one the order of
+judgements is a function of the logs, how the planes' judgements fall between each other is not.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from engine.judgement import AlarmCount, Judged
 from engine.marks import Marks
 from engine.model import MonitoredModel
 from engine.panes import Counts, PaneError, PaneRecord, decode
+from engine.performance_charts import advance, forget_foreign_charts
 from engine.performance_judging import JudgedPerformance, PerformanceJudging
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
@@ -145,7 +146,10 @@ class Judge:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            return self._publish_performance(measured)
+            if not measured.is_disjoint or measured.verdict is None:
+                return self._publish_performance(measured)
+            measured = self._charted(measured)
+            return self._publish_performance(measured) + decide(measured, self.decisions)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
@@ -168,7 +172,23 @@ class Judge:
         self, flow: PlaneFlow, ring: WindowRing, end_ms: int, *, revision: int
     ) -> JudgedPerformance:
         counts, _ = ring.total(end_ms, amended=revision == 1)
-        return self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts)
+        first_event = flow.first_event_ms
+        return self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, first_event)
+
+    def _charted(self, judged: JudgedPerformance) -> JudgedPerformance:
+        """The window on its charts."""
+        rules = self.model.spec.performance
+        assert rules is not None, "what has a verdict has rules"
+        assert judged.verdict is not None, "only what is judged is charted"
+        charts = advance(
+            self.decisions.charts,
+            judged.window.name,
+            judged.end_ms,
+            judged.verdict.measures,
+            rules.chart,
+            self.model.layout.hash,
+        )
+        return replace(judged, charts=charts)
 
     def _publish_performance(self, judged: JudgedPerformance) -> list[Publish]:
         place = (judged.plane.name, judged.window.name)
@@ -231,6 +251,7 @@ class Judge:
 
     def _resume(self, snapshot: judge_snapshot.JudgeSnapshot, pieces: PieceReader) -> None:
         self.decisions = snapshot.decisions
+        forget_foreign_charts(self.decisions.charts, self.model.spec)
         self.policy_changed = snapshot.policy != self.model.policy_hash
         if snapshot.layout != self.model.layout.hash:
             self.fresh = True

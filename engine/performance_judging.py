@@ -4,22 +4,37 @@ Rule.  It comes when the labels' clock has passed the window, which may be weeks
 judged, and carries its own section only: ``performance`` (matches by the later of the two times) or
 ``cohorts`` (matches by the time of the prediction, with what was known a maturity after it).  As
 for the data, revision 0 is of what came on time and revision 1 of everything.
+
+All of them are measured.  Those of one view, ``performance.by`` of the spec, have levels
+(:mod:`engine.performance_levels`), because only there the labels of a window are complete.
+
+Beside what the labels say stands what was estimated without them, for the same events: from the
+scores of the matches, so that nothing has to be kept for the months until the labels come, and who
+gets no label does not pass for an error of the estimate.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from detectors.cbpe import EstimatedPerformance
+from detectors.intervals import Estimate
+from engine.estimating import ScoreMap, estimated_tree, estimates
 from engine.judgement import JUDGEMENT_SCHEMA
 from engine.model import MonitoredModel
 from engine.panes import Counts
-from engine.performance import Performance, measure
-from engine.performance_tree import performance_tree
-from engine.planes import Plane
+from engine.performance import Performance, measure, score_histogram
+from engine.performance_charts import Chart, charts_tree
+from engine.performance_levels import PerformanceLevels, PerformanceVerdict, Reason
+from engine.performance_tree import performance_tree, selected
+from engine.performance_verdict_tree import verdict_tree
+from engine.planes import PERFORMANCE, Plane
 from engine.spec import WindowRule
+from engine.spec_performance import ARRIVAL
 from engine.timestamps import ms_to_rfc3339
 
 
@@ -36,6 +51,17 @@ class JudgedPerformance:
     found: Performance
     baseline: Performance | None
     """Of the training table; None where it had no labels."""
+    verdict: PerformanceVerdict | None = None
+    """None of a view that is not judged."""
+    estimated: EstimatedPerformance | None = None
+    """What was to be expected of the labelled events, had their labels not come."""
+    charts: Mapping[str, Chart] = field(default_factory=dict)
+    """Measure -> its chart with this window as its newest point."""
+
+    @property
+    def start_ms(self) -> int:
+        """Start of the window."""
+        return self.end_ms - self.window.length_ms
 
     @property
     def events(self) -> int:
@@ -47,22 +73,45 @@ class JudgedPerformance:
         """Whether it belongs to the windows that tile time."""
         return self.end_ms % self.window.length_ms == 0
 
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """Measures that were estimated, by name."""
+        return {} if self.estimated is None else estimates(self.estimated)
+
+    @property
+    def estimated_errors(self) -> dict[str, float]:
+        """Estimated less realized, of the measures that have both."""
+        measures = self.found.measures
+        return {
+            name: estimate.value - measures[name].value
+            for name, estimate in self.estimates.items()
+            if name in measures
+        }
+
     def as_tree(self) -> dict[str, Any]:
         """The judgement as builtins, in the order in which people read it."""
         spec, layout = self.model.spec, self.model.performance
         assert layout is not None, "only a model with performance is judged"
         section = performance_tree(layout, self.counts, self.found, self.baseline)
+        if self.verdict is not None:
+            section = {"level": self.verdict.level, **section, **verdict_tree(self.verdict)}
+        if self.charts:
+            section["charts"] = charts_tree(dict(self.charts))
+        if self.estimated is not None:
+            section["estimated"] = estimated_tree(self.estimated)
+            section["estimated_error"] = self.estimated_errors
         is_cohort = self.plane.maturity_ms is not None
         return {
             "schema": JUDGEMENT_SCHEMA,
             "model": spec.model,
             "version": spec.version,
             "window": self.window.name,
-            "start": ms_to_rfc3339(self.end_ms - self.window.length_ms),
+            "start": ms_to_rfc3339(self.start_ms),
             "end": ms_to_rfc3339(self.end_ms),
             "revision": self.revision,
             "section": "cohorts" if is_cohort else "performance",
             "events": self.events,
+            **({} if self.verdict is None else {"level": self.verdict.level}),
             **({"cohorts": {self.plane.name: section}} if is_cohort else {"performance": section}),
             "profile": self.model.profile.hash,
             "spec": self.model.policy_hash,
@@ -74,18 +123,76 @@ class PerformanceJudging:
 
     def __init__(self, model: MonitoredModel) -> None:
         self._model = model
+        self._map = ScoreMap(model.spec, model.profile)
         self._baseline: Performance | None = None
+        self._baseline_selected = False
         reference, layout = model.profile.performance, model.performance
         if reference is not None and layout is not None and len(reference.cells) == layout.size:
-            self._baseline = measure(layout, np.array(reference.cells, dtype=np.int64))
+            cells = np.array(reference.cells, dtype=np.int64)
+            self._baseline = measure(layout, cells)
+            self._baseline_selected = selected(layout, cells)
+        self._levels: dict[str, PerformanceLevels] = {}
+        rules = model.spec.performance
+        if rules is not None:
+            self._levels = {
+                window.name: PerformanceLevels(
+                    model.spec, rules, window, model.profile, self._baseline
+                )
+                for window in model.spec.windows
+            }
+
+    def is_judged(self, plane: Plane) -> bool:
+        """Whether the windows of a plane have levels."""
+        rules = self._model.spec.performance
+        if rules is None:
+            return False
+        return rules.by == (ARRIVAL if plane.number == PERFORMANCE else plane.name)
 
     def judge(
-        self, plane: Plane, window: WindowRule, end_ms: int, revision: int, counts: Counts
+        self,
+        plane: Plane,
+        window: WindowRule,
+        end_ms: int,
+        revision: int,
+        counts: Counts,
+        first_event_ms: int | None,
     ) -> JudgedPerformance:
-        """Judge one window's counts."""
+        """Judge one window's counts; ``first_event_ms`` is the plane's."""
         layout = self._model.performance
         assert layout is not None, "only a model with performance has such a plane"
         found = measure(layout, counts)
+        verdict = None
+        if self.is_judged(plane):
+            since_ms = end_ms if first_event_ms is None else first_event_ms
+            reason = self._incomplete(plane, end_ms - window.length_ms, counts, since_ms)
+            verdict = self._levels[window.name].judge(found, reason)
+        estimated = None
+        if layout.score_cells:
+            negatives, positives, _ = score_histogram(layout, counts)
+            estimated = self._map.estimate(negatives + positives)
         return JudgedPerformance(
-            self._model, plane, window, end_ms, revision, counts, found, self._baseline
+            self._model,
+            plane,
+            window,
+            end_ms,
+            revision,
+            counts,
+            found,
+            self._baseline,
+            verdict,
+            estimated,
         )
+
+    def _incomplete(
+        self, plane: Plane, start_ms: int, counts: Counts, first_event_ms: int
+    ) -> Reason:
+        """Why the labels of a window are not all; empty when they are as all as they get."""
+        layout = self._model.performance
+        assert layout is not None, "only a model with performance is judged"
+        after_ms = self._model.spec.label.negative_after_ms
+        if plane.maturity_ms is None and after_ms is not None:
+            if start_ms < first_event_ms + after_ms:
+                return "early_labels"
+        elif selected(layout, counts) and not self._baseline_selected:
+            return "selected"
+        return ""

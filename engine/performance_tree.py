@@ -67,8 +67,7 @@ def performance_tree(
         }
     if layout.kind == "binary":
         tree.update(_confusion(layout, counts))
-    if layout.kind == "multiclass":
-        tree.update(_classes(layout, counts))
+    tree.update(_classes(layout, counts))
     delays = label_delay_s(counts)
     if delays:
         tree["label_delay_s"] = delays
@@ -96,6 +95,25 @@ def _classes(layout: PerformanceLayout, counts: Counts) -> dict[str, Any]:
 
     Averages over all decisions (micro) are the accuracy; macro ones are the section's own.
     """
+    classes = class_numbers(layout, counts)
+    if not classes:
+        return {}
+    found = multiclass_performance(class_matrix(layout, counts))
+    return {
+        "micro": {"f1": found.accuracy.value},
+        "weighted": numbers(
+            precision=found.average_precision.weighted.value,
+            recall=found.average_recall.weighted.value,
+            f1=found.average_f1.weighted.value,
+        ),
+        "classes": classes,
+    }
+
+
+def class_numbers(layout: PerformanceLayout, counts: Counts) -> dict[str, dict[str, float]]:
+    """Class -> labelled matches, precision, recall and F1; a class without matches is left out."""
+    if layout.kind != "multiclass":
+        return {}
     matrix = class_matrix(layout, counts)
     if not matrix.any():
         return {}
@@ -110,17 +128,9 @@ def _classes(layout: PerformanceLayout, counts: Counts) -> dict[str, Any]:
         strict=True,
     )
     return {
-        "micro": {"f1": found.accuracy.value},
-        "weighted": numbers(
-            precision=found.average_precision.weighted.value,
-            recall=found.average_recall.weighted.value,
-            f1=found.average_f1.weighted.value,
-        ),
-        "classes": {
-            name: {"labelled": labelled, **numbers(precision=precision, recall=recall, f1=f1)}
-            for name, labelled, decided, precision, recall, f1 in rows
-            if labelled or decided
-        },
+        name: {"labelled": labelled, **numbers(precision=precision, recall=recall, f1=f1)}
+        for name, labelled, decided, precision, recall, f1 in rows
+        if labelled or decided
     }
 
 

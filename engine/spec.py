@@ -111,12 +111,22 @@ class VolumeRule(msgspec.Struct, frozen=True, kw_only=True):
     of_last: int = 1
 
 
+class PerformanceDropRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Performance worse than the reference's, as ``performance`` of the spec judges it, in
+    ``at_least`` of the last ``of_last`` disjoint windows."""
+
+    window: str = ""
+    at_least: int = 2
+    of_last: int = 3
+
+
 class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     """When to ask for retraining."""
 
     cooldown_ms: int = 7 * 86_400_000
     psi_features: PsiFeaturesRule | None = None
     volume: VolumeRule | None = None
+    performance: PerformanceDropRule | None = None
 
 
 class QualityRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +183,40 @@ class BusinessRules(msgspec.Struct, frozen=True, kw_only=True):
     """Figure (:data:`engine.business_figures.FIGURES`) -> its limits."""
 
 
+class MeasureRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How one measure of performance is judged."""
+
+    worse_by: float | None = None
+    """How much worse than the reference is DRIFT, in the measure's own unit (0.03 of a share are
+    three points); half of it is WATCH.  None: :data:`engine.performance_levels.WORSE_BY_RATIO` of
+    the reference's value."""
+    limit: float | None = None
+    """What was promised: at least so much, or at most of a measure that is better when low."""
+
+
+class ChartRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Control charts of performance (:mod:`detectors.control_chart`)."""
+
+    sigmas: float = 3.0
+    ewma_weight: float = 0.2
+    ewma_sigmas: float = 3.0
+
+
+class PerformanceRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How performance is judged once labels come; None of a spec without labels."""
+
+    by: str
+    """Whose windows are judged: ``arrival``, or a maturity such as ``30d``, whose cohorts are."""
+    window: str = ""
+    """Of the promises: in ``at_least`` of the last ``of_last`` of them one must be broken."""
+    at_least: int = 1
+    of_last: int = 1
+    min_labels: int = 100
+    """A window with fewer is UNKNOWN."""
+    measures: dict[str, MeasureRule] = msgspec.field(default_factory=dict)
+    chart: ChartRules = ChartRules()
+
+
 class AlarmBudget(msgspec.Struct, frozen=True, kw_only=True):
     """The one knob for false alarms: at most ``false_pages`` per ``per_ms`` for this model."""
 
@@ -202,6 +246,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """None without the section; ``value`` is read with it only."""
     operations: OperationsRules | None
     """None without the section."""
+    performance: PerformanceRules | None
+    """None without labels, or where it is switched off."""
     budget: AlarmBudget
     psi_watch: float
     psi_drift: float

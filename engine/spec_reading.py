@@ -18,6 +18,7 @@ from engine.spec import Season, Spec
 from engine.spec_faults import Fault, SpecError, did_you_mean
 from engine.spec_fields import Fields, finite_number, text_fault
 from engine.spec_limits import read_budget, read_business, read_operations, read_quality
+from engine.spec_performance import read_performance, with_windows_of_labels
 from engine.spec_retraining import read_retraining
 from engine.spec_sections import (
     MAX_FEATURE_NAME,
@@ -85,6 +86,8 @@ def read_spec(
     features = read_features(fields)
     watch, drift, pseudo_count = _read_psi(fields)
     known_windows = windows if pane_sound and fields.sound("windows") else None
+    prediction, inputs, label = read_prediction(fields), read_inputs(fields), read_label(fields)
+    performance = read_performance(fields, known_windows, prediction, inputs, label)
     spec = Spec(
         model=model,
         version=version,
@@ -92,18 +95,21 @@ def read_spec(
         time=time,
         windows=windows,
         features=features,
-        prediction=read_prediction(fields),
-        inputs=read_inputs(fields),
-        label=read_label(fields),
+        prediction=prediction,
+        inputs=inputs,
+        label=label,
         segments=fields.texts(
             "segments", MAX_SEGMENTS, rf".{{1,{MAX_FEATURE_NAME}}}", "the name is too long"
         ),
         season=_read_season(fields, time.pane_ms if pane_sound else None),
         duplicates_last=_read_duplicates(fields),
-        retraining=read_retraining(fields, known_windows, len(features), drift),
+        retraining=read_retraining(
+            fields, known_windows, len(features), drift, performance=performance is not None
+        ),
         quality=read_quality(fields, known_windows),
         business=read_business(fields, known_windows),
         operations=read_operations(fields, known_windows),
+        performance=performance,
         budget=read_budget(fields),
         psi_watch=watch,
         psi_drift=drift,
@@ -113,6 +119,7 @@ def read_spec(
     )
     if pane_sound and fields.sound("label", "windows"):
         refuse_open_label_panes(spec, fields)
+        spec = with_windows_of_labels(spec, fields)
     fields.close()
     if faults:
         raise SpecError(faults)

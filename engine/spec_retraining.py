@@ -1,6 +1,7 @@
 """The ``retraining`` section of a spec: which rules may ask for retraining, and how often.
 
-Rule.  Without the section (or without ``rules``) the data-drift rule holds with its defaults; an
+Rule.  Without the section (or without ``rules``) the data-drift rule holds with its defaults, and
+where performance is judged, that on performance; an
 explicit ``rules: {}`` switches every rule off, and with rules written only those hold.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.durations import UNITS_MS
-from engine.spec import PsiFeaturesRule, Retraining, VolumeRule, WindowRule
+from engine.spec import PerformanceDropRule, PsiFeaturesRule, Retraining, VolumeRule, WindowRule
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
 from engine.spec_yaml import Mapping
@@ -30,10 +31,16 @@ def default_window(windows: tuple[WindowRule, ...]) -> str:
 
 
 def read_retraining(
-    spec: Fields, windows: tuple[WindowRule, ...] | None, features: int, drift: float
+    spec: Fields,
+    windows: tuple[WindowRule, ...] | None,
+    features: int,
+    drift: float,
+    *,
+    performance: bool,
 ) -> Retraining:
     """``retraining``; ``windows`` is None when they have faults, and rules are then not checked
-    against them.  ``features`` is how many the spec has, ``drift`` its ``psi.drift``."""
+    against them.  ``features`` is how many the spec has, ``drift`` its ``psi.drift``, and
+    ``performance`` whether it judges that."""
     section = spec.section("retraining")
     cooldown_ms = section.duration("cooldown", 7 * UNITS_MS["d"])
     usual = not section.has("rules")
@@ -42,10 +49,15 @@ def read_retraining(
     if usual or rules.has("psi_features"):
         psi = _read_psi_features(rules, windows, features, drift)
     volume = _read_volume(rules, windows) if rules.has("volume") else None
-    rules.know("psi_features", "volume")
+    drop = None
+    if rules.has("performance") or (usual and performance):
+        drop = _read_performance(rules, windows)
+    if rules.has("performance") and not performance:
+        rules.fault("performance", "needs labels among the inputs, and performance switched on")
+    rules.know("psi_features", "volume", "performance")
     rules.close()
     section.close()
-    return Retraining(cooldown_ms=cooldown_ms, psi_features=psi, volume=volume)
+    return Retraining(cooldown_ms=cooldown_ms, psi_features=psi, volume=volume, performance=drop)
 
 
 def _rule(rules: Fields, name: str) -> Fields:
@@ -80,6 +92,17 @@ def _read_volume(rules: Fields, windows: tuple[WindowRule, ...] | None) -> Volum
     at_least, of_last = read_confirmation(fields, 1, 1)
     fields.close()
     return VolumeRule(factor=factor, window=window, at_least=at_least, of_last=of_last)
+
+
+def _read_performance(rules: Fields, windows: tuple[WindowRule, ...] | None) -> PerformanceDropRule:
+    """Its default window is chosen where those of performance are known
+    (:mod:`engine.spec_performance`)."""
+    fields = _rule(rules, "performance")
+    window = read_window(fields, windows) if fields.has("window") else ""
+    fields.know("window")
+    at_least, of_last = read_confirmation(fields, 2, 3)
+    fields.close()
+    return PerformanceDropRule(window=window, at_least=at_least, of_last=of_last)
 
 
 def read_confirmation(fields: Fields, at_least: int, of_last: int) -> tuple[int, int]:

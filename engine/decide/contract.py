@@ -3,7 +3,9 @@
 A rule is a file in this package with ``NAME``, ``SECTION`` and
 ``examine(judged, history) -> Finding | None``.  A ``SECTION`` of ``retraining`` says that NAME is a
 key under ``retraining.rules`` in the spec and that the rule may ask for retraining; any other
-is the section of the spec that the rule is about.  It is asked only when the spec has it.  None
+is the section of the spec that the rule is about.  It is asked only when the spec has it.  A rule
+with ``READS = "performance"`` gets the windows of performance that are judged
+(:class:`engine.performance_judging.JudgedPerformance`), any other those of the data.  None
 says that this window tells nothing: it is not one of the rule's own, or too little is known; an
 open episode then stays as it is.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["trigger", "operations", "data_quality", "business", "quiet"]
+Verdict = Literal["trigger", "operations", "data_quality", "business", "promise", "notice", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 Rule.  A trigger's id is a hash of what it is about (model, version, rule, window, window end,
 layout, rule parameters), never of when it was made, so that a replay gives the same id.  After a
-trigger the model asks for no other within its cool-down, in event time.  An episode opens with the
-first finding of its cause and is resolved by the first quiet window of the same rule.
+trigger the model asks for no other within its cool-down, in event time.  What the labels say has a
+cool-down of its own: when it comes, between which windows of the data, is no function of the logs
+(:mod:`engine.judge`), and neither kind may therefore hold the other back.
+
+An episode opens with the first finding of its cause and is resolved by the first quiet window of
+the same rule.
 """
 
 from __future__ import annotations
@@ -16,9 +20,11 @@ import orjson
 from engine.canonical import content_hash
 from engine.decide.contract import Finding
 from engine.decide.history import History
-from engine.decide.rules import chosen, rules
+from engine.decide.rules import chosen, reads_performance, rules
 from engine.effects import Publish
 from engine.judgement import Judged
+from engine.performance_charts import Chart
+from engine.performance_judging import JudgedPerformance
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
@@ -27,7 +33,10 @@ SEVERITY: Final = {
     "operations": "CRITICAL",
     "data_quality": "WARNING",
     "business": "WARNING",
+    "promise": "CRITICAL",
+    "notice": "INFO",
 }
+Window = Judged | JudgedPerformance
 
 
 class Episode(msgspec.Struct):
@@ -47,12 +56,19 @@ class DecisionState(msgspec.Struct):
     cooldown_until_ms: int = 0
     triggers: dict[str, int] = msgspec.field(default_factory=dict)
     """Triggers so far by rule."""
+    performance_cooldown_until_ms: int = 0
+    charts: dict[str, Chart] = msgspec.field(default_factory=dict)
+    """Control charts of performance, by window and measure."""
 
 
-def decide(judged: Judged, state: DecisionState) -> list[Publish]:
-    """Let every rule examine one window (revision 0, disjoint); the state is changed in place."""
+def decide(judged: Window, state: DecisionState) -> list[Publish]:
+    """Let every rule that reads such windows examine one (revision 0, disjoint); the state is
+    changed in place."""
     out: list[Publish] = []
+    of_performance = isinstance(judged, JudgedPerformance)
     for name, module in rules().items():
+        if reads_performance(module) != of_performance:
+            continue
         rule = chosen(module, judged.model.spec)
         if rule is None:
             off = Finding("quiet", f"{name} is switched off")
@@ -64,12 +80,15 @@ def decide(judged: Judged, state: DecisionState) -> list[Publish]:
         if finding is None:
             continue
         out += _alerts(name, judged, finding, state)
-        if finding.verdict == "trigger" and judged.end_ms >= state.cooldown_until_ms:
+        cooldown_until_ms = (
+            state.performance_cooldown_until_ms if of_performance else state.cooldown_until_ms
+        )
+        if finding.verdict == "trigger" and judged.end_ms >= cooldown_until_ms:
             out.append(_trigger(name, judged, finding, state))
     return out
 
 
-def trigger_id(rule: str, judged: Judged, parameters: dict[str, Any]) -> str:
+def trigger_id(rule: str, judged: Window, parameters: dict[str, Any]) -> str:
     """The identity of a request to retrain."""
     model = judged.model
     return content_hash(
@@ -85,9 +104,13 @@ def trigger_id(rule: str, judged: Judged, parameters: dict[str, Any]) -> str:
     )
 
 
-def _trigger(rule: str, judged: Judged, finding: Finding, state: DecisionState) -> Publish:
+def _trigger(rule: str, judged: Window, finding: Finding, state: DecisionState) -> Publish:
     spec = judged.model.spec
-    state.cooldown_until_ms = judged.end_ms + spec.retraining.cooldown_ms
+    cooldown_until_ms = judged.end_ms + spec.retraining.cooldown_ms
+    if isinstance(judged, JudgedPerformance):
+        state.performance_cooldown_until_ms = cooldown_until_ms
+    else:
+        state.cooldown_until_ms = cooldown_until_ms
     state.triggers[rule] = state.triggers.get(rule, 0) + 1
     tree = {
         "trigger_id": trigger_id(rule, judged, finding.parameters),
@@ -108,14 +131,14 @@ def _trigger(rule: str, judged: Judged, finding: Finding, state: DecisionState) 
         "evidence": finding.evidence,
         "drift_type": finding.drift_type,
         "recommended": "retrain",
-        "cooldown_until": ms_to_rfc3339(state.cooldown_until_ms),
+        "cooldown_until": ms_to_rfc3339(cooldown_until_ms),
         "profile": judged.model.profile.hash,
         "spec": judged.model.policy_hash,
     }
     return Publish("retraining-triggers", spec.model.encode(), orjson.dumps(tree))
 
 
-def _alerts(rule: str, judged: Judged, finding: Finding, state: DecisionState) -> list[Publish]:
+def _alerts(rule: str, judged: Window, finding: Finding, state: DecisionState) -> list[Publish]:
     current = f"{rule}/{finding.cause}" if finding.verdict != "quiet" else None
     over = [k for k in state.episodes if k.startswith(f"{rule}/") and k != current]
     out = [_alert(k, judged, state.episodes.pop(k), "resolved", finding) for k in over]
@@ -128,7 +151,7 @@ def _alerts(rule: str, judged: Judged, finding: Finding, state: DecisionState) -
     return out
 
 
-def _alert(key: str, judged: Judged, episode: Episode, state: str, finding: Finding) -> Publish:
+def _alert(key: str, judged: Window, episode: Episode, state: str, finding: Finding) -> Publish:
     spec = judged.model.spec
     rule, cause = key.split("/", 1)
     tree = {
@@ -144,6 +167,9 @@ def _alert(key: str, judged: Judged, episode: Episode, state: str, finding: Find
         "since": ms_to_rfc3339(episode.since_ms),
         "window": judged.window.name,
         "end": ms_to_rfc3339(judged.end_ms),
-        "evidence": {"observed": finding.observed, "features": finding.evidence},
+        "evidence": {
+            "observed": finding.observed,
+            "measures" if isinstance(judged, JudgedPerformance) else "features": finding.evidence,
+        },
     }
     return Publish("alerts", spec.model.encode(), orjson.dumps(tree))

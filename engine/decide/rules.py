@@ -33,3 +33,8 @@ def chosen(module: ModuleType, spec: Spec) -> Any:  # noqa: ANN401 - each rule h
 def asks_for_retraining(module: ModuleType) -> bool:
     """Whether a rule is one of those that may."""
     return bool(module.SECTION == "retraining")
+
+
+def reads_performance(module: ModuleType) -> bool:
+    """Whether a rule examines windows of performance; the others examine those of the data."""
+    return bool(getattr(module, "READS", "data") == "performance")
