@@ -17,8 +17,7 @@ of one event_id beyond MAX_LABELS_PER_EVENT and MAX_PREDICTIONS_PER_EVENT.  Both
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from heapq import heappop, heappush
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -39,11 +38,10 @@ from engine.join_entry import (
     predicted,
     sort_out,
 )
-from engine.join_store import JoinStore, Kept
+from engine.join_store import CLOCKS, Clock, JoinStore, Kept
 from engine.snapshot import SnapshotError
 from engine.spec import Topic
 
-Clock = Literal["predictions", "labels"]
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(Entry).decode
 EMPTY: Final = Entry()
@@ -63,8 +61,7 @@ class Join:
         self._rules = rules
         self._store = store
         self._pending = pending
-        self._watermarks: dict[Clock, int] = {"predictions": _NEVER, "labels": _NEVER}
-        self._due: dict[Clock, list[tuple[int, str]]] = {"predictions": [], "labels": []}
+        self._watermarks: dict[Clock, int] = dict.fromkeys(CLOCKS, _NEVER)
 
     def __len__(self) -> int:
         return len(self._store)
@@ -84,38 +81,34 @@ class Join:
             for name, known in self._watermarks.items()
         }
         deltas: list[Delta] = []
-        changed = self._fetch(event_id for event_id, _ in records)
+        read: Sequence[tuple[str, Prediction | Label]] = records
+        keyed = self._store.keyed(read)
+        changed = self._fetch(key for key, _ in keyed)
         before = {key: self._before(entry) for key, entry in changed.items()}
-        for event_id, record in records:
-            entry = changed[event_id]
+        for key, record in keyed:
+            entry = changed[key]
             if isinstance(record, Prediction):
-                changed[event_id] = self._with_prediction(entry, record)
+                changed[key] = self._with_prediction(entry, record)
             else:
-                changed[event_id] = self._with_label(entry, record)
+                changed[key] = self._with_label(entry, record)
         self._change(changed, before, deltas)
         self._settle(deltas, offsets)
         assert self.counts.add_up(), "a label got lost"
         return deltas
 
     def restored(self, watermarks_ms: Mapping[Clock, int | None]) -> None:
-        """Look at every entry of a store that was restored; SnapshotError when it is none."""
+        """Look at what a restored store says nothing of; SnapshotError when it is no entry."""
         for name, ms in watermarks_ms.items():
             self._watermarks[name] = _NEVER if ms is None else ms
-        for key, content in self._store.items():
-            try:
-                entry = _DECODE(content)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise SnapshotError(f"not an entry of a join: {error}") from error
+        for key, content in self._store.unscheduled():
+            entry = _decoded(content)
             now = sort_out(entry, self._rules)
             self._schedule(key, entry, now, [self._waits_for(chain) for chain in now.chains])
 
     def _fetch(self, keys: Iterable[str]) -> dict[str, Entry]:
         wanted = list(dict.fromkeys(keys))
-        found = self._store.get_many(wanted)
-        return {
-            key: EMPTY if content is None else _DECODE(content)
-            for key, content in zip(wanted, found, strict=True)
-        }
+        found = zip(wanted, self._store.get_many(wanted), strict=True)
+        return {key: EMPTY if content is None else _decoded(content) for key, content in found}
 
     def _before(self, entry: Entry) -> Sorted:
         """What an entry was before it changes."""
@@ -200,7 +193,7 @@ class Join:
             return False
         deltas += predicted(made, self._rules)
         puts[key] = (made.ts_ms, _ENCODE(entry))
-        heappush(self._due["labels"], (waits[1], key))
+        self._store.schedule("labels", waits[1], key)
         return True
 
     def _assume(self, entry: Entry) -> Entry:
@@ -266,22 +259,21 @@ class Join:
             rules, oldest_ms = self._rules, first_orphan_ms(entry, sorted_out)
             wakes.add(("predictions", oldest_ms + rules.ttl_ms + rules.prediction_amend_ms + 1))
         for clock, at_ms in wakes:
-            heappush(self._due[clock], (at_ms, key))
+            self._store.schedule(clock, at_ms, key)
 
     def _settle(self, deltas: list[Delta], offsets: Mapping[Topic, int]) -> None:
         """Look at the entries that the watermarks have reached, then at the bound."""
         while True:
-            keys = set()
-            for clock, heap in self._due.items():
-                while heap and heap[0][0] <= self._watermarks[clock]:
-                    keys.add(heappop(heap)[1])
+            keys: set[str] = set()
+            for clock, watermark_ms in self._watermarks.items():
+                keys |= self._store.due(clock, watermark_ms)
+            if not keys:
+                break
             woken = {
                 key: entry
                 for key, entry in self._fetch(sorted(keys)).items()
                 if entry.predictions or entry.labels
             }
-            if not woken:
-                break
             self._wake(woken, deltas)
         surplus = len(self._store) - self._pending
         if surplus > 0:
@@ -297,3 +289,11 @@ class Join:
                 self.counts.move("expired", pending)
         self.counts.forgotten += len(keys)
         self._store.write({}, keys, {})
+
+
+def _decoded(content: bytes) -> Entry:
+    """An entry read back; SnapshotError when it is none."""
+    try:
+        return _DECODE(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SnapshotError(f"not an entry of a join: {error}") from error

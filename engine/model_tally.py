@@ -24,7 +24,7 @@ from detectors.discovery import estimators
 from engine.counting import Counting
 from engine.decoded import Events
 from engine.duplicates import DuplicateFilter
-from engine.join import Clock
+from engine.join_store import Clock, InMemory, Keeping
 from engine.joining import Joining
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
@@ -283,14 +283,16 @@ class ModelTally:
         return min(known, default=None)
 
 
-def new_state(model: MonitoredModel) -> ModelState:
+def new_state(model: MonitoredModel, keeping: Keeping | None = None) -> ModelState:
     """What is remembered of a model that nothing was heard of."""
+    keeping = keeping or InMemory()
     state = ModelState()
     for name, module in _chosen_estimators(model).items():
         params = module.Params(**model.spec.estimators[name])
         state.banks[name] = module.build(params, len(model.layout.numeric))
     if model.performance is not None:
-        state.joining = Joining(model, model.performance)
+        store = keeping.store(model.key, model.layout.hash, model.spec.label.ttl_ms)
+        state.joining = Joining(model, model.performance, store)
     return state
 
 

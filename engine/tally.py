@@ -20,6 +20,7 @@ from engine.dead_letters import carry
 from engine.decode import Decoder
 from engine.decoded import Decoded
 from engine.effects import OutputTopic, Publish
+from engine.join_store import InMemory, Keeping
 from engine.joining import Joining
 from engine.model import MonitoredModel
 from engine.model_tally import ModelTally, new_state
@@ -50,9 +51,11 @@ class Tally:
         *,
         resume: Snapshot | None = None,
         generation: int = 0,
+        keeping: Keeping | None = None,
     ) -> None:
         """Start afresh or resume; SnapshotError when ``resume`` cannot be read.
 
+        ``keeping`` holds what waits for labels; by default all of it is in memory and the snapshot.
         Counts of a model whose layout changed start afresh; :attr:`fresh` names it.
         """
         self.partition = partition
@@ -62,7 +65,8 @@ class Tally:
         self.heard: set[str] = set()
         """``model@version`` of the models that had a record in the last batch."""
         self._partitions = partitions
-        self._models = {m.key: ModelTally(m, new_state(m)) for m in models}
+        self._keeping = keeping or InMemory()
+        self._models = {m.key: ModelTally(m, new_state(m, self._keeping)) for m in models}
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
@@ -83,6 +87,13 @@ class Tally:
     def joinings(self) -> dict[str, Joining]:
         """The joins by ``model@version``, of models that have one."""
         return {key: t.state.joining for key, t in self._models.items() if t.state.joining}
+
+    @property
+    def joined(self) -> set[tuple[str, str]]:
+        """``model@version`` and layout of all models that join, also of those kept unheard of."""
+        layouts = {key: self._models[key].model.layout.hash for key in self.joinings}
+        layouts |= {key: held.layout for key, (held, _) in self._absent.items() if held.joining}
+        return set(layouts.items())
 
     @property
     def open_cells(self) -> int:
@@ -243,9 +254,8 @@ class Tally:
             pieces.pieces.update(kept)
         for key, tally in self._models.items():
             models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
-        return tally_snapshot.save(
-            TallySnapshot(self.partition, self._epoch, self.covered, self.outcomes, models), pieces
-        )
+        told = (self.partition, self._epoch, self.covered, self.outcomes, models)
+        return tally_snapshot.save(TallySnapshot(*told, holds=self._keeping.holds), pieces)
 
     def _resume(self, snapshot: TallySnapshot, pieces: Mapping[bytes, bytes]) -> None:
         """Continue from a snapshot under a higher epoch; every open pane is told again."""

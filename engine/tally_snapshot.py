@@ -9,8 +9,8 @@ import msgspec
 
 from detectors.contract import ForeignSnapshotError
 from detectors.discovery import estimators
-from engine.join import Clock
 from engine.join_counts import JoinCounts
+from engine.join_store import Clock
 from engine.joining import Joining
 from engine.model import MonitoredModel
 from engine.model_tally import ModelState
@@ -28,12 +28,14 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """The join of one model and the panes that it fills."""
 
     entries: dict[Whole, bytes]
-    """Blocks of entries as :mod:`engine.join_store` writes them."""
+    """Blocks of entries as their store writes them."""
     offsets: dict[Topic, Whole]
     counts: JoinCounts
     panes: dict[Whole, _Panes]
     """By plane."""
     dropped_to_ms: dict[Whole, Whole]
+    kind: str = "memory"
+    """How ``entries`` are to be read: they are all of them, or what is not on the disk yet."""
 
     @classmethod
     def of(cls, joining: Joining, pieces: PieceWriter) -> JoiningSnapshot:
@@ -47,6 +49,7 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
             ),
             panes,
             dict(joining.dropped_to_ms),
+            joining.store.kind,
         )
 
     def restore(
@@ -61,6 +64,11 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
             raise SnapshotError(f"panes of the planes {sorted(self.panes)}")
         if not self.counts.add_up():
             raise SnapshotError("its labels do not add up to what became of them")
+        if self.kind != joining.store.kind:
+            raise SnapshotError(
+                f"what waits for labels was kept in {self.kind}, this worker keeps it in "
+                f"{joining.store.kind} (setting pending)"
+            )
         joining.store.restore(self.entries, pieces)
         joining.store.offsets = dict(self.offsets)
         joining.join.counts = self.counts
@@ -165,6 +173,9 @@ class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):
     covered: dict[Topic, Whole]
     outcomes: Outcomes
     models: dict[str, ModelSnapshot]
+    holds: bytes = b""
+    """Which state (by its SHA-256) what waits for labels outside the snapshot is that of; this
+    snapshot says what changed since."""
 
 
 def save(snapshot: TallySnapshot, pieces: PieceWriter) -> Snapshot:
