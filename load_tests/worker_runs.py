@@ -46,10 +46,15 @@ LABEL: Final = "Longshore worker"
 
 
 def make_model(
-    directory: Path, seed: int, name: str = MODEL, overrides: Mapping[str, object] | None = None
+    directory: Path,
+    seed: int,
+    name: str = MODEL,
+    overrides: Mapping[str, object] | None = None,
+    further: Mapping[str, list[object]] | None = None,
 ) -> ModelUnderTest:
     """Write the reference table and build the profile with ``longshore profile``.
 
+    ``further`` are columns of the table beside features and score, REFERENCE_ROWS each.
     Raises ContenderFailedError with the command's own words when it refuses.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -63,7 +68,8 @@ def make_model(
         name: columns.categorical[name] for name in CATEGORICAL
     }
     reference = directory / "reference.parquet"
-    pl.DataFrame(table | {"score": columns.score}).write_parquet(reference)
+    frame = pl.DataFrame({**table, "score": columns.score, **(further or {})})
+    frame.write_parquet(reference)
     profile = directory / "profile.json"
     run_command("profile", str(spec), "--data", str(reference), "--out", str(profile))
     return ModelUnderTest(spec, profile)
