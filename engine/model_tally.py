@@ -83,10 +83,8 @@ class ModelTally:
         beats: list[tuple[int, int]],
         record_ms: int = -1,
     ) -> Fate:
-        """Count a batch's events; ``beats`` are (row, ts) of heartbeats among them.
-
-        ``offsets`` has one entry per event, shape (n,); ``record_ms`` is the Kafka time of the
-        batch's last record.
+        """Count a batch's events; ``beats`` are (row, ts) of heartbeats among them, ``offsets``
+        theirs, shape (n,), and ``record_ms`` is the Kafka time of the batch's last record.
         """
         state = self.state
         newest = state.newest_ms.get(topic)
