@@ -4,23 +4,32 @@ Rule.  A flush is the dirty panes of a model followed by ONE mark.  A pane recor
 counts of one (partition, pane), so a repeated or replayed one changes nothing: the judge replaces
 what it holds when the stamp (epoch, generation, seq) is higher.  Only a mark moves event time.
 
-Counts travel as zlib-packed little-endian int64.  A record of another layout, or one that does not
-decode, is refused with :class:`PaneError`; panes are internal, so that is a fault of ours or an
-intruder's, never a producer's.
+Counts travel as runs of varints (:mod:`detectors.packing_kernel`) and a CRC-32 that begins with how
+many cells they are.  A record of another layout, or one that does not decode, is refused with
+:class:`PaneError`; panes are internal, so that is a fault of ours or an intruder's, never a
+producer's.
 """
 
 from __future__ import annotations
 
-import zlib
 from typing import Final
+from zlib import crc32
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from detectors.packing_kernel import (
+    BYTES_A_CELL,
+    BYTES_BESIDES,
+    DAMAGED,
+    pack_cells,
+    unpack_cells,
+)
 from engine.spec import Topic
 
 Counts = npt.NDArray[np.int64]
+CHECKSUM_BYTES: Final = 4
 Stamp = tuple[int, int, int]
 """(epoch, group generation, sequence number): orders the writers and writes of one partition."""
 
@@ -93,16 +102,17 @@ def panes_target(value: bytes) -> str:
 
 def pack(counts: Counts) -> bytes:
     """Counts as bytes, equal counts giving equal bytes."""
-    return zlib.compress(counts.astype("<i8", copy=False).tobytes(), 1)
+    room = np.empty(counts.size * BYTES_A_CELL + BYTES_BESIDES, np.uint8)
+    runs = room[: pack_cells(np.ascontiguousarray(counts), room)].tobytes()
+    return runs + crc32(runs, counts.size).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def unpack(data: bytes, size: int) -> Counts:
-    """Counts of a known size; PaneError when they are of another."""
-    unpacker = zlib.decompressobj()
-    try:
-        raw = unpacker.decompress(data, size * 8 + 1)
-    except zlib.error as error:
-        raise PaneError(f"damaged counts: {error}") from error
-    if len(raw) != size * 8 or not unpacker.eof:
-        raise PaneError(f"counts of another size than {size} cells")
-    return np.frombuffer(raw, dtype="<i8").astype(np.int64)
+    """Counts of a known size; PaneError when they are of another, or damaged."""
+    counts = np.zeros(size, np.int64)
+    runs, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
+    if checksum != crc32(runs, size).to_bytes(CHECKSUM_BYTES, "little"):
+        raise PaneError(f"damaged counts, or of another size than {size} cells")
+    if unpack_cells(np.frombuffer(runs, np.uint8), counts) == DAMAGED:
+        raise PaneError(f"not runs of {size} cells")
+    return counts

@@ -32,7 +32,8 @@ ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley
 NOT_DETECTORS = {
     "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse", "concept_fits",
     "concept_shape", "contract", "decade_kernel", "decades", "discovery", "jit", "kernels",
-    "kswin_kernel", "loss_bank", "loss_kernels", "rising", "sealing", "stale_kernel",
+    "kswin_kernel", "loss_bank", "loss_kernels", "packing_kernel", "rising", "sealing",
+    "stale_kernel",
 }  # fmt: skip
 FROM_COUNTS = {
     "calibration",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from functools import cache
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -173,10 +173,37 @@ def test_damaged_counts_are_refused() -> None:
         assert found.tolist() == counts.tolist()
 
 
-def test_an_inflating_pane_is_bounded() -> None:
-    """Counts that unpack to more than the layout's are refused; only the layout's size is read."""
+def test_counts_of_another_size_are_refused() -> None:
+    """Also where they only differ in zeros, which take no bytes."""
     with pytest.raises(PaneError):
-        unpack(zlib.compress(b"\x00" * 50_000_000), 10)
+        unpack(pack(np.zeros(50_000_000, np.int64)), 10)
+    with pytest.raises(PaneError):
+        unpack(b"", 0)
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [11, 1, 2],
+        [0, 11, *[2] * 11],
+        [0, 1],
+        [0, 1, 0],
+        [0, 1, 2, 0, 1, 2],
+        [0, 0],
+        [5],
+        [0x80, 0],
+        [0, 1, 0x82, 0],
+        [0, 1, *[0x80] * 9, 2],
+        [0, 1, *[0xFF] * 10, 1],
+        [*[0xFF] * 9, 1, 1, 2],
+    ],
+    ids=str,
+)
+def test_runs_that_nobody_writes_are_refused(runs: list[int]) -> None:
+    """Too long, cut off, empty, of zeros, touching, padded, or beyond 64 bits: there is one way to
+    write counts, and it ends within the cells."""
+    with pytest.raises(PaneError, match="not runs"):
+        unpack(bytes(runs) + crc32(bytes(runs), 10).to_bytes(4, "little"), 10)
 
 
 def records() -> list[PaneRecord | Mark]:

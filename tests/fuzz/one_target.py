@@ -23,6 +23,7 @@ COMPILED: Final = (
     "detectors.decade_kernel",
     "detectors.jit",
     "detectors.kernels",
+    "detectors.packing_kernel",
     "detectors.stale_kernel",
 )
 """What numba compiles: it knows no instrumented bytecode."""

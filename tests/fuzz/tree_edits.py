@@ -8,11 +8,12 @@ that no tally makes) and sealed again as its writer would.
 from __future__ import annotations
 
 import copy
-import zlib
 from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 
+from engine.panes import CHECKSUM_BYTES, pack
 from engine.timestamps import NEWEST_MS
 from tests.engine.models import START
 from tests.fuzz.draw import Draw
@@ -121,11 +122,15 @@ def _put(holder: Any, value: Any, draw: Draw) -> None:  # noqa: ANN401
 
 
 def counts(draw: Draw, cells: int) -> bytes:
-    """Packed counts: of the usual size or not, with cells that no tally makes; inline marker or
-    not."""
+    """Packed counts: of the usual size or not, with cells that no tally makes, or runs that nobody
+    writes behind a sound checksum; inline marker or not."""
+    marker = draw.pick((b"\x00", b""))
+    if draw.below(4) == 0:
+        runs = draw.bytes(draw.below(16))
+        return marker + runs + crc32(runs, cells).to_bytes(CHECKSUM_BYTES, "little")
     size = max(0, cells + draw.pick((0, 0, 0, 1, -1, -cells)))
     values = np.zeros(size, dtype=np.int64)
     for _ in range(draw.below(3)):
         if size:
             values[draw.byte() % size] = draw.pick(ODD_CELLS)
-    return draw.pick((b"\x00", b"")) + zlib.compress(values.tobytes(), 1)
+    return marker + pack(values)

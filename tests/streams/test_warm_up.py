@@ -21,15 +21,19 @@ from tests.streams.cli_example import example_files
 CODE = """
 import sys
 from pathlib import Path
-from detectors import adwin_kernel, decade_kernel, kernels, rate_kernels, stale_kernel
+from detectors import (
+    adwin_kernel, decade_kernel, kernels, packing_kernel, rate_kernels, stale_kernel,
+)
 from streams.model_files import load_model
 from streams.replay import Source, replay
 from streams.warm_up import warm_up
 
+MODULES = (adwin_kernel, decade_kernel, kernels, packing_kernel, rate_kernels, stale_kernel)
+
 def compiled():
     return {
         (module.__name__, name): len(found.signatures)
-        for module in (adwin_kernel, decade_kernel, kernels, rate_kernels, stale_kernel)
+        for module in MODULES
         for name, found in vars(module).items()
         if hasattr(found, "signatures")
     }
