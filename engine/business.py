@@ -8,7 +8,7 @@ events does not exist; a limit without a figure says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -89,7 +89,8 @@ def business(model: MonitoredModel, counts: Counts, alpha: float) -> Business | 
     if not figures:
         return None
     alpha = max(P_VALUE_FLOOR, alpha / max(1, len(rules.limits)))
-    return Business(figures, by_decision, tuple(_broken(rules, figures, approved, alpha)))
+    broken = broken_limits(rules, figures, FIGURES, {"approval_rate": approved}, alpha)
+    return Business(figures, by_decision, tuple(broken))
 
 
 def _values(column: NumericColumn, counts: Counts) -> int:
@@ -111,19 +112,25 @@ def _mean(columns: list[NumericColumn], counts: Counts) -> Figure | None:
     return Figure(step * (total / n), n, step * float(np.sqrt(variance / n)))
 
 
-def _broken(
-    rules: BusinessRules, figures: dict[str, Figure], approved: int, alpha: float
+def broken_limits(
+    rules: BusinessRules,
+    figures: dict[str, Figure],
+    names: Sequence[str],
+    hits: dict[str, int],
+    alpha: float,
 ) -> Iterator[Broken]:
-    for name in FIGURES:
+    """Which of the figures of these names are significantly beyond their limits; ``hits`` has the
+    numerators of those that are rates."""
+    for name in names:
         figure, limit = figures.get(name), rules.limits.get(name)
         if figure is None or limit is None or figure.size < MIN_EVENTS:
             continue
         for bound, sign in ((limit.low, -1), (limit.high, 1)):
             if bound is None or sign * (figure.value - bound) <= 0:
                 continue
-            if name == "approval_rate":
+            if name in hits:
                 share = min(1.0, max(0.0, bound))
-                chance = limit_p_value(approved, figure.size, share, _BEYOND[sign])
+                chance = limit_p_value(hits[name], figure.size, share, _BEYOND[sign])
             else:
                 distance = abs(figure.value - bound)
                 chance = float(ndtr(-distance / figure.error)) if figure.error > 0.0 else 0.0

@@ -59,8 +59,19 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
     planes = [_data_plane(spec, layout)]
     if "labels" in spec.inputs and label_windows(spec):
         performance = build_performance_layout(spec, profile)
+        _refuse_other_cells(profile, performance)
         planes += label_planes(spec, performance)
     return MonitoredModel(spec, profile, layout, performance, tuple(planes), content_hash(spec))
+
+
+def _refuse_other_cells(profile: Profile, performance: PerformanceLayout) -> None:
+    """A baseline that cannot be read would be missing without a word."""
+    reference = profile.performance
+    if reference is not None and len(reference.cells) not in {0, performance.size}:
+        raise ProfileError(
+            f"profile of {profile.model}@{profile.version}: its labels were counted into other "
+            "cells than this version's. Build it again with `longshore profile`."
+        )
 
 
 def _data_plane(spec: Spec, layout: Layout) -> Plane:

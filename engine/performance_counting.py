@@ -132,6 +132,9 @@ def _binary(
     valued = decided & np.isfinite(matches.values)
     worth = _fixed(np.where(valued, matches.values, 0.0), VALUE_STEP)
     adder.add(valued, layout.confusion + GROUPS + group, worth)
+    squares = worth * worth
+    adder.add(valued, layout.value_squares + 2 * group, squares & SQUARES_MASK)
+    adder.add(valued, layout.value_squares + 2 * group + 1, squares >> SQUARES_BITS)
     score = np.where(np.isfinite(matches.scores), matches.scores, -1.0)
     scored = matched & (score >= 0.0) & (score <= 1.0)
     if not layout.score_cells:

@@ -23,8 +23,10 @@ import numpy as np
 
 from detectors.cbpe import EstimatedPerformance
 from detectors.intervals import Estimate
+from engine.business_outcomes import Outcomes, outcomes, outcomes_tree
 from engine.estimating import ScoreMap, estimated_tree, estimates
 from engine.judgement import JUDGEMENT_SCHEMA
+from engine.levels import significance
 from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.performance import Performance, measure, score_histogram
@@ -57,6 +59,10 @@ class JudgedPerformance:
     """What was to be expected of the labelled events, had their labels not come."""
     charts: Mapping[str, Chart] = field(default_factory=dict)
     """Measure -> its chart with this window as its newest point."""
+    outcomes: Outcomes | None = None
+    """None without a business section."""
+    usual_outcomes: Outcomes | None = None
+    """Of the training table."""
 
     @property
     def start_ms(self) -> int:
@@ -101,6 +107,12 @@ class JudgedPerformance:
             section["estimated"] = estimated_tree(self.estimated)
             section["estimated_error"] = self.estimated_errors
         is_cohort = self.plane.maturity_ms is not None
+        business: dict[str, Any] = {}
+        if self.outcomes is not None:
+            business = {"business": outcomes_tree(self.outcomes, self.usual_outcomes)}
+        told = {"performance": section, **business}
+        if is_cohort:
+            told = {"cohorts": {self.plane.name: {**section, **business}}}
         return {
             "schema": JUDGEMENT_SCHEMA,
             "model": spec.model,
@@ -112,7 +124,7 @@ class JudgedPerformance:
             "section": "cohorts" if is_cohort else "performance",
             "events": self.events,
             **({} if self.verdict is None else {"level": self.verdict.level}),
-            **({"cohorts": {self.plane.name: section}} if is_cohort else {"performance": section}),
+            **told,
             "profile": self.model.profile.hash,
             "spec": self.model.policy_hash,
         }
@@ -126,10 +138,13 @@ class PerformanceJudging:
         self._map = ScoreMap(model.spec, model.profile)
         self._baseline: Performance | None = None
         self._baseline_selected = False
+        self._usual_outcomes: Outcomes | None = None
+        self._alphas = {w.name: significance(model.spec, w) for w in model.spec.windows}
         reference, layout = model.profile.performance, model.performance
         if reference is not None and layout is not None and len(reference.cells) == layout.size:
             cells = np.array(reference.cells, dtype=np.int64)
             self._baseline = measure(layout, cells)
+            self._usual_outcomes = outcomes(model, cells, 0.0)
             self._baseline_selected = selected(layout, cells)
         self._levels: dict[str, PerformanceLevels] = {}
         rules = model.spec.performance
@@ -181,6 +196,8 @@ class PerformanceJudging:
             self._baseline,
             verdict,
             estimated,
+            outcomes=outcomes(self._model, counts, self._alphas[window.name]),
+            usual_outcomes=self._usual_outcomes,
         )
 
     def _incomplete(

@@ -96,6 +96,8 @@ class PerformanceLayout:
     """Binary: log loss and squared loss.  Regression: error, truth, squared error
     (SUM_CELLS each), |error|."""
     segments: tuple[SegmentCells, ...]
+    value_squares: int
+    """Binary: sums of the squared values of tn, fp, fn, tp, each in its lower and upper part."""
     size: int
     hash: str
 
@@ -123,6 +125,7 @@ class PerformanceLayout:
             for segment in self.segments:
                 counted[segment.start + 1 : segment.end : GROUPS] = False
         if self.kind == "binary":
+            counted[self.value_squares :] = False
             counted[self.confusion + GROUPS : self.confusion + 2 * GROUPS] = False
             counted[self.histogram + 2 * self.score_cells : self.sums] = False
         return counted
@@ -165,7 +168,8 @@ def build_performance_layout(spec: Spec, profile: Profile) -> PerformanceLayout:
         histogram=histogram,
         sums=sums,
         segments=tuple(segments),
-        size=start,
+        value_squares=start,
+        size=start + (2 * GROUPS if kind == "binary" else 0),
         hash=content_hash(
             [
                 kind,

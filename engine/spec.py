@@ -169,6 +169,14 @@ class OperationsRules(msgspec.Struct, frozen=True, kw_only=True):
     """Points that the share of predictions slower than the usual P95 may rise by."""
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What one decision costs, by what it turned out to be; below zero it earns."""
+
+    each: float = 0.0
+    of_value: float = 0.0
+    """Share of the prediction's ``value``; without a value only ``each`` counts."""
+
+
 class BusinessRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the decisions are worth: ``value`` of the predictions, and limits of the figures."""
 
@@ -180,7 +188,10 @@ class BusinessRules(msgspec.Struct, frozen=True, kw_only=True):
     value_step: float = 0.01
     """Values are summed as whole numbers of this, clipped at 2**31 of them."""
     limits: dict[str, Limit] = msgspec.field(default_factory=dict)
-    """Figure (:data:`engine.business_figures.FIGURES`) -> its limits."""
+    """Figure (of :mod:`engine.business_figures`) -> its limits."""
+    costs: dict[str, Cost] = msgspec.field(default_factory=dict)
+    """What the decision turned out to be (:data:`engine.business_figures.GROUPS`) -> its cost; only
+    of a binary model with labels."""
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True):

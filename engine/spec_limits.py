@@ -7,14 +7,25 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from engine.business_figures import FIGURES
+from engine.business_figures import FIGURES, GROUPS, OUTCOME_FIGURES
 from engine.durations import UNITS_MS
-from engine.spec import AlarmBudget, BusinessRules, Limit, OperationsRules, QualityRules, WindowRule
+from engine.spec import (
+    AlarmBudget,
+    BusinessRules,
+    Cost,
+    Limit,
+    OperationsRules,
+    QualityRules,
+    Spec,
+    WindowRule,
+)
 from engine.spec_fields import Fields
 from engine.spec_retraining import default_window, read_confirmation, read_window
 
 MAX_FALSE_PAGES: Final = 1e4
 MAX_VALUE_STEP: Final = 1e6
+MAX_COST: Final = 1e9
+"""Of one decision, either way."""
 _MINUTE: Final = UNITS_MS["m"]
 _DAY: Final = UNITS_MS["d"]
 _APPROVED: Final[tuple[Literal["positive", "negative"], ...]] = ("positive", "negative")
@@ -70,8 +81,12 @@ def read_business(spec: Fields, windows: tuple[WindowRule, ...] | None) -> Busin
     at_least, of_last = read_confirmation(fields, 1, 1)
     approved = fields.choice("approved", _APPROVED[0], _APPROVED)
     step = fields.number("value_step", 0.01, 1e-9, MAX_VALUE_STEP)
-    limits = {name: _read_limit(fields, name) for name in FIGURES if fields.has(name)}
-    fields.know(*FIGURES)
+    known = (*FIGURES, *OUTCOME_FIGURES)
+    limits = {name: _read_limit(fields, name) for name in known if fields.has(name)}
+    fields.know(*known)
+    costs = _read_costs(fields)
+    if "cost_per_prediction" in limits and not costs and fields.sound("costs"):
+        fields.fault("cost_per_prediction", "needs costs, which say what a decision costs")
     fields.close()
     return BusinessRules(
         window=window,
@@ -80,7 +95,38 @@ def read_business(spec: Fields, windows: tuple[WindowRule, ...] | None) -> Busin
         approved=approved,
         value_step=step,
         limits=limits,
+        costs=costs,
     )
+
+
+def _read_costs(section: Fields) -> dict[str, Cost]:
+    if not section.has("costs"):
+        section.know("costs")
+        return {}
+    fields = section.section("costs")
+    costs = {}
+    for name in GROUPS:
+        if fields.has(name):
+            one = fields.section(name)
+            each = one.number("each", 0.0, -MAX_COST, MAX_COST)
+            of_value = one.number("of_value", 0.0, -MAX_COST, MAX_COST)
+            one.close()
+            costs[name] = Cost(each=each, of_value=of_value)
+    fields.know(*GROUPS)
+    fields.close()
+    return costs
+
+
+def refuse_outcomes_without_labels(spec: Spec, fields: Fields) -> None:
+    """Costs and rates of what came true need a binary model with labels."""
+    rules = spec.business
+    if rules is None or not fields.sound("inputs", "prediction", "business"):
+        return
+    if "labels" in spec.inputs and spec.prediction.type == "binary":
+        return
+    asked = [name for name in OUTCOME_FIGURES if name in rules.limits]
+    for key in [*asked, *(["costs"] if rules.costs else [])]:
+        fields.section("business").fault(key, "needs labels among inputs, and a binary prediction")
 
 
 def read_operations(spec: Fields, windows: tuple[WindowRule, ...] | None) -> OperationsRules | None:

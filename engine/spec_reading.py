@@ -17,7 +17,13 @@ from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
 from engine.spec_faults import Fault, SpecError, did_you_mean
 from engine.spec_fields import Fields, finite_number, text_fault
-from engine.spec_limits import read_budget, read_business, read_operations, read_quality
+from engine.spec_limits import (
+    read_budget,
+    read_business,
+    read_operations,
+    read_quality,
+    refuse_outcomes_without_labels,
+)
 from engine.spec_performance import read_performance, with_windows_of_labels
 from engine.spec_retraining import read_retraining
 from engine.spec_sections import (
@@ -117,6 +123,7 @@ def read_spec(
         estimators=_read_estimators(fields, known_estimators, loss_estimators),
         columns=_read_columns(fields),
     )
+    refuse_outcomes_without_labels(spec, fields)
     if pane_sound and fields.sound("label", "windows"):
         refuse_open_label_panes(spec, fields)
         spec = with_windows_of_labels(spec, fields)

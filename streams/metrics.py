@@ -31,6 +31,7 @@ from engine.tally import Tally
 from streams.bounds import MAX_SERIES
 from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
+from streams.outcome_gauges import outcome_help, outcome_samples
 from streams.performance_gauges import joins, performance_help, performance_samples
 from streams.record_metrics import dead_letters, records
 from streams.section_gauges import section_samples
@@ -60,10 +61,15 @@ class WorkerCollector(Collector):
         found = (
             entry
             for judge in judges
-            for entry in chain(samples(judge), section_samples(judge), performance_samples(judge))
+            for entry in chain(
+                samples(judge),
+                section_samples(judge),
+                performance_samples(judge),
+                outcome_samples(judge),
+            )
         )
         kept, self._wanted = first(found, self._max_series)
-        yield from families(kept, performance_help)
+        yield from families(kept, _told)
         left_out = GaugeMetricFamily(
             "longshore_series_left_out", "Series left out because of the bound on series."
         )
@@ -77,6 +83,10 @@ class WorkerCollector(Collector):
         yield from joins(tallies)
         yield from _clocks(judges, tallies)
         yield from worker(self._live)
+
+
+def _told(metric: str) -> str | None:
+    return performance_help(metric) or outcome_help(metric)
 
 
 def _serving(judges: Iterable[Judge]) -> Iterator[Metric]:
