@@ -63,6 +63,8 @@ class ReplaySummary:
     written: dict[OutputTopic, int] = field(default_factory=dict)
     outcomes: list[Outcomes] = field(default_factory=list)
     """Per source partition."""
+    pipeline: Pipeline | None = None
+    """Its state at the end, of which /metrics would tell."""
 
 
 def end_of_stream(spec: Spec, topic: Topic, newest_ms: int) -> bytes:
@@ -98,6 +100,7 @@ def replay(
         for number, source in enumerate(sources):
             if number in newest:
                 run.write(run.end(source, newest[number]), files)
+    run.summary.pipeline = run.pipeline
     run.summary.outcomes = [tally.outcomes for tally in run.pipeline.tallies]
     return run.summary
 

@@ -151,7 +151,7 @@ def kinds(found: dict[str, float]) -> dict[str, int]:
     """Series by whether they are drift statistics (bounded) or the worker's own."""
     statistic = re.compile(
         r"(drift|prediction|feature|business|model)_(?!alert|retraining)"
-        r"|serving_\w+_(ratio|seconds){.*window="
+        r"|serving_\w+{.*window="
     )
     drift = sum(bool(statistic.match(series)) for series in found)
     return {"drift": drift, "own": len(found) - drift}

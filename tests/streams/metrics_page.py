@@ -1,0 +1,98 @@
+"""docs/metrics.md, made from what a worker really exposes; run as a module to write it.
+
+python -m tests.streams.metrics_page
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.streams.test_metrics import exposed, live_of
+from tests.streams.whole_story import small, story
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
+GROUPS: Final = {
+    "Data drift": ("drift_",),
+    "Prediction": ("prediction_",),
+    "Data quality": ("feature_", "drift_quality_", "serving_quality_"),
+    "Performance, cohorts and estimates": ("model_",),
+    "Operations": ("serving_",),
+    "Business": ("business_",),
+    "The monitor itself": ("longshore_",),
+}
+"""Heading -> what the names of its metrics begin with; the longest beginning decides."""
+HEAD: Final = """\
+# Metrics
+
+Every metric that a worker exposes on `/metrics`, by group. Made by
+`python -m tests.streams.metrics_page` from streams in which everything happens; a test compares, so
+this page is what is exposed.
+
+`model` and `version` are the model's; a gauge is of the newest judged window. A number that the
+spec or the data do not support has no series, and a fault has one only as long as it lasts.
+Statistics and estimators are found by discovery: a further one has its metrics under its own name.
+How the numbers are tested, and when they lie: [quality-of-data.md](quality-of-data.md).
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One family as it is exposed."""
+
+    name: str
+    kind: str
+    says: str
+    labels: tuple[str, ...]
+
+
+def families() -> dict[str, Told]:
+    """Everything that the three streams expose, by the name that is queried."""
+    found: dict[str, Told] = {}
+    for pipeline in (story().pipeline, small("multiclass"), small("regression")):
+        for family in text_string_to_metric_families(exposed(live_of(pipeline))):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            before = found.get(name)
+            named = labels | set(() if before is None else before.labels)
+            says = family.documentation.replace("|", "\\|")
+            found[name] = Told(name, family.type, says, tuple(sorted(named)))
+    return found
+
+
+def group_of(name: str) -> str:
+    """The heading that a metric belongs under."""
+    fitting = {
+        start: group
+        for group, starts in GROUPS.items()
+        for start in starts
+        if name.startswith(start)
+    }
+    return fitting[max(fitting, key=len)]
+
+
+def page() -> str:
+    """The text of the page."""
+    return "\n".join(_lines(families()))
+
+
+def _lines(found: dict[str, Told]) -> Iterator[str]:
+    yield HEAD
+    for group in GROUPS:
+        yield f"## {group}\n"
+        yield "| metric | kind | labels | what it says |"
+        yield "|---|---|---|---|"
+        for name in sorted(found):
+            if group_of(name) == group:
+                told = found[name]
+                labels = ", ".join(f"`{label}`" for label in told.labels)
+                yield f"| `{name}` | {told.kind} | {labels} | {told.says} |"
+        yield ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
