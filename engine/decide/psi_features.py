@@ -1,4 +1,8 @@
-"""Data drift: PSI over a bound on several features, in k of the last n disjoint windows."""
+"""Data drift: PSI over a bound on several features, in k of the last n disjoint windows.
+
+Rule.  What is held back because its data are bad counts for nothing.  Where it might have made the
+difference the window says nothing, so bad data do not end an episode of drift.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,9 @@ def examine(judged: Judged, history: History) -> Finding | None:
         rule.of_last,
         held=len(over) >= rule.features,
     )
+    unknown = sum(judged.held_back(v.name) for v in judged.verdicts)
+    if len(over) < rule.features <= len(over) + unknown:
+        return None
     if len(over) < rule.features or count < rule.at_least:
         return Finding("quiet", "data_drift")
     over.sort(key=lambda v: (-v.psi, v.name))

@@ -249,6 +249,22 @@ def test_an_episode_is_resolved_by_the_first_clean_window() -> None:
     assert alerts[0]["episode"] == alerts[1]["episode"]
 
 
+def test_bad_data_end_no_episode_of_drift() -> None:
+    """Drift from the fourth minute on, and in the sixth half of the drifted values are null too:
+    the episode is not called over by values that nobody can read."""
+    surge = replaced("speed", None, 0.5)
+
+    def both(row: Row, i: int) -> Row:
+        moved = DRIFTS["mean"](row, i)
+        return surge(moved, i) if i >= (MINUTES - 1) * A_MINUTE else moved
+
+    _, alerts, _ = said(both)
+    assert [(a["cause"], a["state"]) for a in alerts] == [
+        ("data_drift", "open"),
+        ("data_quality", "open"),
+    ]
+
+
 def test_a_stale_sensor() -> None:
     """A value that does not change over more events than the spec allows is stale, also where it
     takes another value now and then; with ``unchecked`` it is not."""
