@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from detectors.contract import FloatArray, IntArray
 
 
@@ -50,6 +52,13 @@ def quantile_edges(values: FloatArray, fine_bins: int) -> FloatArray:
         np.concatenate([ordered[:1], starts, atoms, np.nextafter(atoms, np.inf), [end]])
     )
     return edges
+
+
+def with_inner_edges(edges: FloatArray, inner: Sequence[float]) -> FloatArray:
+    """The edges, and those of ``inner`` that lie between the first and the last."""
+    between = [edge for edge in inner if edges[0] < edge < edges[-1]]
+    found: FloatArray = np.unique(np.concatenate([edges, np.array(between, dtype=np.float64)]))
+    return found
 
 
 def coarse_merge(counts: IntArray, bins: int) -> IntArray:

@@ -37,6 +37,13 @@ from engine.reference_table import FloatColumn, ReferenceTable
 from engine.spec import FeatureSpec, Spec
 
 Mask = npt.NDArray[np.bool_]
+PROBABILITY_EDGES: Final = (
+    *(0.01, 0.02, 0.05),
+    *(tenth / 10 for tenth in range(1, 10)),
+    *(0.95, 0.98, 0.99),
+)
+"""Edges of a binary model's score beside the quantiles.  Where fraud is rare nearly all scores are
+next to 0, and one cell of quantiles holds all that is decided; what a score means differs in it."""
 _LARGEST: Final = float(np.finfo(np.float64).max)
 
 
@@ -68,7 +75,13 @@ def build_profile(
     score: NumericProfile | None = None
     if table.score is not None:
         prediction = spec.prediction
-        score = numeric_profile(table.score, prediction.bins, prediction.fine_bins, frame)
+        score = numeric_profile(
+            table.score,
+            prediction.bins,
+            prediction.fine_bins,
+            frame,
+            inner_edges=_probability_edges(spec),
+        )
         if progress is not None:
             progress("score")
     positive, given = decisions(spec, table)
@@ -96,6 +109,14 @@ def build_profile(
         classes=class_reference(spec, table, frame),
     )
     return with_performance(profile, spec, table)
+
+
+def _probability_edges(spec: Spec) -> tuple[float, ...]:
+    """Of a model whose performance is estimated; its threshold is one of them, so that scores
+    above it are counted apart."""
+    if spec.prediction.type != "binary" or "labels" not in spec.inputs:
+        return ()
+    return (*PROBABILITY_EDGES, spec.prediction.threshold)
 
 
 def decisions(spec: Spec, table: ReferenceTable) -> tuple[Mask, Mask]:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.bins import coarse_merge, quantile_edges
+from detectors.bins import coarse_merge, quantile_edges, with_inner_edges
 from detectors.decade_kernel import DECADES, tally_decades
 from detectors.decades import decade_tables, lowest_decade
 from engine.own_blocks import ReferenceTimes, own_blocks
@@ -56,13 +56,14 @@ def numeric_profile(
     fine_bins: int,
     frame: ReferenceFrame,
     bounds: tuple[float | None, float | None] = (None, None),
+    inner_edges: Sequence[float] = (),
 ) -> NumericProfile:
     """The reference of a numeric column, shape (rows,), with at least one finite value; ``bounds``
-    are the spec's range."""
+    are the spec's range, ``inner_edges`` are edges of its cells beside those of the quantiles."""
     finite = np.isfinite(column)
     values = column[finite] + 0.0
     ordered = np.sort(values)
-    edges = quantile_edges(ordered, fine_bins)
+    edges = with_inner_edges(quantile_edges(ordered, fine_bins), inner_edges)
     cells = np.full(len(column), -1, dtype=np.int64)
     cells[finite] = np.searchsorted(edges, values, side="right")
     counts = np.bincount(cells[finite], minlength=len(edges) + 1)

@@ -43,10 +43,10 @@ SEED: Final = 11
 FLIPPED: Final = 0.15
 """Share of the labels that concept drift turns round."""
 MEASURES: Final = ("accuracy", "precision", "recall", "f1", "auc")
-FRAUD_EVENTS: Final = 400_000
+FRAUD_EVENTS: Final = 200_000
 FRAUD_RATE: Final = 0.02
-FRAUD_PER_S: Final = 0.08
-REFERENCE_EVENTS: Final = 200_000
+FRAUD_PER_S: Final = 0.04
+REFERENCE_EVENTS: Final = 150_000
 NOBODY: Final = Provenance(
     code_commit="", data_sha256="", data_rows=0, parameters={}, seed=0, start_ms=None, end_ms=None
 )
@@ -74,7 +74,7 @@ class Stream:
     predictions: pl.DataFrame
     labels: pl.DataFrame
     since_ms: int
-    """From when on it is changed; windows that begin before are "before"."""
+    """From when on it is changed; a window with some of both is left out."""
 
 
 def example(name: str) -> tuple[str, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -142,7 +142,7 @@ def fraud_streams() -> Iterator[Stream]:
 
 
 def judged(stream: Stream) -> list[dict[str, Any]]:
-    """The sections of performance of a stream's disjoint windows, with their ``start_ms``."""
+    """The sections of performance of a stream's disjoint windows, with their ends in ms."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         spec = read_spec(stream.spec)
@@ -162,8 +162,9 @@ def judged(stream: Stream) -> list[dict[str, Any]]:
     for tree in map(orjson.loads, lines):
         if (tree.get("section"), tree["window"], tree["revision"]) == (kind, longest, 0):
             section = tree[kind] if kind == "performance" else next(iter(tree[kind].values()))
-            start = np.datetime64(tree["start"][:-1], "ms").astype(np.int64)
-            found.append({**section, "start_ms": int(start), "events": tree["events"]})
+            ends = np.array([tree["start"][:-1], tree["end"][:-1]], dtype="datetime64[ms]")
+            start_ms, end_ms = ends.astype(np.int64).tolist()
+            found.append({**section, "start_ms": start_ms, "end_ms": end_ms})
     return found
 
 
@@ -171,7 +172,7 @@ def summary(stream: Stream, sections: list[dict[str, Any]]) -> dict[str, Any]:
     """Estimated against realized before and after the change; means over windows by labels."""
     known = [s for s in sections if s.get("estimated") and s["labelled"] >= 100]
     parts = {
-        "before": [s for s in known if s["start_ms"] < stream.since_ms],
+        "before": [s for s in known if s["end_ms"] <= stream.since_ms],
         "after": [s for s in known if s["start_ms"] >= stream.since_ms],
     }
     return {

@@ -13,7 +13,7 @@ from streams.cli.terminal import out
 if TYPE_CHECKING:
     from engine.layout import Layout
     from engine.profile import Profile
-    from engine.spec import Spec
+    from engine.spec import MeasureRule, Spec
 
 CELL_BYTES = 8
 COPIES = 2
@@ -116,6 +116,11 @@ def _rules(spec: Spec) -> list[str]:
             f"retrain: over {volume.factor:g} times the usual events of the same hours of the "
             f"week, in {volume.at_least} of the last {volume.of_last} windows of {volume.window}"
         )
+    if (drop := rules.performance) is not None:
+        lines.append(
+            f"retrain: a measure of performance worse than the reference's, in {drop.at_least} of "
+            f"the last {drop.of_last} windows of {drop.window}"
+        )
     if lines:
         lines.append(
             f"at most one request for the model in {format_duration(rules.cooldown_ms)}, "
@@ -133,11 +138,23 @@ def _performance(spec: Spec) -> list[str]:
         return []
     names = ", ".join(window.name for window in label_windows(spec))
     cohorts = ", ".join(map(format_duration, spec.label.maturities_ms))
-    return [
+    lines = [
         f"performance in windows of {names}, panes of {format_duration(label_pane_ms(spec))}, "
         f"{format_duration(spec.label.lateness_ms)} after the labels' newest"
         + (f"; by prediction after {cohorts}" if cohorts else "")
     ]
+    if (rules := spec.performance) is not None:
+        view = "labels as they arrive" if rules.by == "arrival" else f"predictions after {rules.by}"
+        judged = ", ".join(f"{name}{_bound(rule)}" for name, rule in rules.measures.items())
+        lines.append(f"judged by {view}: {judged}; from {rules.min_labels} labels on")
+    return lines
+
+
+def _bound(rule: MeasureRule) -> str:
+    """What is allowed of one measure."""
+    parts = [] if rule.worse_by is None else [f"worse by {rule.worse_by:g}"]
+    parts += [] if rule.limit is None else [f"promised {rule.limit:g}"]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _label_warnings(spec: Spec, profile: Profile | None) -> list[str]:
@@ -159,6 +176,17 @@ def _label_warnings(spec: Spec, profile: Profile | None) -> list[str]:
     known = profile.performance
     if known is None or not known.cells:
         notes.append("the profile has no labels, so performance has no baseline")
+    elif spec.performance is not None and not known.own:
+        notes.append(
+            "the profile has too few blocks of a window's length with labels (or no times), so "
+            "performance that swings by nature will be called worse on its bad days"
+        )
+    after_ms, rules = spec.label.negative_after_ms, spec.performance
+    if after_ms is not None and rules is not None and rules.by == "arrival":
+        notes.append(
+            "negatives are known only after label.negative_after, and no maturity is as long: "
+            "performance is judged by arrival, and not before so much time has passed"
+        )
     unnamed = [s for s in spec.segments if known is None or not known.segments.get(s)]
     if unnamed:
         notes.append(
