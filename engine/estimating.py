@@ -5,7 +5,7 @@ scores do the rest (:mod:`detectors.cbpe`, which also says when it lies: it is b
 drift).  Only for binary models whose training table had labels.  It belongs to the judgement of the
 data, for which it needs no label, and is never a measurement.
 
-The decision threshold is an edge of the score's cells, unless it lies outside the reference's scores
+The decision threshold is an edge of the score's cells, unless it is outside the reference's scores
 or was changed after the profile was made: then the nearest edge is taken, and scores between the
 two count on the wrong side.
 """

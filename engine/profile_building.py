@@ -80,7 +80,7 @@ def build_profile(
             prediction.bins,
             prediction.fine_bins,
             frame,
-            inner_edges=_probability_edges(spec),
+            inner_edges=probability_edges(spec),
         )
         if progress is not None:
             progress("score")
@@ -111,7 +111,7 @@ def build_profile(
     return with_performance(profile, spec, table)
 
 
-def _probability_edges(spec: Spec) -> tuple[float, ...]:
+def probability_edges(spec: Spec) -> tuple[float, ...]:
     """Of a model whose performance is estimated; its threshold is one of them, so that scores
     above it are counted apart."""
     if spec.prediction.type != "binary" or "labels" not in spec.inputs:

@@ -50,12 +50,13 @@ def cells(spec: Spec) -> int:
     from detectors.kernels import categorical_cells, numeric_cells
     from engine.layout import COUNTERS, DECISIONS, LATENCY_EDGES_MS, freshness_edges_ms
     from engine.performance_layout import MAX_CLASSES
+    from engine.profile_building import probability_edges
 
     count = COUNTERS + numeric_cells(len(LATENCY_EDGES_MS))
     count += numeric_cells(len(freshness_edges_ms(spec))) + 1
     if spec.business is not None:
         count += len(DECISIONS) * numeric_cells(1)
-    count += numeric_cells(spec.prediction.fine_bins + 1)
+    count += numeric_cells(spec.prediction.fine_bins + 1 + len(probability_edges(spec)))
     if spec.prediction.type == "multiclass":
         count += categorical_cells(MAX_CLASSES)
     for feature in spec.features:
@@ -125,6 +126,7 @@ def _rules(spec: Spec) -> list[str]:
         lines.append(
             f"at most one request for the model in {format_duration(rules.cooldown_ms)}, "
             "whatever the cause"
+            + ("; what the labels say has one of its own" if rules.performance is not None else "")
         )
     return lines or ["no rule asks for retraining"]
 
@@ -171,6 +173,12 @@ def _label_warnings(spec: Spec, profile: Profile | None) -> list[str]:
             f"panes of {format_duration(label_pane_ms(spec))} (label.pane), which must be so long "
             "that lateness + amend + the longest maturity leave few enough of them open"
         )
+    after_ms, rules = spec.label.negative_after_ms, spec.performance
+    if after_ms is not None and rules is not None and rules.by == "arrival":
+        notes.append(
+            "negatives are known only after label.negative_after, and no maturity is as long: "
+            "performance is judged by arrival, and not before so much time has passed"
+        )
     if profile is None or not judged:
         return notes
     known = profile.performance
@@ -180,12 +188,6 @@ def _label_warnings(spec: Spec, profile: Profile | None) -> list[str]:
         notes.append(
             "the profile has too few blocks of a window's length with labels (or no times), so "
             "performance that swings by nature will be called worse on its bad days"
-        )
-    after_ms, rules = spec.label.negative_after_ms, spec.performance
-    if after_ms is not None and rules is not None and rules.by == "arrival":
-        notes.append(
-            "negatives are known only after label.negative_after, and no maturity is as long: "
-            "performance is judged by arrival, and not before so much time has passed"
         )
     unnamed = [s for s in spec.segments if known is None or not known.segments.get(s)]
     if unnamed:
