@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -9,11 +10,14 @@ import numpy as np
 import orjson
 import pytest
 
+from detectors.intervals import Estimate
 from engine.effects import Publish
 from engine.judge import Judge
 from engine.model import MonitoredModel
+from engine.performance_charts import advance
 from engine.pipeline import Pipeline
 from engine.reference_table import ReferenceTable
+from engine.spec import ChartRules
 from tests.engine.models import MINUTE, SECOND, START, batch, beat, event, model_of, run, spec_text
 from tests.engine.models import trees as told
 
@@ -30,17 +34,7 @@ def model(
     cooldown: str = "3m",
     label: str = LABEL,
 ) -> MonitoredModel:
-    """Scores of 0.1 and 0.9, each true nine times of ten."""
-    rows = 4_000
-    high = np.arange(rows) % 2 == 1
-    right = np.arange(rows) // 2 % 10 != 0
-    reference = ReferenceTable(
-        rows=rows,
-        numeric={"x": np.arange(rows, dtype=np.float64) % 8, "y": np.arange(rows) % 5.0},
-        categorical={"c": ["ab"[i % 2] for i in range(rows)]},
-        score=np.where(high, 0.9, 0.1),
-        labels=(high == right).astype(float),
-    )
+    """With these sections; see :func:`reference`."""
     text = spec_text(
         inputs="[predictions, labels]",
         label=label,
@@ -50,7 +44,21 @@ def model(
         quality="null",
         retraining=f"{{cooldown: {cooldown}, rules: {{{RULE}}}}}",
     )
-    return model_of(text, reference)
+    return model_of(text, reference())
+
+
+def reference() -> ReferenceTable:
+    """Scores of 0.1 and 0.9, each true nine times of ten."""
+    rows = 4_000
+    high = np.arange(rows) % 2 == 1
+    right = np.arange(rows) // 2 % 10 != 0
+    return ReferenceTable(
+        rows=rows,
+        numeric={"x": np.arange(rows, dtype=np.float64) % 8, "y": np.arange(rows) % 5.0},
+        categorical={"c": ["ab"[i % 2] for i in range(rows)]},
+        score=np.where(high, 0.9, 0.1),
+        labels=(high == right).astype(float),
+    )
 
 
 def streams(pattern: str) -> list[Any]:
@@ -220,3 +228,107 @@ def test_a_restart_changes_nothing() -> None:
     assert judge.decisions.charts
     for topic in ("judgements", "alerts", "retraining-triggers"):
         assert told(said, topic) == told(whole, topic)
+
+
+def test_the_cool_down_of_performance_is_its_own() -> None:
+    """It neither holds the data's triggers back nor is held back by them."""
+    pipeline = run([model()], 1, streams(".ww..."))[1]
+    decisions = next(iter(pipeline.judges.values())).decisions
+    assert decisions.cooldown_until_ms == 0
+    assert decisions.performance_cooldown_until_ms == START + 6 * MINUTE
+
+
+def test_labels_that_are_early_are_not_judged() -> None:
+    """By arrival, negatives closed after three minutes: nothing is said of the first three."""
+    label = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m, negative_after: 3m}"
+    found = sections(effects("wwwwww", model(label=label)))
+    reasons = [each["performance"]["levels"]["accuracy"].get("reason", "") for each in found[:6]]
+    assert reasons == ["early_labels"] * 3 + [""] * 3
+
+
+@pytest.mark.parametrize("kind", ["0", "1"])
+def test_a_selected_cohort_is_not_judged(kind: str) -> None:
+    """Only predictions of one decision have labels; by the reference all have."""
+    label = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m, maturities: [1m]}"
+    chosen = model(label=label)
+    made, labels = streams("www")
+    ends = labels.values[-1]
+    kept = [
+        value
+        for value in labels.values[:-1]
+        if (int(orjson.loads(value or b"")["event_id"][1:]) % 2 == 1) == (kind == "1")
+    ]
+    out = run([chosen], 1, [made, batch([*kept, ends], topic="labels")])[0]
+    cohorts = [tree["cohorts"]["1m"] for tree in sections(out) if tree["section"] == "cohorts"]
+    assert cohorts[0]["selected"] is True
+    assert cohorts[0]["levels"]["accuracy"]["reason"] == "selected"
+    assert cohorts[0]["decisions"]["1"]["labelled_ratio"] == float(kind == "1")
+    assert not told(out, "retraining-triggers")
+    arrivals = [tree for tree in sections(out) if tree["section"] == "performance"]
+    assert arrivals
+    assert not [tree for tree in arrivals if "level" in tree]
+
+
+def test_harder_events_are_no_concept_drift() -> None:
+    """Where the estimate expected what came, the cause is another."""
+    hard = "w" * 3
+    made, labels = streams(hard)
+    # Scores between the two, of which the reference says nothing but what lies between.
+    values = [
+        orjson.dumps({**orjson.loads(value), "score": 0.45 + 0.1 * (i % 2)})
+        for i, value in enumerate(made.values[:-1])
+        if value is not None
+    ]
+    out = run([model()], 1, [batch([*values, made.values[-1]]), labels])[0]
+    (trigger,) = told(out, "retraining-triggers")
+    assert (trigger["cause"], trigger["drift_type"]) == ("performance", "covariate")
+    assert trigger["observed"]["unforeseen"] == []
+
+
+def test_charts_begin_anew_with_other_rules_and_go_with_their_measures() -> None:
+    """A chart of another parameter is another chart."""
+    pipeline = run([model()], 1, streams("..."))[1]
+    judge = next(iter(pipeline.judges.values()))
+    assert judge.decisions.charts["1m/accuracy"].windows == 3
+    without = "{window: 1m, accuracy: null, precision: null, recall: null, f1: null}"
+    assert Judge(model(without), 1, resume=judge.snapshot()).decisions.charts == {}
+    chart = judge.decisions.charts
+    before = dict(chart)
+    held = judge.latest_performance["performance", "1m"].verdict
+    assert held is not None
+    worse = Estimate(0.1, 0.05, 0.15)
+    verdict = replace(held.measures[0], reason="", worse=worse, error=0.02)
+    rules = ChartRules(sigmas=2.0)
+    assert advance(chart, "1m", START, (verdict,), rules, "layout")["accuracy"].windows == 1
+    assert advance(chart, "1m", START, (verdict,), rules, "layout") == {}
+    assert chart["1m/accuracy"] != before["1m/accuracy"]
+
+
+def test_a_promise_that_cannot_be_judged_keeps_its_episode() -> None:
+    """Few labels resolve nothing."""
+    performance = (
+        "{window: 1m, accuracy: {at_least: 0.85}, auc: null, precision: null, recall: null, "
+        "f1: null}"
+    )
+    alerts = told(effects("wff.", model(performance)), "alerts")
+    states = [(a["state"], minute_of(a)) for a in alerts if a["rule"] == "service_level"]
+    assert states == [("open", 0), ("resolved", 3)]
+
+
+def test_sliding_windows_neither_chart_nor_decide() -> None:
+    """Only those that tile time."""
+    chosen = model()
+    text = spec_text(
+        inputs="[predictions, labels]",
+        label=LABEL,
+        estimators="{}",
+        windows="[{length: 2m, judge_every: 1m}]",
+        quality="null",
+        retraining="{cooldown: 1m, rules: {performance: {window: 2m, at_least: 1, of_last: 1}}}",
+    )
+    sliding = model_of(text, reference())
+    found = sections(effects("wwwwww", sliding))
+    charted = [tree["end"] for tree in found if "charts" in tree["performance"]]
+    assert len(charted) == 3
+    assert all(int(end[14:16]) % 2 == 0 for end in charted)
+    assert chosen.key == sliding.key
