@@ -37,6 +37,9 @@ class JoinStore(Protocol):
     offsets: dict[Topic, int]
     """Next offset per topic that the entries cover."""
 
+    expected: int
+    """Entries that there were when the state that was restored was saved."""
+
     @property
     def kind(self) -> str:
         """How its saved blocks are to be read."""
@@ -82,9 +85,8 @@ class JoinStore(Protocol):
 class Keeping(Protocol):
     """Where the joins of one source partition keep their entries."""
 
-    @property
-    def holds(self) -> bytes:
-        """Which state the entries outside the snapshot are those of; empty without such."""
+    holds: bytes
+    """Which state the entries outside the snapshot are those of; empty without such."""
 
     def store(self, key: str, layout: str, ttl_ms: int) -> JoinStore:
         """An empty store for ``model@version`` with this layout."""
@@ -93,7 +95,8 @@ class Keeping(Protocol):
 class InMemory:
     """A :class:`Keeping` without anything outside the snapshot."""
 
-    holds = b""
+    def __init__(self) -> None:
+        self.holds = b""
 
     def store(self, key: str, layout: str, ttl_ms: int) -> JoinStore:
         """An empty store."""
@@ -112,6 +115,7 @@ class MemoryStore:
         self._groups: dict[int, dict[str, Kept]] = {}
         self._place: dict[str, int] = {}
         self._saved: dict[int, Packed] = {}
+        self.expected = 0
         self.offsets: dict[Topic, int] = {}
 
     def __len__(self) -> int:

@@ -263,7 +263,7 @@ class Tally:
             raise SnapshotError(f"of partition {snapshot.partition}, not {self.partition}")
         self._epoch = max(snapshot.epoch + 1, self._generation)
         self.covered = dict(snapshot.covered)
-        self.outcomes = snapshot.outcomes
+        self.outcomes, self._keeping.holds = snapshot.outcomes, snapshot.holds
         for key, held in snapshot.models.items():
             tally = self._models.get(key)
             if tally is None:

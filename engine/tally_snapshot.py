@@ -36,6 +36,8 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
     dropped_to_ms: dict[Whole, Whole]
     kind: str = "memory"
     """How ``entries`` are to be read: they are all of them, or what is not on the disk yet."""
+    waiting: Whole = 0
+    """Entries, wherever they are."""
 
     @classmethod
     def of(cls, joining: Joining, pieces: PieceWriter) -> JoiningSnapshot:
@@ -50,6 +52,7 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
             panes,
             dict(joining.dropped_to_ms),
             joining.store.kind,
+            len(joining.store),
         )
 
     def restore(
@@ -70,7 +73,7 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
                 f"{joining.store.kind} (setting pending)"
             )
         joining.store.restore(self.entries, pieces)
-        joining.store.offsets = dict(self.offsets)
+        joining.store.offsets, joining.store.expected = dict(self.offsets), self.waiting
         joining.join.counts = self.counts
         joining.join.restored(watermarks_ms)
         joining.dropped_to_ms.update(self.dropped_to_ms)

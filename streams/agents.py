@@ -111,6 +111,8 @@ class Agents:
             # Claims first: who sees a part of a snapshot must be able to see whose it is.
             await self._snapshots.claim([*self._tallying.names(), *self._judging.names()])
             await self._tallying.claim()
+            await self._tallying.fill(recovery)
+            recovery.conclude()
 
     def _recovery(self, generation: int) -> Recovery:
         owner = Owner(self._settings.group, generation)
@@ -241,7 +243,8 @@ class Agents:
                 async with self._saving:
                     if self._generation < 0:
                         continue
-                    if now - saved >= self._settings.snapshot_interval_s:
+                    due = now - saved >= self._settings.snapshot_interval_s
+                    if due or self._tallying.is_full:
                         saved = now
                         await self._checkpoint()
                     else:
@@ -256,6 +259,7 @@ class Agents:
         await self._tallying.checkpoint()
         await self._judging.checkpoint()
         await self.consumer.commit()
+        await self._tallying.confirm(self.consumer.committed)
         self._live.committed = {
             source: offset
             for source in self.needed()

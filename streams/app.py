@@ -21,9 +21,12 @@ from streams.bounds import PRODUCER_BATCH_BYTES, QUEUED_BATCHES, RECOVERY_BUFFER
 from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
 from streams.core import Core
+from streams.data_dir import DataDir
 from streams.feed import Feed
 from streams.judging import Judging
 from streams.live import LiveState
+from streams.pending import Places
+from streams.pending_log import KafkaPendingLog
 from streams.settings import SecuritySettings, Settings
 from streams.snapshot_table import Home, SnapshotTable
 from streams.tallying import Tallying
@@ -74,11 +77,13 @@ def wire(
     scratch: Path,
     live: LiveState,
     topic_ids: Mapping[str, str] | None = None,
+    data_dir: DataDir | None = None,
 ) -> WiredApp:
     """Build the app; nothing is connected yet.  Needs the running event loop.
 
     ``partitions`` is the count of the topics as checked, ``scratch`` a directory that Faust insists
-    on making, ``topic_ids`` are the brokers' ids of the topics by role, as far as they tell them.
+    on making, ``topic_ids`` are the brokers' ids of the topics by role, as far as they tell them;
+    ``data_dir`` is where predictions wait for labels, None for memory and the snapshots.
     """
     names = {topic_name(settings, role): role for role in BATCHED_ROLES}
     feed = Feed(librdkafka_reader_options(settings), names, settings.batch_size)
@@ -102,7 +107,8 @@ def wire(
         live,
         Home(partitions, topic_ids or {}, part_bytes=settings.snapshot_record_bytes),
     )
-    tallying = Tallying(core, outbox, snapshots, feed, live)
+    places = None if data_dir is None else _places(settings, data_dir, partitions, topic_ids, live)
+    tallying = Tallying(core, outbox, snapshots, feed, live, places)
     judging = Judging(core, partitions, outbox, snapshots, live)
     agents = Agents(settings, tallying, judging, snapshots, outbox, live)
     carried = map(name_of, CARRYING_ROLES)
@@ -117,8 +123,24 @@ def wire(
         )
         app.agent(channel, name=f"longshore.{body.__name__}", concurrency=1)(body)
     consumer = agents.consumer = app.consumer
-    live.changelog_read = lambda: (app.consumer_generation_id, consumer.changelog_records_read)
+    live.changelog_read = lambda: (
+        app.consumer_generation_id,
+        consumer.changelog_records_read + live.pending_rows_read,
+    )
     return WiredApp(app, agents, feed, live, app.transport)
+
+
+def _places(
+    settings: Settings,
+    data_dir: DataDir,
+    partitions: int,
+    topic_ids: Mapping[str, str] | None,
+    live: LiveState,
+) -> Places:
+    name, topic_id = topic_name(settings, "pending"), (topic_ids or {}).get("pending", "")
+    home = f"{name} ({topic_id or 'no id'}, {partitions} partitions), group {settings.group}"
+    pending_log = KafkaPendingLog(settings)
+    return Places(pending_log, data_dir.open_disk, data_dir.wipe_disk, home, live)
 
 
 def _snapshots_table(app: faust.App, name: str, partitions: int) -> Any:  # noqa: ANN401

@@ -6,12 +6,13 @@ protocols are the whole of that knowledge, so the same shell runs over any core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
 from engine.effects import Publish
+from engine.join_store import Keeping
 from engine.model import MonitoredModel
 from engine.panes import Mark, PaneError, PaneRecord
 from engine.records import RecordBatch
@@ -29,6 +30,10 @@ class TallyLike(Protocol):
     @property
     def reread_records(self) -> int:
         """How many records before ``covered`` it wants to see again after a restore."""
+
+    @property
+    def joined(self) -> Collection[tuple[str, str]]:
+        """``model@version`` and layout of all models of which something may wait for labels."""
 
     @property
     def open_cells(self) -> int:
@@ -98,8 +103,15 @@ class Core(Protocol):
     def idle_ms(self, key: str, topic: Topic) -> int:
         """How long a source of this model must be silent before it is called idle."""
 
-    def tally(self, partition: int, resume: Snapshot | None, generation: int) -> TallyLike:
-        """The tally of one partition, fresh or continued."""
+    def tally(
+        self,
+        partition: int,
+        resume: Snapshot | None,
+        generation: int,
+        keeping: Keeping | None = None,
+    ) -> TallyLike:
+        """The tally of one partition, fresh or continued; ``keeping`` holds what waits for labels,
+        None keeps it in memory and the snapshot."""
 
     def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
         """The judge of one model, fresh or continued."""
@@ -144,7 +156,13 @@ class EngineCore:
         """As its spec says; labels, which may come once a night, have a time of their own."""
         return self._models[key].spec.clock(topic).idle_ms
 
-    def tally(self, partition: int, resume: Snapshot | None, generation: int) -> TallyLike:
+    def tally(
+        self,
+        partition: int,
+        resume: Snapshot | None,
+        generation: int,
+        keeping: Keeping | None = None,
+    ) -> TallyLike:
         """A tally; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.tally import Tally  # noqa: PLC0415 - compiles kernels
 
@@ -154,6 +172,7 @@ class EngineCore:
             list(self._models.values()),
             resume=resume,
             generation=generation,
+            keeping=keeping,
         )
 
     def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:

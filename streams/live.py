@@ -59,6 +59,15 @@ class LiveState:
     rebuilt: dict[str, int] = field(default_factory=dict)
     """Kind of name (``tally``, ``judge``, ``panes``) -> states rebuilt from the topics because
     their snapshot could not be used."""
+    pending_rows_read: int = 0
+    """Records of the topic ``pending`` read back."""
+    pending_records: int = 0
+    """Records written to the topic ``pending``."""
+    pending_restores: int = 0
+    """Partitions whose disk was filled from the topic ``pending``."""
+    pending_restore_seconds: float = 0.0
+    pending_disk_bytes: dict[int, Callable[[], int]] = field(default_factory=dict)
+    """Source partition -> bytes on the disk of what waits for labels, asked at scrape."""
     refused_restores: int = 0
     """Times that a restore was refused because snapshots and offsets contradict each other."""
     started_s: float = field(default_factory=time)

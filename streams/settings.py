@@ -45,6 +45,7 @@ ELSEWHERE: Final = ""
 """Key of the origin of names that are no settings, among the origins of dotted names."""
 
 RecoveryPolicy = Literal["refuse", "rebuild"]
+PendingPlace = Literal["memory", "disk"]
 
 
 class SettingsError(ValueError):
@@ -74,6 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Static membership: a restart within the session time-out is then not a rebalance.  An empty
     one, as a variable that is not set leaves it, is none."""
     http: HttpSettings = HttpSettings()
+    pending: PendingPlace = "memory"
+    """Where predictions wait for their labels: in memory and in the snapshot, or on a disk in
+    ``data_dir`` with the topic ``pending`` behind it."""
+    data_dir: str = ""
+    """A directory of this worker's own; with ``pending: disk`` only."""
     flush_interval_s: float = 0.5
     snapshot_interval_s: float = 2.0
     snapshot_record_bytes: int = MAX_PART_BYTES

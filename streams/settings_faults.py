@@ -67,6 +67,10 @@ def contradictions(settings: Settings) -> list[str]:
         faults.append("heartbeat_interval_s: at most a third of session_timeout_s")
     if settings.snapshot_interval_s < settings.flush_interval_s:
         faults.append("snapshot_interval_s: at least flush_interval_s")
+    if settings.pending == "disk" and not settings.data_dir:
+        faults.append("data_dir: needed with pending: disk")
+    if settings.pending != "disk" and settings.data_dir:
+        faults.append("data_dir: is used with pending: disk only")
     faults += _watchdog_faults(settings)
     return faults + _snapshot_faults(settings)
 

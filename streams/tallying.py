@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from engine.idleness import Silence
 from engine.records import RecordBatch
@@ -20,7 +19,9 @@ from engine.spec import Topic
 from streams.checkpoint import MAX_UNSETTLED, Outbox
 from streams.core import Core, TallyLike
 from streams.feed import Feed
+from streams.held_tally import Held, most
 from streams.live import LiveState
+from streams.pending import Places
 from streams.recovery import Recovery
 from streams.snapshot_table import Name, SnapshotTable
 from streams.starting_offsets import Source
@@ -33,40 +34,33 @@ MAX_OPEN_CELLS: Final = 25_000_000
 with an event in each pane makes panes faster than the beat tells them."""
 
 
-@dataclass
-class Held:
-    """One tally and what the shell knows about it."""
-
-    tally: TallyLike
-    name: Name
-    silences: dict[tuple[Topic, str], Silence]
-    """Per topic and ``model@version`` whose windows wait for it."""
-    positions: dict[Topic, int] = field(default_factory=dict)
-    unflushed: bool = True
-    """Also after a restore: the new epoch tells its open panes again."""
-    unsaved: bool = False
-    sent: list[Awaitable[Any]] = field(default_factory=list)
-    durable: dict[str, int] = field(default_factory=dict)
-
-
 class Tallying:
     """Takes batches in, flushes panes, writes snapshots, declares idle sources."""
 
     def __init__(
-        self, core: Core, outbox: Outbox, snapshots: SnapshotTable, feed: Feed, live: LiveState
+        self,
+        core: Core,
+        outbox: Outbox,
+        snapshots: SnapshotTable,
+        feed: Feed,
+        live: LiveState,
+        places: Places | None = None,
     ) -> None:
+        """``places`` is where what waits for labels is kept; None keeps it in the snapshot."""
         self._core = core
         self._outbox = outbox
         self._snapshots = snapshots
         self._feed = feed
         self._live = live
         self._held: dict[int, Held] = {}
-        live.usage["open_tally_cells"] = lambda: max(
-            (held.tally.open_cells for held in self._held.values()), default=0
-        )
-        live.usage["unsettled_tally_effects"] = lambda: max(
-            (len(held.sent) for held in self._held.values()), default=0
-        )
+        self._places = places
+        self._room = asyncio.Event()
+        """Set when what waits for the disk was written, or let go."""
+        live.usage |= {
+            "open_tally_cells": lambda: most(self._held, lambda held: held.tally.open_cells),
+            "unsettled_tally_effects": lambda: most(self._held, lambda held: len(held.sent)),
+            "overlay_changes": lambda: most(self._held, lambda held: held.overlay),
+        }
         self._still = asyncio.Lock()
         """Held while batches are taken in, and while what was flushed becomes a snapshot."""
         self._telling = asyncio.Lock()
@@ -107,14 +101,19 @@ class Tallying:
         From its first pane on the judges refuse what an owner before it says; a snapshot that such
         an owner still writes speaks of panes that nobody took, and must never be the newest.
         """
-        await asyncio.gather(
-            *(
-                self._snapshots.write(
-                    held.name, dict(held.tally.covered.items()), held.tally.snapshot()
-                )
-                for held in self._held.values()
-            )
-        )
+        await asyncio.gather(*(self._claim(held) for held in self._held.values()))
+
+    async def _claim(self, held: Held) -> None:
+        snapshot = held.tally.snapshot()
+        if held.pending is not None:
+            held.pending.claimed(snapshot)
+        await self._snapshots.write(held.name, dict(held.tally.covered.items()), snapshot)
+
+    async def fill(self, recovery: Recovery) -> None:
+        """Read what waits for labels from its topic, where the disk does not have it."""
+        for held in list(self._held.values()):
+            if held.pending is not None:
+                await held.pending.begin(recovery)
 
     def go(self, generation: int) -> None:
         """Begin to take batches of this generation in."""
@@ -138,12 +137,19 @@ class Tallying:
 
     def _restore(self, partition: int, recovery: Recovery, *, committed: bool) -> Held:
         name = f"tally/{partition}"
+        places, pending = self._places, None
 
         def build(snapshot: Snapshot | None, own: int) -> TallyLike:
-            return self._core.tally(partition, snapshot, own)
+            nonlocal pending
+            pending = None if places is None else places.pending(partition, own)
+            return self._core.tally(partition, snapshot, own, pending)
 
         tally, restored, mine = recovery.resume(name, build, committed=committed)
+        if pending is not None:
+            pending.open(None if restored is None else restored.snapshot, tally.joined, recovery)
+            self._live.pending_disk_bytes[partition] = pending.disk_bytes
         return Held(
+            pending=pending,
             tally=tally,
             name=Name(name, partition, mine, recovery.owner),
             silences={
@@ -156,7 +162,11 @@ class Tallying:
 
     def drop(self) -> None:
         """Forget every tally."""
+        for held in self._held.values():
+            held.close()
         self._held.clear()
+        self._room.set()
+        self._live.pending_disk_bytes.clear()
         self._live.tallies.clear()
         self._generation = -1
 
@@ -189,6 +199,9 @@ class Tallying:
 
     async def take_in(self, batch: RecordBatch, generation: int) -> None:
         """Count a batch that was fetched in this generation."""
+        while (waiting := self._held.get(batch.partition)) is not None and waiting.is_full:
+            self._room.clear()
+            await self._room.wait()
         async with self._still:
             held = self._held.get(batch.partition)
             if held is None or generation != self._generation:
@@ -208,6 +221,11 @@ class Tallying:
             given_up = self._held.get(batch.partition) is not held
             if not given_up and held.tally.open_cells > MAX_OPEN_CELLS:
                 await self.flush()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a reader waits for the next checkpoint."""
+        return any(held.is_full for held in self._held.values())
 
     async def flush(self) -> None:
         """Tell the judges what changed."""
@@ -230,12 +248,22 @@ class Tallying:
             saved: list[tuple[Held, dict[str, int], Snapshot]] = []
             for held in due:
                 held.unsaved = False
-                saved.append((held, dict(held.tally.covered.items()), held.tally.snapshot()))
+                snapshot = held.tally.snapshot()
+                saved.append((held, dict(held.tally.covered.items()), snapshot))
+                if held.pending is not None:
+                    held.pending.cut(snapshot)
         await asyncio.gather(
             *(self._snapshots.write(held.name, covered, state) for held, covered, state in saved)
         )
         for held, covered, _ in saved:
             held.durable = covered
+
+    async def confirm(self, committed: Callable[[Source], int | None]) -> None:
+        """Write what waits for labels where the group took the commit of its snapshot."""
+        for held in list(self._held.values()):
+            if held.pending is not None and held.is_committed(committed):
+                await held.pending.confirm()
+        self._room.set()
 
     async def declare_idle(self, now_ms: int) -> None:
         """Declare the sources idle that are (see :mod:`engine.idleness`)."""

@@ -24,6 +24,7 @@ from engine.model import MonitoredModel
 from streams.broker_answers import BrokersError
 from streams.client_logs import quiet_clients
 from streams.core import Core, EngineCore
+from streams.data_dir import DataDir, DataDirError
 from streams.health import health_view
 from streams.http import HttpServer
 from streams.lifeline import Lifeline
@@ -71,6 +72,10 @@ def run_worker(
         reach(settings.brokers, tls_context(settings.security), spoken())
         partitions = check_worker(settings)
         topics = describe_topics(settings)
+        data_dir = DataDir(settings.data_dir) if settings.pending == "disk" else None
+    except DataDirError as error:
+        log.error("%s", error)  # noqa: TRY400 - one line
+        return EXIT_FAILED
     except TopicsError as error:
         for fault in error.faults:
             log.error("%s", fault)  # noqa: TRY400 - one line each
@@ -87,6 +92,7 @@ def run_worker(
     chosen = core if core is not None else EngineCore(models, partitions)
     live = live or LiveState()
     worker = Worker(settings, chosen, partitions, topics, registry, live, listening)
+    worker.data_dir = data_dir
     with tempfile.TemporaryDirectory(prefix="longshore-") as scratch:
         runner = asyncio.Runner()
         code = runner.run(worker.run(Path(scratch)))
@@ -113,6 +119,8 @@ class Worker:
         self._partitions = partitions
         self._topics = topics
         self._live = live
+        self.data_dir: DataDir | None = None
+        """Where predictions wait for labels; None for memory and the snapshots."""
         self._lifeline: Lifeline | None = None
         self._refused = False
         self.hung = False
@@ -147,7 +155,9 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, signalled)
         ids = ids_by_role(self._settings, self._topics)
-        wired = wire(self._settings, self._core, self._partitions, scratch, self._live, ids)
+        wired = wire(
+            self._settings, self._core, self._partitions, scratch, self._live, ids, self.data_dir
+        )
         self._lifeline = Lifeline(
             self._settings, self._live, wired, self._topics, lambda: exit_hard(EXIT_FAILED)
         )

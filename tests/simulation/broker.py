@@ -20,6 +20,7 @@ from tests.simulation.virtual_time import Process
 
 SNAPSHOTS: Final = "snapshots"
 PANES: Final = "panes"
+PENDING: Final = "pending"
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Broker:
         self.panes: list[list[bytes | None]] = [[] for _ in range(partitions)]
         self.ends |= {(PANES, p): 0 for p in range(partitions)}
         self.snapshots = [CompactedLog() for _ in range(partitions)]
+        self.pending = [CompactedLog() for _ in range(partitions)]
         self.outputs: dict[str, list[Sent]] = {}
         self.seen: Counter[str] = Counter()
         self.failures: set[tuple[str, int]] = set()
@@ -96,9 +98,10 @@ class Broker:
             self.panes[sent.partition].append(sent.value)
             self.ends[PANES, sent.partition] += 1
             self.wake_readers()
-        elif sent.topic == SNAPSHOTS:
-            assert sent.key is not None, "a snapshot has a key"
-            self.snapshots[sent.partition].append(sent.key, sent.value)
+        elif sent.topic in (SNAPSHOTS, PENDING):
+            assert sent.key is not None, "what is compacted has a key"
+            logs = self.snapshots if sent.topic == SNAPSHOTS else self.pending
+            logs[sent.partition].append(sent.key, sent.value)
         else:
             self.outputs.setdefault(sent.topic, []).append(sent)
 

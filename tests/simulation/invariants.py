@@ -150,8 +150,7 @@ class Invariants:
                 self.fail(f"nobody holds partition {tally.partition}")
             if tally_state(held[tally.partition]) != truth:
                 self.fail(f"the tally of partition {tally.partition} is not the oracle's")
-            latest = self._broker.snapshots[tally.partition].latest
-            saved = saved_tally_state(latest, tally.partition)
+            saved = saved_tally_state(self._broker, tally.partition)
             if saved is None and tally.covered:
                 self.fail(f"no snapshot of partition {tally.partition}")
             if saved is not None and saved != truth:

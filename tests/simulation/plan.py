@@ -13,9 +13,9 @@ from random import Random
 from typing import Final, Literal
 
 from streams.settings import Settings
-from tests.simulation.broker import PANES, SNAPSHOTS
+from tests.simulation.broker import PANES, PENDING, SNAPSHOTS
 from tests.simulation.group import HEARTBEAT_S, REBALANCE_S, SESSION_S
-from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.scenarios import SCENARIOS, has_labels
 from tests.simulation.weather import Weather
 
 FAULTS_END_S: Final = 24.0
@@ -61,6 +61,9 @@ class Plan:
     part_bytes: int = 900_000
     piece_bytes: int = 2_048
     unsettled: int = 5_000
+    on_disk: bool = False
+    """Whether predictions wait for labels on disks."""
+    overlay: int = 200_000
 
 
 def plan_of(seed: int) -> Plan:
@@ -89,8 +92,14 @@ def plan_of(seed: int) -> Plan:
         piece_bytes=chance.choice([70, 110, 2_048]),
         unsettled=chance.choice([3, 20, 5_000]),
     )
+    # A generator of its own: what was decided before there were disks stays as it is.
+    disk_chance = Random(f"disks {seed}")
+    plan.on_disk = has_labels(plan.scenario) and disk_chance.random() < 0.7
+    plan.overlay = disk_chance.choice([5, 40, 200_000])
     if calm:
         return plan
+    if plan.on_disk and disk_chance.random() < 0.7:
+        plan.faults.append(_pending_fault(disk_chance, workers))
     plan.static = chance.random() < 0.25
     plan.weather = _weather(chance)
     for _ in range(chance.choice([1, 2, 3, 4])):
@@ -116,6 +125,15 @@ def _weather(chance: Random) -> Weather:
         lost_acks=chance.choice([0.0, 0.0, 0.05]),
         failing_sends=chance.choice([0.0, 0.0, 0.0, 0.002]),
     )
+
+
+def _pending_fault(chance: Random, workers: int) -> Fault:
+    """One that strikes while what waits for labels is written."""
+    action: Action = chance.choice(["kill", "freeze", "freeze", "stop"])
+    at_s = chance.uniform(0.5, FAULTS_END_S - 6.0)
+    lasts_s = chance.uniform(6.5, 16.0) if action == "freeze" else chance.uniform(0.2, 8.0)
+    when, nth = chance.choice(["send", "arrived"]), chance.choice([1, 2, 5, 12, 30])
+    return Fault(action, chance.randrange(workers), at_s, when, PENDING, nth, lasts_s)
 
 
 def _again(chance: Random, before: Fault) -> Fault:

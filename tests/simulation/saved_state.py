@@ -7,10 +7,18 @@ from typing import Any
 
 import msgspec
 
+from engine.join_store import JoinStore, MemoryStore
+from engine.pending_rows import key_of
+from engine.pending_store import PendingStore
 from engine.pieces import PieceReader
 from engine.snapshot import Snapshot
 from engine.tally_snapshot import read
+from streams.pending_disk import ModelDisk, PartitionDisk, model_of
+from streams.pending_records import Refill
 from streams.snapshots import Restored, Shelf, restore
+from tests.simulation.broker import Broker
+from tests.simulation.scenarios import TTL_MS
+from tests.simulation.waiting import Disk, Medium
 
 
 def durable(latest: Mapping[bytes, bytes], name: str) -> Restored | None:
@@ -21,16 +29,44 @@ def durable(latest: Mapping[bytes, bytes], name: str) -> Restored | None:
 
 def tally_state(tally: Any) -> Any:  # noqa: ANN401
     """All that a tally keeps, but its epoch."""
-    return _without_epoch(tally.snapshot())
+    waiting = {
+        key: {_key(joining.store, name): content for name, content in joining.store.items()}
+        for key, joining in tally.joinings.items()
+    }
+    return _without_epoch(tally.snapshot(), waiting)
 
 
-def saved_tally_state(latest: Mapping[bytes, bytes], partition: int) -> Any:  # noqa: ANN401
-    """The same of the snapshot on the topic."""
-    restored = durable(latest, f"tally/{partition}")
-    return None if restored is None else _without_epoch(restored.snapshot)
+def saved_tally_state(broker: Broker, partition: int) -> Any:  # noqa: ANN401
+    """The same of the snapshot on the topic, and of what waits for labels on its own."""
+    restored = durable(broker.snapshots[partition].latest, f"tally/{partition}")
+    if restored is None:
+        return None
+    disk = PartitionDisk(Disk(Medium()), "")
+    refill = Refill(disk)
+    for _, key, value in broker.pending[partition].records:
+        for _spent in refill.take([(key, value)]):
+            pass
+    saved, pieces = read(restored.snapshot), PieceReader(restored.snapshot.pieces)
+    waiting = {}
+    for key, model in saved.models.items():
+        if model.joining is None:
+            continue
+        store: JoinStore = MemoryStore(TTL_MS)
+        if model.joining.kind == "disk":
+            entries = ModelDisk(model_of(key, model.layout))
+            entries.disk = disk
+            store = PendingStore(entries, 1 << 62)
+            store.is_filled = True
+        store.restore(model.joining.entries, pieces)
+        waiting[key] = {_key(store, name): content for name, content in store.items()}
+    return _without_epoch(restored.snapshot, waiting)
 
 
-def _without_epoch(snapshot: Snapshot) -> Any:  # noqa: ANN401
+def _key(store: Any, name: str) -> str:  # noqa: ANN401
+    return key_of(name) if store.kind == "memory" else name
+
+
+def _without_epoch(snapshot: Snapshot, waiting: Any) -> Any:  # noqa: ANN401
     """The epoch says how often it was resumed, and which blocks are pieces is a matter of size."""
     saved = msgspec.structs.replace(read(snapshot), epoch=0)
     tree = msgspec.to_builtins(saved, builtin_types=(bytes,))
@@ -38,15 +74,15 @@ def _without_epoch(snapshot: Snapshot) -> Any:  # noqa: ANN401
     panes = {key: _contents(model.panes, pieces) for key, model in saved.models.items()}
     joins = {
         key: [
-            {at: pieces.get(block).content for at, block in model.joining.entries.items()},
+            waiting[key],
             {plane: _contents(held, pieces) for plane, held in model.joining.panes.items()},
-            *tree[-1][key][5][1:3],
+            *tree[4][key][5][1:3],
         ]
         for key, model in saved.models.items()
         if model.joining is not None
     }
-    models = {key: [model[:3], model[4]] for key, model in tree[-1].items()}
-    return [tree[:-1], models, panes, joins]
+    models = {key: [model[:3], model[4]] for key, model in tree[4].items()}
+    return [tree[:4], models, panes, joins]
 
 
 def _contents(panes: Mapping[int, Any], pieces: PieceReader) -> dict[int, list[bytes | None]]:

@@ -63,6 +63,7 @@ retraining:
 LABEL: Final = (
     "{ttl: 6m, lateness: 20s, amend: 1m, pane: 20s, maturities: [1m], negative_after: 5m}"
 )
+TTL_MS: Final = 6 * MINUTE
 COOLDOWN_MS: Final = 3 * MINUTE
 
 
@@ -182,13 +183,18 @@ def _log(topic: Topic, partition: int, rows: list[tuple[int, bytes]]) -> RecordB
     )
 
 
+def has_labels(number: int) -> bool:
+    """Whether the models of this scenario are told what came true."""
+    return number % 3 == 2
+
+
 @cache
 def scenario(number: int) -> Scenario:
     """The scenario of this number, with its oracle."""
     chance = Random(1_000 + number)
     partitions = chance.choice([2, 3])
     names = ["m", "n"] if number % 4 == 1 else ["m"]
-    labels, duplicates = number % 3 == 2, number % 2 == 0
+    labels, duplicates = has_labels(number), number % 2 == 0
     silent = (partitions - 1,) if number % 12 == 3 else ()
     models = [model(name, labels=labels, duplicates=duplicates) for name in names]
     logs = _logs(number, names, partitions, silent, labels=labels)

@@ -27,6 +27,7 @@ from tests.simulation.group import Group
 from tests.simulation.producing import Producer
 from tests.simulation.table import Table
 from tests.simulation.virtual_time import Process, VirtualLoop
+from tests.simulation.waiting import Disks, places
 from tests.simulation.weather import Weather
 
 TOPIC_IDS = {role: f"id of {role}" for role in BATCHED_ROLES}
@@ -47,6 +48,7 @@ class Worker:
         chance: Random,
         part_bytes: int,
         ended: Callable[[Worker, BaseException | None], None],
+        disks: Disks | None = None,
     ) -> None:
         self.process = Process(name)
         self._loop = loop
@@ -73,7 +75,8 @@ class Worker:
         outbox = Outbox(send, str, core.read, self.live)
         home = Home(broker.partitions, TOPIC_IDS, part_bytes=part_bytes)
         snapshots = SnapshotTable(table, SNAPSHOTS, send, self.live, home)
-        tallying = Tallying(core, outbox, snapshots, self._feed, self.live)  # type: ignore[arg-type]
+        kept = None if disks is None else places(broker, self.producer, disks, self.live, chance)
+        tallying = Tallying(core, outbox, snapshots, self._feed, self.live, kept)  # type: ignore[arg-type]
         judging = Judging(core, broker.partitions, outbox, snapshots, self.live)
         self.agents = Agents(settings, tallying, judging, snapshots, outbox, self.live)
         self.agents.consumer = self._consumer

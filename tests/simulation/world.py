@@ -12,6 +12,7 @@ from unittest import mock
 
 import engine.pieces
 import streams.judging
+import streams.pending
 import streams.tallying
 from engine.records import RecordBatch
 from streams.recovery import RestoreError, StaleOwnerError
@@ -26,6 +27,7 @@ from tests.simulation.plan import FAULTS_END_S, Fault, Plan, plan_of
 from tests.simulation.producing import SendError
 from tests.simulation.scenarios import BEATS_FOR_THE_SILENT, Scenario, scenario
 from tests.simulation.virtual_time import Process, StuckError, VirtualLoop, run_virtually
+from tests.simulation.waiting import Disks
 from tests.simulation.worker import Worker
 
 SETTLED_WITHIN_S: Final = 240.0
@@ -50,6 +52,9 @@ class World:
         self.group = Group(loop, case.partitions, self._chance)
         self.invariants = Invariants(case, self.broker, self.group)
         self._core = ObservedCore(case.models, case.partitions, self.invariants.fail)
+        self._disks = [
+            Disks(Random(f"disk {plan.seed} {slot}")) for slot in range(len(plan.starts_s))
+        ]
         self._slots: list[Worker | None] = [None] * len(plan.starts_s)
         self._incarnations = 0
         self._armed: list[Fault] = []
@@ -106,6 +111,7 @@ class World:
 
     def _start(self, slot: int) -> None:
         self._incarnations += 1
+        self._disks[slot].restart()
         settings = self._plan.settings
         if self._plan.static:
             settings = Settings(
@@ -123,6 +129,7 @@ class World:
             self._chance,
             self._plan.part_bytes,
             self._ended,
+            self._disks[slot] if self._plan.on_disk else None,
         )
         self._slots[slot] = worker
         worker.start()
@@ -190,6 +197,9 @@ class World:
         for log in self.broker.snapshots:
             below = self._chance.randint(0, log.end)
             self.coverage["compacted records"] += log.compact(below)
+        if self._plan.on_disk:
+            for log in self.broker.pending:
+                self.coverage["compacted pending"] += log.compact(self._chance.randint(0, log.end))
 
     def _calm_down(self) -> None:
         self._over = True
@@ -243,6 +253,8 @@ class World:
         self.coverage["incarnations"] += self._incarnations
         self.coverage.update(self.broker.seen)
         self.coverage.update(self.invariants.coverage)
+        for disks in self._disks:
+            self.coverage.update(disks.seen)
         self.coverage["steps"] += self._loop.steps
 
 
@@ -253,6 +265,7 @@ def _small_bounds(plan: Plan) -> Iterator[None]:
         mock.patch.object(engine.pieces, "MIN_PIECE_BYTES", plan.piece_bytes),
         mock.patch.object(streams.tallying, "MAX_UNSETTLED", plan.unsettled),
         mock.patch.object(streams.judging, "MAX_UNSETTLED", plan.unsettled),
+        mock.patch.object(streams.pending, "MAX_OVERLAY_CHANGES", plan.overlay),
     ):
         yield
 
