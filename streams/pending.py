@@ -27,7 +27,7 @@ from engine.snapshot import Snapshot
 from streams.live import LiveState
 from streams.pending_disk import DiskError, KeyValue, ModelDisk, PartitionDisk, Written, model_of
 from streams.pending_records import Refill, change_records, claim_end, claim_record, row_key
-from streams.recovery import Recovery
+from streams.recovery import Recovery, StaleOwnerError
 from streams.snapshot_table import GivenUpError
 from streams.snapshots import Record
 
@@ -185,7 +185,8 @@ class Pending:
     async def begin(self, recovery: Recovery) -> None:
         """Claim the topic's partition, and fill the disk from it where it was of no use.
 
-        GivenUpError when the partition is given up meanwhile.
+        GivenUpError when the partition is given up meanwhile, StaleOwnerError when the group had
+        gone on without this worker before.
         """
         claim = claim_record(self.number, fresh=not self._restored)
         await self._write([claim])
@@ -201,6 +202,11 @@ class Pending:
             live.pending_rows_read += len(records)
             for spent in refill.take(records):
                 await self._write([(key, None) for key in spent])
+        if max(refill.claims, default=0) > self.number:
+            raise StaleOwnerError(
+                f"what waits for labels in partition {self.partition} is kept by a later owner "
+                "already: this one stops and starts anew"
+            )
         await self._write([claim_end(n) for n in sorted(refill.claims) if n < self.number])
         self._bring_to_restored(disk)
         if refill.foreign:
