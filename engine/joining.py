@@ -16,7 +16,7 @@ import numpy.typing as npt
 from engine.decoded import Events
 from engine.join import Join
 from engine.join_entry import Contribution, Delta, JoinRules, Label, PlaneRule, Prediction
-from engine.join_store import Clock, InMemory, JoinStore
+from engine.join_store import Clock, JoinStore
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
 from engine.performance_counting import Matches, count_matches
@@ -32,12 +32,8 @@ CELLS_AT_ONCE: Final = 2_000_000
 class Joining:
     """The join of one model and the panes that it fills."""
 
-    def __init__(
-        self, model: MonitoredModel, layout: PerformanceLayout, store: JoinStore | None = None
-    ) -> None:
-        """Entries are kept in memory unless a ``store`` is given."""
-        kept = InMemory().store(model.key, model.layout.hash, model.spec.label.ttl_ms)
-        self.store: JoinStore = kept if store is None else store
+    def __init__(self, model: MonitoredModel, layout: PerformanceLayout, store: JoinStore) -> None:
+        self.store = store
         self.join = Join(join_rules(model), self.store, model.spec.label.pending)
         self.panes: dict[int, dict[int, OpenPane]] = {
             plane.number: {} for plane in model.planes if plane.number != DATA

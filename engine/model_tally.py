@@ -283,14 +283,13 @@ class ModelTally:
 
 def new_state(model: MonitoredModel, keeping: Keeping | None = None) -> ModelState:
     """What is remembered of a model that nothing was heard of."""
-    keeping = keeping or InMemory()
     state = ModelState()
     for name, module in _chosen_estimators(model).items():
         params = module.Params(**model.spec.estimators[name])
         state.banks[name] = module.build(params, len(model.layout.numeric))
     if model.performance is not None:
-        store = keeping.store(model.key, model.layout.hash, model.spec.label.ttl_ms)
-        state.joining = Joining(model, model.performance, store)
+        place = (model.key, model.layout.hash, model.spec.label.ttl_ms)
+        state.joining = Joining(model, model.performance, (keeping or InMemory()).store(*place))
     return state
 
 

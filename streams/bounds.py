@@ -45,6 +45,7 @@ from streams.clients import QUEUED_KBYTES, librdkafka_reader_options
 from streams.dead_letter_limit import DEFAULT_PER_MINUTE
 from streams.live import LiveState
 from streams.model_files import MAX_MODELS, MAX_PROFILE_BYTES
+from streams.pending import MAX_OVERLAY_CHANGES
 from streams.settings import MAX_SETTINGS_BYTES, Settings
 from streams.tallying import MAX_OPEN_CELLS
 
@@ -111,6 +112,7 @@ BOUNDS: Final = (
         lambda live: max((judge.open_pane_bytes for judge in live.judges.values()), default=0),
     ),
     Bound("join_events", LabelRules().pending, "forgets", _join_events),
+    Bound("overlay_changes", MAX_OVERLAY_CHANGES, "holds", _told("overlay_changes")),
     Bound("ring_panes", MAX_RING_PANES, "forgets"),
     Bound("history_windows", MAX_CONFIRMATIONS, "forgets"),
     Bound("snapshot_bytes", MAX_SNAPSHOT_BYTES, "stops", lambda live: live.largest_snapshot_bytes),

@@ -19,8 +19,9 @@ from prometheus_client.core import (
 from engine.effects import OutputTopic
 from streams.bounds import measured
 from streams.live import LiveState
+from streams.pending_metrics import pending
 
-REBUILT_KINDS: Final = ("tally", "judge", "panes", "gap")
+REBUILT_KINDS: Final = ("tally", "judge", "panes", "gap", "pending")
 _SOURCE: Final = ("topic", "partition")
 
 
@@ -31,6 +32,7 @@ def worker(live: LiveState) -> Iterator[Metric]:
     yield from _counters(live)
     yield from _snapshots(live)
     yield from _bounds(live)
+    yield from pending(live)
     delay = HistogramMetricFamily(
         "longshore_event_to_metric_seconds",
         "From the append of the record that closed a window to its judgement's metrics.",
