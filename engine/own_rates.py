@@ -15,10 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.decade_kernel import DECADES, tally_decades
+from detectors.decades import decade_tables, rescaled_by
 from detectors.rate_shift import dispersion, upper_rate
 from engine.own_blocks import MIN_BLOCK_EVENTS, MIN_BLOCKS, ReferenceTimes, block_ranges
 from engine.profile import OwnRate
-from engine.spec import WindowRule
+from engine.spec import QualityRules, WindowRule
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -92,6 +94,25 @@ class Blocks:
             return None
         return OwnRate(blocks=usable, lower=0.0, upper=equal / usable, dispersion=1.0)
 
+    def rescaled(self, values: FloatArray, lowest: int) -> OwnRate | None:
+        """Share of blocks whose values (NaN where there is none) pass for another unit: the hours
+        from 0 to 9 do so every night.  ``lowest`` is the first decade of the column's cells."""
+        ordered = np.ascontiguousarray(values[self._order])
+        counts = _decades(ordered, self._block.astype(np.int32), len(self), lowest)
+        whole = _decades(ordered, np.zeros(len(ordered), dtype=np.int32), 1, lowest)[0]
+        usable = self._sum(np.isfinite(values)) >= MIN_BLOCK_EVENTS
+        if np.count_nonzero(usable) < MIN_BLOCKS:
+            return None
+        floor, size, hits = QualityRules().rescaled, _root_mean_square(ordered), 0
+        shares = counts / np.maximum(1, counts.sum(axis=1))[:, np.newaxis]
+        far = np.abs(shares - whole / max(1, int(whole.sum()))).sum(axis=1) / 2.0 >= floor
+        for block in np.flatnonzero(usable & far).tolist():
+            inside = ordered[int(self._starts[block]) : int(self._ends[block])]
+            ratio = _root_mean_square(inside) / size if size > 0.0 else 0.0
+            hits += rescaled_by(whole, counts[block], ratio, floor) is not None
+        found = int(np.count_nonzero(usable))
+        return OwnRate(blocks=found, lower=0.0, upper=hits / found, dispersion=1.0)
+
     def _sum(self, chosen: Mask) -> IntArray:
         upto = np.concatenate(([0], np.cumsum(chosen[self._order])))
         found: IntArray = upto[self._ends] - upto[self._starts]
@@ -108,6 +129,23 @@ class Blocks:
             upper=upper_rate(hit / size),
             dispersion=dispersion(hit, size),
         )
+
+
+def _decades(values: FloatArray, slots: npt.NDArray[np.int32], rows: int, lowest: int) -> IntArray:
+    """Decimal exponents by slot, shape (rows, DECADES)."""
+    counts = np.zeros((rows, DECADES), dtype=np.int64)
+    row = values[np.newaxis]
+    first = np.array([lowest], dtype=np.int64)
+    tally_decades(row, row.view(np.int64), slots, *decade_tables(), first, 0, counts)
+    return counts
+
+
+def _root_mean_square(values: FloatArray) -> float:
+    """Of those that are numbers, in an order of their own; 0.0 of none."""
+    sizes = np.sort(np.abs(values[np.isfinite(values)]))
+    if not len(sizes) or not sizes[-1]:
+        return 0.0
+    return float(sizes[-1]) * float(np.sqrt(np.mean(np.square(sizes / sizes[-1]))))
 
 
 def known(found: Mapping[str, OwnRate | None]) -> dict[str, OwnRate]:

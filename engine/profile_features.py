@@ -74,6 +74,7 @@ def numeric_profile(
     coarse_of_cell = np.append(coarse, -1)
     outside = _outside(column, finite, bounds)
     decade_low, decades = _decades(values)
+    known_values = np.where(finite, column + 0.0, np.nan)
     return NumericProfile(
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
@@ -97,7 +98,7 @@ def numeric_profile(
         decades=decades,
         range=bounds,
         out_of_range=int(np.count_nonzero(outside)),
-        rates=_numeric_rates(np.where(finite, column + 0.0, np.nan), column, outside, frame),
+        rates=_numeric_rates(known_values, column, outside, decade_low, frame),
         slices=_slices(cells, len(counts), frame.times),
     )
 
@@ -130,6 +131,7 @@ def _numeric_rates(
     values: npt.NDArray[np.float64],
     column: npt.NDArray[np.float64],
     outside: npt.NDArray[np.bool_],
+    decade_low: int,
     frame: ReferenceFrame,
 ) -> dict[str, dict[str, OwnRate]]:
     """How the rates of bad values swing, by window; ``values`` has NaN where ``column`` has no
@@ -143,6 +145,7 @@ def _numeric_rates(
                 "out_of_range": blocks.rate(outside, np.isfinite(values)),
                 "outlier": blocks.outliers(values),
                 "constant": blocks.constant(values),
+                "rescaled": blocks.rescaled(values, decade_low),
             }
         )
         for window, blocks in frame.blocks.items()

@@ -10,7 +10,8 @@ reference's whole span outside them: nearer ones are a distribution that moved, 
 ``out_of_range``  only where the reference keeps its range itself, but for the spec's floor.
 ``constant``  one single value in a window where the reference varies; its chance is the share of
 that value's bin to the power of (n - 1); never where a block of the reference was constant itself.
-``rescaled``  decimal exponents moved by k as a whole (:mod:`detectors.decades`).
+``rescaled``  decimal exponents moved by k as a whole (:mod:`detectors.decades`); never where a
+block of the reference passes for rescaled itself, as the hours of a night do.
 ``stale``  the estimator of that name alarmed: an unchanged value over too many events in a row.
 ``duplicates``, ``freshness``  of the predictions as records: read before, or older than the spec
 allows.  Such a window is held back as a whole: nobody knows whom the records stand for.
@@ -237,6 +238,9 @@ class _Feature:
         mean, stddev = mean_and_stddev(column, counts)
         if varies and len(occupied) == 1 and stddev == 0.0:
             yield from self._constant(int(cells[occupied[0]]), profile.counts[int(occupied[0])])
+        own = self.own_rates.get("rescaled")
+        if own is not None and own.upper > 0.0:
+            return
         worth = min(float(cells.sum()), self.worth)
         size = float(np.hypot(profile.mean, profile.stddev if varies else 0.0))
         if worth >= MIN_VALUES and size > 0.0:

@@ -185,55 +185,6 @@ def test_it_is_not_the_size_of_psi_that_tells_them_apart(name: str) -> None:
     assert psi_of(spoil, feature) <= psi_of(DRIFTS["far mean"], "speed") * 1.05
 
 
-RECORD_FAULTS: Final[dict[str, dict[str, Any]]] = {
-    "duplicates": {
-        "again": lambda i: 1 + (i >= BAD_FROM * A_MINUTE and i % 5 == 0),
-        "chosen": {"quality": "{window: 1m}", "duplicates": "{last: 1000}"},
-    },
-    "freshness": {
-        "record_ms": START + (MINUTES + 1) * MINUTE,
-        "chosen": {"quality": "{window: 1m, freshness: 1m}"},
-    },
-}
-
-
-@pytest.mark.parametrize("name", list(RECORD_FAULTS))
-def test_bad_records_hold_everything_back(name: str) -> None:
-    """Drift in records that are told twice, or too late to be those of now, asks for nothing; the
-    fault has its name in judgement and alert."""
-    how = dict(RECORD_FAULTS[name])
-    chosen = model(**how.pop("chosen"))
-    judgements, alerts, triggers = said(DRIFTS["mean"], chosen, **how)
-    assert triggers == []
-    (alert,) = [a for a in alerts if a["state"] == "open"]
-    assert alert["cause"] == "data_quality"
-    assert [one["fault"] for one in alert["evidence"]["observed"]["records"]] == [name]
-    bad = judgements[BAD_FROM]
-    assert bad["quality"]["level"] == "WATCH"
-    assert list(bad["quality"]["records"]) == [name]
-    assert bad["data"]["held_back"] == ["speed"]
-    _, alerts, triggers = said(DRIFTS["mean"], chosen)
-    assert len(triggers) == 1
-    assert {a["cause"] for a in alerts} == {"data_drift"}
-
-
-def test_ages_are_held_against_the_limit_itself() -> None:
-    """Written two and a half minutes after START, the first minute's events are 90 s to 150 s old:
-    half of them over two minutes, 55 of 60 seconds' worth over 95 s, none over the oldest."""
-    log_ms = START + 2 * MINUTE + 30_000
-
-    def share(limit: str) -> float:
-        chosen = model(quality=f"{{window: 1m, freshness: {limit}}}")
-        judgements, _, _ = said(lambda row, _i: row, chosen, record_ms=log_ms)
-        faults = judgements[0]["quality"].get("records", {})
-        observed: float = faults.get("freshness", {}).get("observed", 0.0)
-        return observed
-
-    assert share("2m") == pytest.approx(0.5, abs=0.01)
-    assert share("95s") == pytest.approx(55 / 60, abs=0.01)
-    assert share("150s") == 0.0
-
-
 def test_a_clean_stream_says_nothing() -> None:
     """Neither alert nor trigger, and no fault in any window."""
     judgements, alerts, triggers = said(lambda row, _i: row)
@@ -247,22 +198,6 @@ def test_an_episode_is_resolved_by_the_first_clean_window() -> None:
     _, alerts, _ = said(lambda row, i: surge(row, i) if i < (BAD_FROM + 1) * A_MINUTE else row)
     assert [alert["state"] for alert in alerts] == ["open", "resolved"]
     assert alerts[0]["episode"] == alerts[1]["episode"]
-
-
-def test_bad_data_end_no_episode_of_drift() -> None:
-    """Drift from the fourth minute on, and in the sixth half of the drifted values are null too:
-    the episode is not called over by values that nobody can read."""
-    surge = replaced("speed", None, 0.5)
-
-    def both(row: Row, i: int) -> Row:
-        moved = DRIFTS["mean"](row, i)
-        return surge(moved, i) if i >= (MINUTES - 1) * A_MINUTE else moved
-
-    _, alerts, _ = said(both)
-    assert [(a["cause"], a["state"]) for a in alerts] == [
-        ("data_drift", "open"),
-        ("data_quality", "open"),
-    ]
 
 
 def test_a_stale_sensor() -> None:
