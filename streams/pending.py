@@ -145,9 +145,13 @@ class Pending:
     def _opened(self) -> PartitionDisk:
         places = self.places
         home = f"{places.home}/{self.partition}"
+        kept: KeyValue | None = None
         try:
-            return PartitionDisk(places.open_disk(self.partition), home)
+            kept = places.open_disk(self.partition)
+            return PartitionDisk(kept, home)
         except DiskError as error:
+            if kept is not None:
+                kept.close()
             log.warning("what waits for labels is read from its topic again: %s", error)
             places.live.rebuilt["pending"] = places.live.rebuilt.get("pending", 0) + 1
         places.wipe_disk(self.partition)

@@ -153,12 +153,14 @@ def test_rocks_is_such_a_disk(tmp_path: Path, then: str) -> None:
             driven.step("predictions", 7)
             driven.step("labels", 3)
             if driven is found:
+                found.cut()
                 getattr(found, then)()
     assert found.entries() == twin_entries(twin)
     found.confirm()
+    entries = found.entries()
     kept.close()
     again = PartitionDisk(Rocks(tmp_path / "database"), "home")
-    assert {key.hex() for key in again.keys(MODEL)} == found.entries().keys()
+    assert {key.hex() for key in again.keys(MODEL)} == entries.keys()
     assert again.count(MODEL) == len(twin.store)
 
 

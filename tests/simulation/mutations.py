@@ -14,6 +14,7 @@ from unittest import mock
 import msgspec
 
 import streams.checkpoint
+import streams.pending
 from engine.marks import Marks
 from engine.open_panes import OpenPanes
 from engine.panes import Mark
@@ -21,6 +22,9 @@ from engine.tally import Tally
 from engine.tally_snapshot import ModelSnapshot
 from streams.agents import Agents
 from streams.checkpoint import Outbox
+from streams.held_tally import Held
+from streams.pending import Pending
+from streams.pending_records import Refill
 from streams.recovery import Recovery, Resumed
 from streams.snapshot_table import SnapshotTable
 from streams.tallying import Tallying
@@ -220,4 +224,74 @@ def claims_hold_no_state() -> Iterator[None]:
 def stale_owners_go_on() -> Iterator[None]:
     """Who took partitions up too late takes a higher number than their owner."""
     with mock.patch.object(SnapshotTable, "owner", return_value=None):
+        yield
+
+
+@_mutation
+def disk_before_the_snapshot() -> Iterator[None]:
+    """What waits for labels is written as soon as its snapshot is made, durable or not."""
+    checkpoint = Tallying.checkpoint
+    cut = Pending.cut
+    made: list[Pending] = []
+
+    def noted(self: Any, snapshot: Any) -> None:  # noqa: ANN401
+        cut(self, snapshot)
+        made.append(self)
+
+    async def eager(self: Any) -> None:  # noqa: ANN401
+        write = self._snapshots.write
+
+        async def late(*arguments: Any) -> None:  # noqa: ANN401
+            while made:
+                await made.pop().confirm()
+            await write(*arguments)
+
+        with mock.patch.object(self._snapshots, "write", late):
+            await checkpoint(self)
+
+    with (
+        mock.patch.object(Tallying, "checkpoint", eager),
+        mock.patch.object(Pending, "cut", noted),
+    ):
+        yield
+
+
+@_mutation
+def disk_before_the_commit() -> Iterator[None]:
+    """What waits for labels is written whether the group took the commit or not."""
+    with mock.patch.object(Held, "is_committed", return_value=True):
+        yield
+
+
+@_mutation
+def ends_are_not_told() -> Iterator[None]:
+    """Entries that left stay on the topic."""
+    real = streams.pending.change_records
+
+    def puts_only(*arguments: Any) -> Iterator[Any]:  # noqa: ANN401
+        return (record for record in real(*arguments) if record[1] is not None)
+
+    with mock.patch.object(streams.pending, "change_records", puts_only):
+        yield
+
+
+@_mutation
+def late_rows_are_believed() -> Iterator[None]:
+    """Whoever reads the topic takes what a worker wrote after it had lost the partition."""
+    with mock.patch.object(Refill, "_claim", return_value=False):
+        yield
+
+
+@_mutation
+def any_disk_will_do() -> Iterator[None]:
+    """A disk is used whatever state it holds."""
+
+    def believed(self: Any, *arguments: Any) -> None:  # noqa: ANN401
+        opened(self, *arguments)
+        if self._disk.holds:
+            self._usable = True
+            self._say_filled(filled=True)
+
+    opened = Pending.open
+    with mock.patch.object(Pending, "open", believed):
         yield
