@@ -72,18 +72,9 @@ def build_profile(
         features[feature.name] = _feature_profile(feature, table, frame)
         if progress is not None:
             progress(feature.name)
-    score: NumericProfile | None = None
-    if table.score is not None:
-        prediction = spec.prediction
-        score = numeric_profile(
-            table.score,
-            prediction.bins,
-            prediction.fine_bins,
-            frame,
-            inner_edges=probability_edges(spec),
-        )
-        if progress is not None:
-            progress("score")
+    score = _score_profile(spec, table, frame)
+    if score is not None and progress is not None:
+        progress("score")
     positive, given = decisions(spec, table)
     decided = int(given.sum())
     profile = Profile(
@@ -109,6 +100,16 @@ def build_profile(
         classes=class_reference(spec, table, frame),
     )
     return with_performance(profile, spec, table)
+
+
+def _score_profile(
+    spec: Spec, table: ReferenceTable, frame: ReferenceFrame
+) -> NumericProfile | None:
+    if table.score is None:
+        return None
+    bins, fine_bins = spec.prediction.bins, spec.prediction.fine_bins
+    inner_edges = probability_edges(spec)
+    return numeric_profile(table.score, bins, fine_bins, frame, inner_edges=inner_edges)
 
 
 def probability_edges(spec: Spec) -> tuple[float, ...]:
