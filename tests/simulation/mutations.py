@@ -231,28 +231,21 @@ def stale_owners_go_on() -> Iterator[None]:
 def disk_before_the_snapshot() -> Iterator[None]:
     """What waits for labels is written as soon as its snapshot is made, durable or not."""
     checkpoint = Tallying.checkpoint
-    cut = Pending.cut
-    made: list[Pending] = []
-
-    def noted(self: Any, snapshot: Any) -> None:  # noqa: ANN401
-        cut(self, snapshot)
-        made.append(self)
 
     async def eager(self: Any) -> None:  # noqa: ANN401
         write = self._snapshots.write
 
-        async def late(*arguments: Any) -> None:  # noqa: ANN401
-            while made:
-                await made.pop().confirm()
-            await write(*arguments)
+        async def late(to: Any, *arguments: Any) -> None:  # noqa: ANN401
+            for held in self._held.values():
+                if held.name is to and held.pending is not None:
+                    await held.pending.confirm()
+            await write(to, *arguments)
 
         with mock.patch.object(self._snapshots, "write", late):
             await checkpoint(self)
+        self._room.set()
 
-    with (
-        mock.patch.object(Tallying, "checkpoint", eager),
-        mock.patch.object(Pending, "cut", noted),
-    ):
+    with mock.patch.object(Tallying, "checkpoint", eager):
         yield
 
 
