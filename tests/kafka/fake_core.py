@@ -212,8 +212,11 @@ class FakeCore:
         assert key == KEY
         return self._idle_ms
 
-    def tally(self, partition: int, resume: Snapshot | None, generation: int) -> FakeTally:
-        """A tally of this partition."""
+    def tally(
+        self, partition: int, resume: Snapshot | None, generation: int, keeping: object = None
+    ) -> FakeTally:
+        """A tally of this partition, which has no labels to keep."""
+        assert keeping is None
         return FakeTally(partition, resume, generation, self._padding, self._breaks_at)
 
     def judge(self, key: str, resume: Snapshot | None) -> FakeJudge:

@@ -101,11 +101,11 @@ def test_what_the_group_did_not_take_is_not_committed(monkeypatch: pytest.Monkey
         consumer._committed_offset.update(offsets)  # as Faust does, taken or not
         return bool(consumer.takes)
 
-    async def nothing() -> None:
+    async def nothing(*_: object) -> None:
         pass
 
     class Part:
-        checkpoint = staticmethod(nothing)
+        checkpoint = confirm = staticmethod(nothing)
 
         def needed(self) -> dict[Source, int]:
             return {SOURCE: 7}
