@@ -17,6 +17,7 @@ from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 
+from engine.pending_rows import key_of
 from engine.pieces import Packed, PieceReader, PieceWriter
 from engine.snapshot import SnapshotError
 from engine.spec import Topic
@@ -105,7 +106,7 @@ class InMemory:
 
 
 class MemoryStore:
-    """A :class:`JoinStore` in memory; its keys are the event_ids."""
+    """A :class:`JoinStore` in memory."""
 
     kind = "memory"
 
@@ -122,8 +123,8 @@ class MemoryStore:
         return len(self._place)
 
     def keyed(self, records: Sequence[tuple[str, _R]]) -> Sequence[tuple[str, _R]]:
-        """The same records."""
-        return records
+        """The same records under digests of their event_ids: no id stands in a snapshot."""
+        return [(key_of(event_id), record) for event_id, record in records]
 
     def schedule(self, clock: Clock, at_ms: int, key: str) -> None:
         """An entry is to be looked at when this watermark reaches ``at_ms``."""

@@ -50,8 +50,8 @@ def _tree_once(self: Judged) -> Any:  # noqa: ANN401
 
 
 def _perform_once(self: Any, plane: Any, rule: Any, *arguments: Any) -> JudgedPerformance:  # noqa: ANN401
-    end_ms, revision, counts = arguments
-    about = (plane.name, rule.name, end_ms, revision, counts.tobytes())
+    end_ms, revision, counts, first_event_ms = arguments
+    about = (plane.name, rule.name, end_ms, revision, counts.tobytes(), first_event_ms)
     key = (self._model.layout.hash, self._model.policy_hash, *about)
     judged = _PERFORMED.get(key)
     if judged is None:
