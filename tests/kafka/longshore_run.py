@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.decide.rules import reads_performance, rules
 from streams.cli import main
 
 ROOT: Final = Path(__file__).parents[2]
@@ -242,7 +243,10 @@ def assert_equal(found: Records, expected: Records, *, crashed: bool = False) ->
 
 def clock_of(fields: Mapping[str, Any]) -> str:
     """What a judgement is of: empty for the data, or its section, and of a cohort the maturity.
-    None of them waits for another."""
+    None of them waits for another, nor do the alerts and triggers of the rules that read them."""
+    rule = rules().get(fields.get("rule", ""))
+    if rule is not None and reads_performance(rule):
+        return "performance"
     return " ".join([fields.get("section", ""), *fields.get("cohorts", {})])
 
 
