@@ -2,29 +2,104 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cache
+from typing import Any, Final
 
+import numpy as np
 import orjson
 import pytest
 
-from detectors.intervals import Estimate
 from engine.effects import Publish
 from engine.judge import Judge
-from engine.performance_charts import advance
+from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
-from engine.spec import ChartRules
-from tests.engine.models import MINUTE, START, batch, model_of, run, spec_text
+from engine.reference_table import ReferenceTable
+from tests.engine.models import MINUTE, SECOND, START, batch, beat, event, model_of, run, spec_text
 from tests.engine.models import trees as told
-from tests.engine.performance_patterns import (
-    LABEL,
-    effects,
-    levels,
-    minute_of,
-    model,
-    reference,
-    sections,
-    streams,
-)
+
+RULE: Final = "performance: {window: 1m, at_least: 2, of_last: 3}"
+LABEL: Final = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m}"
+A_MINUTE: Final = 200
+SHARES: Final = {".": 0.9, "w": 0.6, "b": 1.0, "-": 0.8}
+"""Share of decisions that come true: as in the reference, worse, better, a little worse."""
+
+
+@cache
+def model(
+    performance: str = "{window: 1m, auc: null, precision: null, recall: null, f1: null}",
+    cooldown: str = "3m",
+    label: str = LABEL,
+) -> MonitoredModel:
+    """With these sections; see :func:`reference`."""
+    text = spec_text(
+        inputs="[predictions, labels]",
+        label=label,
+        estimators="{}",
+        windows="[{length: 1m, judge_every: 1m}]",
+        performance=performance,
+        quality="null",
+        retraining=f"{{cooldown: {cooldown}, rules: {{{RULE}}}}}",
+    )
+    return model_of(text, reference())
+
+
+def reference() -> ReferenceTable:
+    """Scores of 0.1 and 0.9, each true nine times of ten."""
+    rows = 4_000
+    high = np.arange(rows) % 2 == 1
+    right = np.arange(rows) // 2 % 10 != 0
+    return ReferenceTable(
+        rows=rows,
+        numeric={"x": np.arange(rows, dtype=np.float64) % 8, "y": np.arange(rows) % 5.0},
+        categorical={"c": ["ab"[i % 2] for i in range(rows)]},
+        score=np.where(high, 0.9, 0.1),
+        labels=(high == right).astype(float),
+    )
+
+
+def streams(pattern: str) -> list[Any]:
+    """A minute a character, each label a second after its prediction; ``_`` has no labels, ``f`` a
+    few."""
+    made, labels = [], []
+    for minute, kind in enumerate(pattern):
+        right = round(SHARES.get(kind, 0.9) * A_MINUTE / 2)
+        for i in range(A_MINUTE):
+            number = minute * A_MINUTE + i
+            at = START + minute * MINUTE + i * 200
+            high = i % 2 == 1
+            made.append(event(number, at, score=0.9 if high else 0.1))
+            truth = high if i // 2 < right else not high
+            if kind != "_" and (kind != "f" or i < 20):
+                labels.append(
+                    {"event_id": f"e{number}", "model": "m", "ts": at + SECOND, "label": truth}
+                )
+    end = beat(START + (len(pattern) + 3) * MINUTE)
+    return [
+        batch([*map(orjson.dumps, made), end]),
+        batch([*map(orjson.dumps, labels), end], topic="labels"),
+    ]
+
+
+def effects(pattern: str, chosen: MonitoredModel | None = None) -> list[Publish]:
+    """What is said of the pattern."""
+    return run([chosen or model()], 1, streams(pattern))[0]
+
+
+def sections(out: list[Publish]) -> list[dict[str, Any]]:
+    """Judgements of performance, by time."""
+    return [tree for tree in told(out, "judgements") if "section" in tree]
+
+
+def minute_of(tree: dict[str, Any]) -> int:
+    """Number of a record's window."""
+    end = tree["end"] if "end" in tree else tree["window"]["end"]
+    return int((np.datetime64(end[:-1], "ms").astype(np.int64) - START) // MINUTE) - 1
+
+
+def levels(pattern: str, chosen: MonitoredModel | None = None) -> str:
+    """First letter of each window's level."""
+    found = {minute_of(tree): tree["level"][0] for tree in sections(effects(pattern, chosen))}
+    return "".join(found.get(minute, " ") for minute in range(len(pattern)))
 
 
 def test_every_window_has_its_level() -> None:
@@ -159,37 +234,6 @@ def test_the_cool_down_of_performance_is_its_own() -> None:
     assert decisions.performance_cooldown_until_ms == START + 6 * MINUTE
 
 
-def test_labels_that_are_early_are_not_judged() -> None:
-    """By arrival, negatives closed after three minutes: nothing is said of the first three."""
-    label = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m, negative_after: 3m}"
-    found = sections(effects("wwwwww", model(label=label)))
-    reasons = [each["performance"]["levels"]["accuracy"].get("reason", "") for each in found[:6]]
-    assert reasons == ["early_labels"] * 3 + [""] * 3
-
-
-@pytest.mark.parametrize("kind", ["0", "1"])
-def test_a_selected_cohort_is_not_judged(kind: str) -> None:
-    """Only predictions of one decision have labels; by the reference all have."""
-    label = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m, maturities: [1m]}"
-    chosen = model(label=label)
-    made, labels = streams("www")
-    ends = labels.values[-1]
-    kept = [
-        value
-        for value in labels.values[:-1]
-        if (int(orjson.loads(value or b"")["event_id"][1:]) % 2 == 1) == (kind == "1")
-    ]
-    out = run([chosen], 1, [made, batch([*kept, ends], topic="labels")])[0]
-    cohorts = [tree["cohorts"]["1m"] for tree in sections(out) if tree["section"] == "cohorts"]
-    assert cohorts[0]["selected"] is True
-    assert cohorts[0]["levels"]["accuracy"]["reason"] == "selected"
-    assert cohorts[0]["decisions"]["1"]["labelled_ratio"] == float(kind == "1")
-    assert not told(out, "retraining-triggers")
-    arrivals = [tree for tree in sections(out) if tree["section"] == "performance"]
-    assert arrivals
-    assert not [tree for tree in arrivals if "level" in tree]
-
-
 def test_harder_events_are_no_concept_drift() -> None:
     """Where the estimate expected what came, the cause is another."""
     hard = "w" * 3
@@ -206,34 +250,19 @@ def test_harder_events_are_no_concept_drift() -> None:
     assert trigger["observed"]["unforeseen"] == []
 
 
-def test_charts_begin_anew_with_other_rules_and_go_with_their_measures() -> None:
-    """A chart of another parameter is another chart."""
-    pipeline = run([model()], 1, streams("..."))[1]
-    judge = next(iter(pipeline.judges.values()))
-    assert judge.decisions.charts["1m/accuracy"].windows == 3
-    without = "{window: 1m, accuracy: null, precision: null, recall: null, f1: null}"
-    assert Judge(model(without), 1, resume=judge.snapshot()).decisions.charts == {}
-    chart = judge.decisions.charts
-    before = dict(chart)
-    held = judge.latest_performance["performance", "1m"].verdict
-    assert held is not None
-    worse = Estimate(0.1, 0.05, 0.15)
-    verdict = replace(held.measures[0], reason="", worse=worse, error=0.02)
-    rules = ChartRules(sigmas=2.0)
-    assert advance(chart, "1m", START, (verdict,), rules, "layout")["accuracy"].windows == 1
-    assert advance(chart, "1m", START, (verdict,), rules, "layout") == {}
-    assert chart["1m/accuracy"] != before["1m/accuracy"]
-
-
 def test_a_promise_that_cannot_be_judged_keeps_its_episode() -> None:
     """Few labels resolve nothing."""
     performance = (
         "{window: 1m, accuracy: {at_least: 0.85}, auc: null, precision: null, recall: null, "
         "f1: null}"
     )
-    alerts = told(effects("wff.", model(performance)), "alerts")
-    states = [(a["state"], minute_of(a)) for a in alerts if a["rule"] == "service_level"]
-    assert states == [("open", 0), ("resolved", 3)]
+    alerts = told(effects("wwff.", model(performance)), "alerts")
+    found = {
+        rule: [(a["state"], minute_of(a)) for a in alerts if a["rule"] == rule]
+        for rule in ("service_level", "performance")
+    }
+    assert found["service_level"] == [("open", 0), ("resolved", 4)]
+    assert found["performance"] == [("open", 1), ("resolved", 4)]
 
 
 def test_sliding_windows_neither_chart_nor_decide() -> None:
