@@ -1,7 +1,7 @@
 # Every target creates what it needs, the virtual environment included.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality clean
+.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality pending clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,6 +14,7 @@ CHAOS_ARGS ?=
 FUZZ_ARGS ?=
 SOAK_ARGS ?=
 READINESS_ARGS ?=
+PENDING_ARGS ?=
 QUALITY_ARGS ?=
 SEEDS ?= 1000
 SEED ?=
@@ -67,6 +68,9 @@ soak: $(STAMP) ## half an hour at a steady rate on a real broker: memory, descri
 
 readiness: $(STAMP) ## how fast a worker with 1,000 features is ready again
 	$(PY) -m load_tests.readiness $(READINESS_ARGS)
+
+pending: $(STAMP) ## ten million predictions that wait for labels on a disk, to docs/pending.md (minutes)
+	$(PY) -m load_tests.pending $(PENDING_ARGS)
 
 quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/quality.md (15 minutes)
 	$(PY) -m load_tests.quality $(QUALITY_ARGS)

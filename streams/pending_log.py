@@ -30,7 +30,7 @@ from streams.snapshots import Record
 from streams.topics import topic_name
 
 READ_AT_ONCE: Final = 5_000
-READ_WAIT_S: Final = 0.5
+READ_WAIT_S: Final = 0.05
 LINGER_MS: Final = 5
 QUEUED_RECORDS: Final = 100_000
 """Records on their way to the brokers; whoever writes more waits."""

@@ -100,23 +100,29 @@ class LongshoreRun:
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def start(self, *arguments: str, log: str) -> subprocess.Popen[bytes]:
-        """Start ``longshore`` in the background; its output goes to ``log`` in the directory."""
+    def start(
+        self, *arguments: str, log: str, own: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start ``longshore`` in the background; its output goes to ``log`` in the directory, and
+        its environment has ``own`` beside that of all."""
         with (self.directory / log).open("ab") as output:
             process = subprocess.Popen(
                 self._longshore(*arguments),
                 cwd=ROOT,
-                env=self._environment,
+                env=self._environment | dict(own or {}),
                 stdout=output,
                 stderr=output,
             )
         self._processes.append(process)
         return process
 
-    def worker(self, *models: str, log: str = "worker.log") -> subprocess.Popen[bytes]:
-        """Start a worker over ``SPEC:PROFILE`` pairs."""
+    def worker(
+        self, *models: str, log: str = "worker.log", data_dir: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker over ``SPEC:PROFILE`` pairs; with ``data_dir`` predictions wait there."""
         pairs = [part for model in models for part in ("--model", model)]
-        return self.start("worker", *pairs, log=log)
+        own = {"LONGSHORE_PENDING": "disk", "LONGSHORE_DATA_DIR": str(data_dir)}
+        return self.start("worker", *pairs, log=log, own=own if data_dir else None)
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """SIGTERM; the worker saves, leaves and exits 0."""
