@@ -188,7 +188,7 @@ class Judge:
             rules.chart,
             self.model.layout.hash,
         )
-        return replace(judged, charts=charts)
+        return replace(judged, charts=charts) if charts else judged
 
     def _publish_performance(self, judged: JudgedPerformance) -> list[Publish]:
         place = (judged.plane.name, judged.window.name)
