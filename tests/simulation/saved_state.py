@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from engine.join_store import JoinStore, MemoryStore
-from engine.pending_rows import key_of
 from engine.pending_store import PendingStore
 from engine.pieces import PieceReader
 from engine.snapshot import Snapshot
@@ -29,10 +28,7 @@ def durable(latest: Mapping[bytes, bytes], name: str) -> Restored | None:
 
 def tally_state(tally: Any) -> Any:  # noqa: ANN401
     """All that a tally keeps, but its epoch."""
-    waiting = {
-        key: {_key(joining.store, name): content for name, content in joining.store.items()}
-        for key, joining in tally.joinings.items()
-    }
+    waiting = {key: dict(joining.store.items()) for key, joining in tally.joinings.items()}
     return _without_epoch(tally.snapshot(), waiting)
 
 
@@ -58,12 +54,8 @@ def saved_tally_state(broker: Broker, partition: int) -> Any:  # noqa: ANN401
             store = PendingStore(entries, 1 << 62)
             store.is_filled = True
         store.restore(model.joining.entries, pieces)
-        waiting[key] = {_key(store, name): content for name, content in store.items()}
+        waiting[key] = dict(store.items())
     return _without_epoch(restored.snapshot, waiting)
-
-
-def _key(store: Any, name: str) -> str:  # noqa: ANN401
-    return key_of(name) if store.kind == "memory" else name
 
 
 def _without_epoch(snapshot: Snapshot, waiting: Any) -> Any:  # noqa: ANN401
