@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from detectors.intervals import wilson
 from engine.own_performance import MAX_BLOCKS, MIN_BLOCKS, matches_of, own_performance
 from engine.performance import measure
 from engine.performance_counting import Matches, count_matches
@@ -68,6 +69,19 @@ def test_good_and_bad_minutes_disperse() -> None:
     """Shares of 0.7 and 0.9: a variance of 0.01 over 0.16 / 200 by chance, and that itself."""
     found = dispersion([0.7, 0.9] * 30)
     assert found["accuracy"].dispersion == pytest.approx(0.01 / (0.16 / A_BLOCK) + 1.0, rel=0.25)
+
+
+def test_the_dispersion_is_that_of_the_blocks_themselves() -> None:
+    """Six blocks by hand: the mean of five squares, as one degree went into the whole."""
+    rights = [0.7, 0.9] * 3
+    matches, _ = labelled(rights)
+    right = (matches.labels == matches.decisions).reshape(len(rights), A_BLOCK)
+    squares = []
+    for hits in right.sum(axis=1).tolist():
+        gap, block = hits / A_BLOCK - right.mean(), wilson(hits, A_BLOCK)
+        half = block.value - block.low if gap > 0 else block.high - block.value
+        squares.append((gap * 1.959964 / half) ** 2)
+    assert dispersion(rights)["accuracy"].dispersion == pytest.approx(sum(squares) / 5, rel=1e-6)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
