@@ -26,7 +26,7 @@ from rocksdict import (
 from streams.pending_disk import DiskError
 
 CACHE_BYTES: Final = 32 * 1024 * 1024
-WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
+WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 MAX_OPEN_FILES: Final = 200
 BLOOM_BITS: Final = 10
 """Per entry: of the event_ids that are new one in a hundred is looked for in vain on the disk."""
