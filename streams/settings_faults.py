@@ -67,16 +67,23 @@ def contradictions(settings: Settings) -> list[str]:
         faults.append("heartbeat_interval_s: at most a third of session_timeout_s")
     if settings.snapshot_interval_s < settings.flush_interval_s:
         faults.append("snapshot_interval_s: at least flush_interval_s")
-    if settings.pending == "disk" and not settings.data_dir:
-        faults.append("data_dir: needed with pending: disk")
-    if settings.pending != "disk" and settings.data_dir:
-        faults.append("data_dir: is used with pending: disk only")
-    faults += _watchdog_faults(settings)
+    faults += _watchdog_faults(settings) + _data_dir_faults(settings)
     return faults + _snapshot_faults(settings)
 
 
 def _topic_text(text: str) -> bool:
     return all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in text)
+
+
+def _data_dir_faults(settings: Settings) -> list[str]:
+    faults = []
+    if settings.pending == "disk" and not settings.data_dir:
+        faults.append("data_dir: needed with pending: disk")
+    if settings.pending != "disk" and settings.data_dir:
+        faults.append("data_dir: is used with pending: disk only")
+    if "\0" in settings.data_dir:
+        faults.append("data_dir: no path of a file system has such a character")
+    return faults
 
 
 def _watchdog_faults(settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""A partition's disk and topic of what waits for labels, without a broker."""
+"""A machine with a disk, a topic in a list, and snapshots as the shell makes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.pending_rows import NEVER_MS, Row
 from engine.pending_store import PendingStore
 from engine.pieces import PieceReader, PieceWriter
 from engine.snapshot import Snapshot
@@ -17,15 +16,7 @@ from streams.pending import Pending, Places
 from streams.recovery import Recovery
 from streams.snapshots import Owner, Record
 
-MODEL = b"model---"
-KEY, OTHER = b"k" * 16, b"o" * 16
-KEYS = ("00" * 16, "11" * 16, "22" * 16)
 JOINED = [("m@1", "layout")]
-
-
-def row(content: bytes = b"c", labels_ms: int = 10) -> Row:
-    """Any row."""
-    return Row(5, labels_ms, NEVER_MS, content)
 
 
 class Topic:
@@ -132,16 +123,3 @@ class Stage:
     def entries(self) -> dict[str, bytes]:
         """Everything that waits."""
         return dict(self.store.items())
-
-
-def filled(stage: Stage) -> dict[str, bytes]:
-    """Three entries, two of them confirmed, of which one has changed and one has gone since."""
-    stage.begin()
-    stage.put(KEYS[0], b"a")
-    stage.put(KEYS[1], b"b")
-    stage.checkpoint()
-    stage.put(KEYS[0], None)
-    stage.put(KEYS[1], b"B")
-    stage.put(KEYS[2], b"c")
-    stage.checkpoint(committed=False)
-    return {KEYS[1]: b"B", KEYS[2]: b"c"}

@@ -9,19 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from engine.pending_rows import encode_row
-from streams.data_dir import DataDir, DataDirError
+from engine.pending_rows import NEVER_MS, Row, encode_row
 from streams.pending_disk import Written, model_of
 from streams.pending_records import claim_record, row_key
 from streams.recovery import RestoreError, StaleOwnerError
 from streams.snapshot_table import GivenUpError
-from tests.streams.pending_stage import KEY, KEYS, Stage, filled, row
+from tests.streams.pending_stage import Stage
+
+KEY = b"k" * 16
+KEYS = ("00" * 16, "11" * 16, "22" * 16)
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     """A new machine."""
     return Stage(tmp_path / "data")
+
+
+def filled(stage: Stage) -> dict[str, bytes]:
+    """Three entries, two of them confirmed, of which one has changed and one has gone since."""
+    stage.begin()
+    stage.put(KEYS[0], b"a")
+    stage.put(KEYS[1], b"b")
+    stage.checkpoint()
+    stage.put(KEYS[0], None)
+    stage.put(KEYS[1], b"B")
+    stage.put(KEYS[2], b"c")
+    stage.checkpoint(committed=False)
+    return {KEYS[1]: b"B", KEYS[2]: b"c"}
 
 
 def test_a_restart_goes_on_with_its_disk(stage: Stage) -> None:
@@ -170,8 +185,8 @@ def test_entries_of_a_layout_that_is_gone_leave(stage: Stage) -> None:
     gone = model_of("m@1", "old")
     disk = stage.pending._disk
     assert disk is not None
-    disk.write([(gone, KEY, Written(1, row()))], disk.holds)
-    stage.topic.records.append((row_key(1, gone, KEY), encode_row(row())))
+    disk.write([(gone, KEY, Written(1, Row(5, 10, NEVER_MS, b"c")))], disk.holds)
+    stage.topic.records.append((row_key(1, gone, KEY), encode_row(Row(5, 10, NEVER_MS, b"c"))))
     stage.checkpoint()
     assert disk.models() == {model_of("m@1", "layout")}
     assert row_key(1, gone, KEY) not in stage.topic.latest()
@@ -216,19 +231,3 @@ def test_a_bound_holds_the_reader(stage: Stage, monkeypatch: pytest.MonkeyPatch)
     assert stage.pending.is_full
     asyncio.run(stage.pending.confirm())
     assert not stage.pending.is_full
-
-
-def test_one_directory_one_worker(tmp_path: Path) -> None:
-    """The second is refused while the first lives."""
-    first = DataDir(str(tmp_path))
-    with pytest.raises(DataDirError, match="in use: give each worker a directory of its own"):
-        DataDir(str(tmp_path))
-    first.close()
-    DataDir(str(tmp_path)).close()
-
-
-def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """With its path and the reason."""
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DataDirError, match="cannot be written: Not a directory"):
-        DataDir(str(tmp_path / "file" / "data"))

@@ -178,6 +178,10 @@ def test_what_is_not_utf_8_is_refused_and_not_shown(tmp_path: Path) -> None:
         ({"PARTITIONS": "99999999999"}, "partitions: 99999999999 is not in 1 to 10,000"),
         ({"REPLICATION": "99999"}, "replication: 99999 is not in 1 to 100"),
         ({"DEAD_LETTERS_PER_MINUTE": "9" * 400}, "dead_letters_per_minute: a number of so many"),
+        ({"PENDING": "tape"}, "Invalid enum value 'tape'"),
+        ({"PENDING": "disk"}, "data_dir: needed with pending: disk"),
+        ({"DATA_DIR": "data"}, "data_dir: is used with pending: disk only"),
+        ({"PENDING": "disk", "DATA_DIR": "a\0b"}, "data_dir: no path of a file system has"),
         ({"SNAPSHOT_INTERVAL_S": "101"}, "stuck_after_s: at least 3 times snapshot_interval_s"),
     ],
 )

@@ -1,17 +1,42 @@
-"""The topic of what waits for labels is read back into a disk, whatever stands in it."""
+"""The disk of a partition: its directory, what is due on it, and filling it from the topic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from engine.pending_rows import NEVER_MS, Row, encode_row
+from streams.data_dir import DataDir, DataDirError
 from streams.pending_disk import DiskError, PartitionDisk, Written
 from streams.pending_records import BEGINS, GOES_ON, Refill, claim_record, row_key
 from streams.snapshots import Record
 from tests.simulation.waiting import Disk, Medium
-from tests.streams.pending_stage import KEY, MODEL, row
+
+MODEL = b"model---"
+KEY = b"k" * 16
+
+
+def row(content: bytes = b"c") -> Row:
+    """Any row."""
+    return Row(5, 10, NEVER_MS, content)
+
+
+def test_one_directory_one_worker(tmp_path: Path) -> None:
+    """The second is refused while the first lives."""
+    first = DataDir(str(tmp_path))
+    with pytest.raises(DataDirError, match="in use: give each worker a directory of its own"):
+        DataDir(str(tmp_path))
+    first.close()
+    DataDir(str(tmp_path)).close()
+
+
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """With its path and the reason."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataDirError, match="cannot be written: Not a directory"):
+        DataDir(str(tmp_path / "file" / "data"))
 
 
 def refilled(records: Sequence[Record]) -> tuple[PartitionDisk, list[bytes], Refill]:
@@ -22,14 +47,14 @@ def refilled(records: Sequence[Record]) -> tuple[PartitionDisk, list[bytes], Ref
     return disk, spent, refill
 
 
-def put(number: int, content: bytes, key: bytes = KEY) -> Record:
+def put(number: int, content: bytes) -> Record:
     """A row as its owner writes it."""
-    return row_key(number, MODEL, key), encode_row(row(content))
+    return row_key(number, MODEL, KEY), encode_row(row(content))
 
 
-def end(number: int, key: bytes = KEY) -> Record:
+def end(number: int) -> Record:
     """The end of a row."""
-    return row_key(number, MODEL, key), None
+    return row_key(number, MODEL, KEY), None
 
 
 @pytest.mark.parametrize(
