@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 BUDGETS_S: Final[Mapping[str, float]] = {
     "project": 50.0,
-    "detectors": 55.0,
-    "engine": 120.0,
+    "detectors": 75.0,
+    "engine": 160.0,
     "streams": 200.0,
-    "examples": 80.0,
+    "examples": 120.0,
     "prometheus": 30.0,
     "load_tests": 60.0,
     "simulation": 180.0,
