@@ -28,7 +28,7 @@ from detectors.adwin_state import (
     refuse_unsound,
     whole_numbers,
 )
-from detectors.bank_columns import checked_columns, in_order
+from detectors.bank_columns import checked_columns, found_alarms, in_order
 from detectors.contract import (
     Alarms,
     Bank,
@@ -168,14 +168,7 @@ class KernelBank:
             means,
             counts,
         )
-        there = np.arange(most) < counts[:, np.newaxis]
-        return in_order(
-            np.repeat(np.arange(streams), counts),
-            found_rows[there],
-            positions[there],
-            means[there, 0],
-            means[there, 1],
-        )
+        return found_alarms(counts, found_rows, positions, means)
 
     def snapshot(self) -> bytes:
         """The whole state of the bank."""

@@ -21,6 +21,21 @@ def checked_columns(estimator: str, columns: FloatArray, streams: int) -> FloatA
     return np.ascontiguousarray(columns, np.float64)
 
 
+def found_alarms(
+    counts: IntArray, rows: IntArray, positions: IntArray, means: FloatArray
+) -> Alarms:
+    """What a kernel wrote: of each stream the first ``counts``, shape (streams,), of ``rows`` and
+    ``positions``, shape (streams, room), and of ``means`` before and after, (streams, room, 2)."""
+    there = np.arange(rows.shape[1]) < counts[:, np.newaxis]
+    return in_order(
+        np.repeat(np.arange(counts.size), counts),
+        rows[there],
+        positions[there],
+        means[there, 0],
+        means[there, 1],
+    )
+
+
 def in_order(
     streams: IntArray,
     rows: IntArray,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.adwin_state import MOST_SEEN, floats, whole_numbers
-from detectors.bank_columns import checked_columns, in_order
+from detectors.bank_columns import checked_columns, found_alarms
 from detectors.contract import Alarms, FloatArray, ForeignSnapshotError, IntArray, Takes
 from detectors.loss_kernels import IMPROVED, MARKS, RESTART, SEEN, WARNED, only_bits
 from detectors.sealing import SEAL_BYTES_MAX, fingerprint, seal, unseal
@@ -116,14 +116,7 @@ class KernelLossBank:
             means,
             counts,
         )
-        there = np.arange(rows) < counts[:, np.newaxis]
-        return in_order(
-            np.repeat(np.arange(streams), counts),
-            found_rows[there],
-            positions[there],
-            means[there, 0],
-            means[there, 1],
-        )
+        return found_alarms(counts, found_rows, positions, means)
 
     def _checked(self, columns: FloatArray) -> FloatArray:
         columns = checked_columns(self._name, columns, self._marks.shape[0])
