@@ -146,7 +146,7 @@ class Judge:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            if not measured.is_disjoint or measured.verdict is None:
+            if not measured.is_disjoint or not self._performing.is_decided_by(flow.plane):
                 return self._publish_performance(measured)
             measured = self._charted(measured)
             return self._publish_performance(measured) + decide(measured, self.decisions)
@@ -178,8 +178,8 @@ class Judge:
     def _charted(self, judged: JudgedPerformance) -> JudgedPerformance:
         """The window on its charts."""
         rules = self.model.spec.performance
-        assert rules is not None, "what has a verdict has rules"
-        assert judged.verdict is not None, "only what is judged is charted"
+        if rules is None or judged.verdict is None:
+            return judged
         charts = advance(
             self.decisions.charts,
             judged.window.name,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from engine.planes import PERFORMANCE, Plane
 from engine.spec import WindowRule
 from engine.spec_performance import ARRIVAL
 from engine.timestamps import ms_to_rfc3339
+
+EVERY_LABEL: Final[Reason] = ""
+"""Nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class JudgedPerformance:
     """None without a business section."""
     usual_outcomes: Outcomes | None = None
     """Of the training table."""
+    incomplete: Reason = ""
+    """Why its labels are not all; said of the view that decisions read."""
 
     @property
     def start_ms(self) -> int:
@@ -156,12 +161,12 @@ class PerformanceJudging:
                 for window in model.spec.windows
             }
 
-    def is_judged(self, plane: Plane) -> bool:
-        """Whether the windows of a plane have levels."""
+    def is_decided_by(self, plane: Plane) -> bool:
+        """Whether decisions read the windows of a plane: those of ``performance.by``, by arrival
+        without that section; where there is one they have levels too."""
         rules = self._model.spec.performance
-        if rules is None:
-            return False
-        return rules.by == (ARRIVAL if plane.number == PERFORMANCE else plane.name)
+        by = ARRIVAL if rules is None else rules.by
+        return by == (ARRIVAL if plane.number == PERFORMANCE else plane.name)
 
     def judge(
         self,
@@ -176,11 +181,12 @@ class PerformanceJudging:
         layout = self._model.performance
         assert layout is not None, "only a model with performance has such a plane"
         found = measure(layout, counts)
-        verdict = None
-        if self.is_judged(plane):
+        verdict, reason = None, EVERY_LABEL
+        if self.is_decided_by(plane):
             since_ms = end_ms if first_event_ms is None else first_event_ms
             reason = self._incomplete(plane, end_ms - window.length_ms, counts, since_ms)
-            verdict = self._levels[window.name].judge(found, reason)
+            if window.name in self._levels:
+                verdict = self._levels[window.name].judge(found, reason)
         estimated = None
         if layout.score_cells:
             negatives, positives, _ = score_histogram(layout, counts)
@@ -198,6 +204,7 @@ class PerformanceJudging:
             estimated,
             outcomes=outcomes(self._model, counts, self._alphas[window.name]),
             usual_outcomes=self._usual_outcomes,
+            incomplete=reason,
         )
 
     def _incomplete(

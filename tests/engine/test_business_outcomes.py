@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
+from engine.effects import Publish
 from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
 from engine.reference_table import ReferenceTable
@@ -42,7 +43,9 @@ BUSINESS: Final = (
 
 
 @cache
-def model(business: str = BUSINESS) -> MonitoredModel:
+def model(
+    business: str = BUSINESS, performance: str = "{window: 5m}", label: str = LABEL
+) -> MonitoredModel:
     """Of the training rows a tenth are decided positive, and the label is the decision but for one
     in fifty of the others."""
     known, rows = reference(2_000), np.arange(2_000)
@@ -57,12 +60,13 @@ def model(business: str = BUSINESS) -> MonitoredModel:
     )
     text = spec_text(
         inputs="[predictions, labels]",
-        label=LABEL,
+        label=label,
         estimators="{}",
         windows="[5m]",
         retraining="{rules: {}}",
         quality="null",
         business=business,
+        performance=performance,
     )
     return model_of(text, table)
 
@@ -79,15 +83,27 @@ def rows(defaults: int) -> list[tuple[int, int, float]]:
     return found
 
 
+def published(defaults: int, chosen: MonitoredModel) -> list[Publish]:
+    """All that is said of the events."""
+    return driven(defaults, chosen)[0]
+
+
 def said(defaults: int, chosen: MonitoredModel) -> tuple[list[dict[str, Any]], Pipeline]:
     """Judgements of performance and cohorts of the first five minutes."""
+    out, pipeline = driven(defaults, chosen)
+    whole = [j for j in trees(out, "judgements") if j["end"].endswith(":05:00Z")]
+    return [j for j in whole if "section" in j and j["revision"] == 0], pipeline
+
+
+def driven(defaults: int, chosen: MonitoredModel) -> tuple[list[Publish], Pipeline]:
+    """The events through one pipeline, their labels all behind them."""
     made, labels = [], []
     for i, (decision, label, value) in enumerate(rows(defaults)):
         ts = START + i * 400
         made.append(orjson.dumps(event(i, ts, score=..., decision=decision, value=value)))
         told = {"event_id": f"e{i}", "model": "m", "ts": ts + 20 * SECOND, "label": label}
         labels.append(orjson.dumps(told))
-    out, pipeline = run(
+    return run(
         [chosen],
         1,
         [
@@ -95,8 +111,6 @@ def said(defaults: int, chosen: MonitoredModel) -> tuple[list[dict[str, Any]], P
             batch([*labels, beat(START + 6 * MINUTE)], topic="labels"),
         ],
     )
-    whole = [j for j in trees(out, "judgements") if j["end"].endswith(":05:00Z")]
-    return [j for j in whole if "section" in j and j["revision"] == 0], pipeline
 
 
 def by_hand(defaults: int) -> dict[str, float]:
@@ -154,6 +168,34 @@ def test_limits_are_broken_significantly_or_not_at_all() -> None:
         judgements, _ = said(defaults, model())
         found = judgements[0]["business"].get("broken_limits", [])
         assert [one["figure"] for one in found] == broken, defaults
+
+
+@pytest.mark.parametrize("performance", ["{window: 5m}", "{window: 5m, by: 1m}", "null"])
+def test_a_broken_limit_opens_an_alert_and_asks_for_nothing(performance: str) -> None:
+    """Whichever view decisions read, and also where no measure has a level."""
+    for defaults, count in ((6, 0), (13, 0), (40, 1)):
+        out = published(defaults, model(performance=performance))
+        found = [alert for alert in trees(out, "alerts") if alert["rule"] == "outcomes"]
+        assert len(found) == count, defaults
+        assert not trees(out, "retraining-triggers")
+        for alert in found:
+            assert (alert["state"], alert["severity"]) == ("open", "WARNING")
+            broken = [one["figure"] for one in alert["evidence"]["measures"]]
+            assert broken == ["default_rate", "cost_per_prediction"]
+
+
+def test_early_labels_break_no_limit() -> None:
+    """Only positives are reported, and whoever was not has ten minutes: what came in five is told
+    as beyond the limit, and nobody is called."""
+    early = LABEL.replace("amend: 1m", "amend: 1m, negative_after: 10m")
+    out = published(40, model(label=early, performance="{window: 5m}"))
+    (first,) = [
+        j
+        for j in trees(out, "judgements")
+        if j.get("section") == "performance" and j["end"].endswith(":05:00Z")
+    ]
+    assert first["business"]["broken_limits"]
+    assert not trees(out, "alerts")
 
 
 def test_an_approval_may_be_the_positive_decision() -> None:
