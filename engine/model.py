@@ -11,7 +11,7 @@ from engine.layout import Layout, build_layout
 from engine.performance_layout import PerformanceLayout, build_performance_layout
 from engine.planes import DATA, Plane
 from engine.profile import Profile, ProfileError
-from engine.spec import Spec
+from engine.spec import Spec, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class MonitoredModel:
     def key(self) -> str:
         """``model@version``."""
         return f"{self.spec.model}@{self.spec.version}"
+
+    def duplicates_last(self, topic: Topic) -> int:
+        """Among how many records of a topic a repeated event_id is a duplicate; 0 for none.  A
+        further label of an event may correct the first, and the join knows the two apart."""
+        joined = topic == "labels" and self.performance is not None
+        return 0 if joined else self.spec.duplicates_last
 
 
 def build_model(spec: Spec, profile: Profile) -> MonitoredModel:

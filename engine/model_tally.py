@@ -93,8 +93,8 @@ class ModelTally:
             state.moved_by_ms = record_ms
         rows = len(events.ts_ms)
         duplicate = np.zeros(rows, dtype=np.bool_)
-        if self.model.spec.duplicates_last and rows:
-            last = self.model.spec.duplicates_last
+        last = self.model.duplicates_last(topic)
+        if last and rows:
             known = state.duplicates.setdefault(topic, DuplicateFilter(last))
             duplicate = known.seen_before(events.ids, offsets)
         clock = self.model.spec.clock(topic)
@@ -165,7 +165,7 @@ class ModelTally:
 
     def remember(self, topic: Topic, events: Events, offsets: npt.NDArray[np.int64]) -> None:
         """Read records that the state covers already again, into the duplicate filter only."""
-        last = self.model.spec.duplicates_last
+        last = self.model.duplicates_last(topic)
         if last:
             known = self.state.duplicates.setdefault(topic, DuplicateFilter(last))
             known.seen_before(events.ids, offsets)

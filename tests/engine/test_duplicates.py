@@ -5,11 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.duplicates import DuplicateFilter
+from tests.engine.models import SECOND, START, batch, event, model_of, run, spec_text
 
+LABEL = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m}"
 QUICK = settings(max_examples=150, deadline=None, database=None)
 
 
@@ -62,3 +66,24 @@ def test_reading_the_last_again_restores_it(
     )
     found = fresh.seen_before(ids[cut:], np.array(offsets[cut:], dtype=np.int64)).tolist()
     assert found == plainly(ids, offsets, last)[cut:]
+
+
+@pytest.mark.parametrize("last", ["", "{last: 1000}"])
+def test_a_label_may_be_corrected_beside_a_filter(last: str) -> None:
+    """Predictions read again are left out; a further label is the join's, which tells a correction
+    from a repeat."""
+    sections = {"duplicates": last} if last else {}
+    model = model_of(spec_text(inputs="[predictions, labels]", label=LABEL, **sections))
+    made = [orjson.dumps(event(number, START)) for number in (1, 2, 2)]
+    labels = [
+        {"event_id": f"e{number}", "model": "m", "ts": START + SECOND, "label": label}
+        for number, label in ((1, 0), (1, 1), (2, 1), (2, 1))
+    ]
+    _, pipeline = run(
+        [model], 1, [batch(made), batch([*map(orjson.dumps, labels)], topic="labels")]
+    )
+    (joining,) = pipeline.tallies[0].joinings.values()
+    assert joining.join.counts.by_outcome == {"matched": 2, "corrected": 1, "duplicate": 1}
+    outcomes = pipeline.tallies[0].outcomes.by_outcome
+    assert outcomes["labels/tallied"] == 4
+    assert outcomes.get("predictions/duplicate", 0) == (1 if last else 0)

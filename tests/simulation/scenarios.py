@@ -133,16 +133,37 @@ def _labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
         if chance.random() > likely:
             break
         at_ms += chance.randint(0, MINUTE)
-        label = {"event_id": tree["event_id"], "model": tree["model"], "ts": at_ms}
-        found.append((at_ms, orjson.dumps({**label, "label": chance.randint(0, 1)})))
+        found.append((at_ms, _label(tree, at_ms, chance.randint(0, 1))))
     return found
+
+
+def _odd_labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
+    """What labels should not do and do: said before their prediction was made, twice, and after
+    the time to live."""
+    ts, truth = int(tree["ts"]), chance.randint(0, 1)
+    draw = chance.random()
+    if draw < 0.04:
+        return [(ts, _label(tree, ts - chance.randint(1, LATENESS_MS), truth))]
+    if draw < 0.08:
+        return [(ts, _label(tree, ts + SECOND, truth))] * 2
+    if draw < 0.12:
+        at_ms = ts + TTL_MS + chance.randint(1, MINUTE)
+        return [(at_ms, _label(tree, at_ms, truth))]
+    return []
+
+
+def _label(tree: dict[str, Any], at_ms: int, truth: int) -> bytes:
+    label = {"event_id": tree["event_id"], "model": tree["model"], "ts": at_ms, "label": truth}
+    return orjson.dumps(label)
 
 
 def _logs(
     number: int, names: list[str], partitions: int, silent: tuple[int, ...], *, labels: bool
 ) -> dict[Source, RecordBatch]:
     """Every partition of every input topic."""
-    chance = Random(number)
+    # The odd ones have a generator of their own: the rest of a scenario stays as it was.
+    chance, odd = Random(number), Random(f"odd labels {number}")
+    late: dict[int, list[tuple[int, bytes]]] = {p: [] for p in range(partitions)}
     topics: list[Topic] = ["predictions", *(["labels"] if labels else [])]  # type: ignore[list-item]
     rows: dict[Source, list[tuple[int, bytes]]] = {
         (topic, p): [] for topic in ("features", "predictions", "labels") for p in range(partitions)
@@ -159,6 +180,9 @@ def _logs(
                 rows["predictions", partition].append((ts, noise))
             if labels:
                 rows["labels", partition] += _labels(tree, chance)
+                late[partition] += _odd_labels(tree, odd)
+    for partition, found in late.items():
+        rows["labels", partition] = _put_in(rows["labels", partition], found)
     # What has nothing more to say is idle after a while.  Where windows wait for a partition that
     # never spoke, the others must go on speaking until that one is idle.
     beats = 1 + (BEATS_FOR_THE_SILENT if silent else 0)
@@ -169,6 +193,20 @@ def _logs(
         (topic, partition): _log(topic, partition, found)  # type: ignore[arg-type]
         for (topic, partition), found in rows.items()
     }
+
+
+def _put_in(
+    rows: list[tuple[int, bytes]], late: list[tuple[int, bytes]]
+) -> list[tuple[int, bytes]]:
+    """Rows as they came, and each of the others where the log has reached its time."""
+    order = [(newest, 0, row) for newest, row in zip(_newest_ms(rows), rows, strict=True)]
+    order += [(row[0], 1, row) for row in late]
+    return [row for *_, row in sorted(order, key=lambda place: place[:2])]
+
+
+def _newest_ms(rows: list[tuple[int, bytes]]) -> list[int]:
+    """The highest time so far, row by row."""
+    return np.maximum.accumulate(np.array([ts for ts, _ in rows], dtype=np.int64)).tolist()
 
 
 def _log(topic: Topic, partition: int, rows: list[tuple[int, bytes]]) -> RecordBatch:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from typing import Any
 
+import orjson
 import pytest
 
+from engine.spec import Topic
 from tests.simulation.coverage import LEAST_PER_100, too_little
 from tests.simulation.plan import plan_of
+from tests.simulation.scenarios import SCENARIOS, Scenario, has_labels, scenario
 from tests.simulation.seeds import results, tried
 from tests.simulation.world import run_seed
 
@@ -64,6 +68,17 @@ def test_a_world_without_faults_is_not_enough(name: str) -> None:
     assert [line for line in too_little(met, 100) if line.startswith(f"{name}:")]
 
 
+def _told(case: Scenario, topic: Topic) -> list[dict[str, Any]]:
+    """The events of a topic, in no order that matters."""
+    found = []
+    for (name, _), log in case.logs.items():
+        for value in log.values if name == topic else ():
+            tree = orjson.loads(value) if value and value.endswith(b"}") else {}
+            if "event_id" in tree and tree["model"] != "shadow":
+                found.append(tree)
+    return found
+
+
 def test_a_broken_promise_ends_the_run_with_its_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first failing seed stops the run, and the command that replays it is printed."""
     monkeypatch.setattr("tests.simulation.__main__.results", lambda *_: iter([(7, "why", None)]))
@@ -74,3 +89,18 @@ def test_a_broken_promise_ends_the_run_with_its_replay(monkeypatch: pytest.Monke
 
     assert main() == 1
     assert "make simulate SEEDS=1 SEED=7" in said[-1]
+
+
+def test_labels_come_in_every_way() -> None:
+    """In every scenario with labels: matched, corrected, twice, after the time to live, and of a
+    time before their prediction's."""
+    for number in filter(has_labels, range(SCENARIOS)):
+        case = scenario(number)
+        met: Counter[str] = Counter()
+        for tally in case.pipeline.tallies:
+            for joining in tally.joinings.values():
+                met.update(joining.join.counts.by_outcome)
+        assert {"matched", "corrected", "duplicate", "expired"} <= met.keys(), number
+        made = {tree["event_id"]: tree["ts"] for tree in _told(case, "predictions")}
+        told = _told(case, "labels")
+        assert any(made.get(tree["event_id"], 0) > tree["ts"] for tree in told), number
