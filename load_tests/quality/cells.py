@@ -54,8 +54,9 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 Cell = tuple[str, ...]
-"""``("river", family, kind, seed)``, ``("injected", table, kind, strength, seed)``, ``("still",
-table, seed)`` or ``("medium", table, kind, seed)``; an injection of strength 0 is none."""
+"""``("river", family, kind, seed)``, ``("injected", table, kind, strength, seed)``, ``("judged",
+table, kind, strength, seed)``, ``("still", table, seed)`` or ``("medium", table, kind, seed)``; an
+injection of strength 0 is none."""
 
 
 def cells_of(plan: Plan) -> Iterator[Cell]:
@@ -68,6 +69,7 @@ def cells_of(plan: Plan) -> Iterator[Cell]:
             for kind, injection in KINDS.items():
                 for strength in injection.strengths:
                     yield ("injected", table, kind, f"{strength:g}", seed)
+                    yield ("judged", table, kind, f"{strength:g}", seed)
             yield from (("medium", table, kind, seed) for kind in MEDIUM_KINDS)
     for seed in map(str, range(plan.months)):
         yield from (("still", table, seed) for table in plan.datasets)
@@ -83,6 +85,11 @@ def measure(cell: Cell, plan: Plan) -> Any:  # noqa: ANN401 - builtins, for JSON
     if sort == "medium":
         table, kind, seed = rest
         return msgspec.to_builtins(whole_judge.medium_change(real_data(table), kind, int(seed)))
+    if sort == "judged":
+        table, kind, strength, seed = rest
+        data = real_data(table)
+        change = whole_judge.judged_change(data, kind, float(strength), int(seed))
+        return msgspec.to_builtins(change)
     if sort == "injected":
         return msgspec.to_builtins(_injected(*rest, rows=plan.rows))
     family, kind, seed = rest
@@ -99,11 +106,11 @@ def _river(family: str, kind: str, seed: int, plan: Plan) -> Scores:
 def _injected(table: str, kind: str, strength: str, seed: str, *, rows: int) -> Scores:
     data = real_data(table)
     if kind == "none":
-        stream, _ = data.drawn(STILL_TIMES * rows, INJECTED, int(seed))
+        stream = data.drawn(STILL_TIMES * rows, INJECTED, int(seed))
     else:
         # Rows of its own for each, or the still parts of all would be one and the same evidence.
         place = (1 + list(KINDS).index(kind), round(float(strength) * 1_000))
-        still, _ = data.drawn(rows, INJECTED, int(seed), *place)
+        still = data.drawn(rows, INJECTED, int(seed), *place)
         stream = inject(data, still, kind, float(strength), rows // 2, int(seed))
     return scores_of(stream, _statistics(table, int(seed)))
 
@@ -112,7 +119,7 @@ def _injected(table: str, kind: str, strength: str, seed: str, *, rows: int) -> 
 def _statistics(table: str, seed: int) -> StatisticAlarms:
     """The same for all strengths; its bounds take longer than a stream."""
     data = real_data(table)
-    return StatisticAlarms(data.model, data.drawn(WINDOW_ROWS, INJECTED, seed)[0], seed)
+    return StatisticAlarms(data.model, data.drawn(WINDOW_ROWS, INJECTED, seed), seed)
 
 
 def scores_of(stream: Columns, statistics: StatisticAlarms) -> Scores:

@@ -28,6 +28,10 @@ class Columns:
     """Those of ``changes`` that lead away from the reference; the others lead back to it."""
     moves: frozenset[Watched] = frozenset()
     """What of it the changes move: P(X), or how often the model is wrong, or both."""
+    scores: FloatArray | None = None
+    """Shape (rows,): the model's; None of a stream that has none."""
+    decisions: FloatArray | None = None
+    """Shape (rows,): 0 or 1; beside ``scores``."""
 
     @property
     def rows(self) -> int:

@@ -16,6 +16,9 @@ from engine.counting import Counting
 from engine.decoded import Events
 from engine.judgement import Judged
 from engine.model import MonitoredModel, build_model
+from engine.performance_counting import Matches, count_matches
+from engine.performance_judging import JudgedPerformance, PerformanceJudging
+from engine.planes import PERFORMANCE
 from engine.profile import Provenance, decode_profile, encode_profile
 from engine.profile_building import build_profile
 from engine.reference_table import ReferenceTable
@@ -58,17 +61,14 @@ def numeric_model(name: str, warm: FloatArray) -> MonitoredModel:
 
 
 def measured_windows(
-    model: MonitoredModel,
-    columns: Columns,
-    rows_per_window: int,
-    scores: FloatArray | None = None,
+    model: MonitoredModel, columns: Columns, rows_per_window: int
 ) -> Iterator[Judged]:
     """Each whole window of the stream, judged as one hour."""
     counting, judging = Counting(model.layout), WindowJudging(model)
     window = model.spec.windows[0]
     for number in range(columns.rows // rows_per_window):
         rows = slice(number * rows_per_window, (number + 1) * rows_per_window)
-        events = _events(model, columns, rows, scores)
+        events = _events(model, columns, rows)
         slots = np.zeros(rows_per_window, np.int32)
         counts = counting.count(events, slots, 1)[0]
         end_ms = START_MS + (number + 1) * window.length_ms
@@ -80,14 +80,50 @@ def measure_window(model: MonitoredModel, columns: Columns) -> Judged:
     return next(measured_windows(model, columns, columns.rows))
 
 
-def _events(
-    model: MonitoredModel, columns: Columns, rows: slice, scores: FloatArray | None
-) -> Events:
+def measured_performance(
+    model: MonitoredModel, columns: Columns, rows_per_window: int
+) -> Iterator[JudgedPerformance]:
+    """Each whole window of a stream with scores, as its labels judge it: a loss says whether the
+    decision came true."""
+    assert columns.scores is not None, "performance is of scores"
+    assert columns.decisions is not None, "performance is of decisions"
+    assert model.performance is not None, "the model has labels"
+    judging, window = PerformanceJudging(model), model.spec.windows[0]
+    plane = next(plane for plane in model.planes if plane.number == PERFORMANCE)
+    for number in range(columns.rows // rows_per_window):
+        rows = slice(number * rows_per_window, (number + 1) * rows_per_window)
+        matches = _matches(columns, rows)
+        counts = count_matches(model.performance, matches, 1)[0]
+        end_ms = START_MS + (number + 1) * window.length_ms
+        yield judging.judge(plane, window, end_ms, 0, counts, START_MS)
+
+
+def _matches(columns: Columns, rows: slice) -> Matches:
+    assert columns.scores is not None, "performance is of scores"
+    assert columns.decisions is not None, "performance is of decisions"
+    losses = columns.losses[rows]
+    known = np.isfinite(losses)
+    decisions = columns.decisions[rows][known]
+    size = len(decisions)
+    return Matches(
+        slots=np.zeros(size, np.int64),
+        weights=np.ones(size, np.int64),
+        scores=columns.scores[rows][known],
+        decisions=decisions.astype(np.int64),
+        values=np.full(size, np.nan),
+        segments=np.empty((0, size), np.int64),
+        labels=np.abs(decisions - losses[known]),
+        delays_ms=np.zeros(size, np.int64),
+        assumed=np.zeros(size, np.bool_),
+    )
+
+
+def _events(model: MonitoredModel, columns: Columns, rows: slice) -> Events:
     size = rows.stop - rows.start
     ids: Sequence[str] = ()
     outcome = None
-    if scores is not None:
-        outcome = np.vstack([scores[rows], np.full(size, LATENCY_MS)])
+    if columns.scores is not None:
+        outcome = np.vstack([columns.scores[rows], np.full(size, LATENCY_MS)])
     return Events(
         model,
         np.arange(size),

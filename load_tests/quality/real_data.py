@@ -38,10 +38,14 @@ windows: [{{length: 1h, judge_every: 1h}}]
 features:
 {features}
 prediction: {{type: binary}}
+inputs: [predictions, labels]
+label: {{ttl: 1d, lateness: 0s, amend: 1h, pane: 1h}}
+performance: {{window: 1h}}
 retraining:
   cooldown: 1h
   rules:
     psi_features: {{above: 0.20, features: 1, window: 1h, at_least: 2, of_last: 3}}
+    performance: {{window: 1h, at_least: 2, of_last: 3}}
 """
 NUMERIC: Final = {"flights": ("dep_delay", "distance", "hour"), "acs": ("AGEP",)}
 CATEGORICAL: Final = {"flights": ("carrier", "origin", "dest"), "acs": ("SCHL", "MAR", "RELP")}
@@ -58,7 +62,6 @@ class RealData:
     """The rows that made the profile."""
     pool: Columns
     """The rows that streams are drawn from."""
-    pool_scores: FloatArray
 
     def numeric_place(self, feature: str) -> int:
         """Row of :attr:`Columns.numeric` of a feature."""
@@ -68,12 +71,11 @@ class RealData:
         """Row of :attr:`Columns.codes` of a feature."""
         return [column.name for column in self.model.layout.categorical].index(feature)
 
-    def drawn(self, rows: int, *seed: int) -> tuple[Columns, FloatArray]:
-        """(``rows`` rows of the pool, their scores), drawn with replacement; another ``seed``
-        gives rows that have nothing to do with these."""
+    def drawn(self, rows: int, *seed: int) -> Columns:
+        """``rows`` rows of the pool, drawn with replacement; another ``seed`` gives rows that have
+        nothing to do with these."""
         random = np.random.default_rng([len(self.name), *seed])
-        chosen = random.integers(0, self.pool.rows, rows)
-        return taken(self.pool, chosen), self.pool_scores[chosen]
+        return taken(self.pool, random.integers(0, self.pool.rows, rows))
 
 
 def taken(columns: Columns, rows: npt.NDArray[np.int64]) -> Columns:
@@ -82,6 +84,8 @@ def taken(columns: Columns, rows: npt.NDArray[np.int64]) -> Columns:
         np.ascontiguousarray(columns.numeric[:, rows]),
         np.ascontiguousarray(columns.codes[:, rows]),
         columns.losses[rows],
+        scores=None if columns.scores is None else columns.scores[rows],
+        decisions=None if columns.decisions is None else columns.decisions[rows],
     )
 
 
@@ -106,17 +110,24 @@ def real_data(name: str) -> RealData:
         categorical={f: _texts(first[f]) for f, kind in types.items() if kind == "categorical"},
         score=_floats(first["score"]),
         decision=_floats(first["decision"]),
+        labels=_floats(first["label"]),
     )
     profile = decode_profile(encode_profile(build_profile(spec, rows, MADE_BY)))
     model = build_model(spec, profile)
     halves = [_columns(model, half) for half in (first, second)]
-    return RealData(name, model, *halves, _floats(second["score"]))
+    return RealData(name, model, *halves)
 
 
 def _columns(model: MonitoredModel, table: pl.DataFrame) -> Columns:
     numeric = [_floats(table[column.name]) for column in model.layout.numeric]
     codes = [_codes(model, column.name, table[column.name]) for column in model.layout.categorical]
-    return Columns(np.array(numeric), np.array(codes, dtype=np.int32), _floats(table["loss"]))
+    return Columns(
+        np.array(numeric),
+        np.array(codes, dtype=np.int32),
+        _floats(table["loss"]),
+        scores=_floats(table["score"]),
+        decisions=_floats(table["decision"]),
+    )
 
 
 def _codes(model: MonitoredModel, feature: str, column: pl.Series) -> list[int]:

@@ -86,11 +86,18 @@ fifth of the values.
 
 ## The judge as a whole
 
-Windows of an hour; rule: PSI over 0.20 on any feature, in two of the last three windows. A change
-of medium strength is one of PSI {psi} +- {tolerance} on each named feature. The share of the rows
-that have it was found by bisection on the reference, before anything was judged.
+Windows of an hour with their labels; rules: PSI over 0.20 on any feature, and a measure of
+performance worse than the reference's, each in two of the last three windows, and the data's
+quality. A change of medium strength is one of PSI {psi} +- {tolerance} on each named feature. The
+share of the rows that have it was found by bisection on the reference, before anything was judged.
 
 {judge}
+
+Changes of every strength, half a day after half a day without: how many opened an alert, the median
+delay in events to the end of the window that did (windows have 1,000), and by which rule:
+`psi_features` (two of three windows), `data_quality`, `performance` (two of three windows).
+
+{judged}
 """
 
 
@@ -122,6 +129,7 @@ def page(results: Results, file: str) -> str:
         psi=MEDIUM_PSI,
         tolerance=MEDIUM_TOLERANCE,
         judge=tables.whole_judge(results),
+        judged=tables.judged_by_strength(results),
     )
 
 

@@ -13,7 +13,13 @@ from load_tests.quality.cells import STILL_TIMES, Cell
 from load_tests.quality.results import Results
 from load_tests.quality.river_streams import KINDS as CHANGES
 from load_tests.quality.scoring import PER_EVENTS, Score, together
-from load_tests.quality.whole_judge import HOURS_PER_MONTH, ROWS_PER_HOUR, MediumChange, StillDays
+from load_tests.quality.whole_judge import (
+    HOURS_PER_MONTH,
+    ROWS_PER_HOUR,
+    JudgedChange,
+    MediumChange,
+    StillDays,
+)
 
 DASH = "–"  # noqa: RUF001 - a dash in a table
 
@@ -158,6 +164,33 @@ def _medium(changes: list[MediumChange]) -> list[str]:
         f"{sum(each.false_pages for each in changes)} false pages",
     ]
     return [f"PSI of {psi}", "; ".join(told)]
+
+
+def judged_by_strength(results: Results) -> str:
+    """Changes that the judge paged for, by kind and strength: how many, how late, by which rule."""
+    kinds: dict[tuple[str, str], dict[str, list[JudgedChange]]] = {}
+    for (_, table, kind, strength, _), tree in results.of("judged").items():
+        change = msgspec.convert(tree, JudgedChange)
+        kinds.setdefault((table, kind), {}).setdefault(strength, []).append(change)
+    places = range(max((len(strengths) for strengths in kinds.values()), default=0))
+    rows = []
+    for (table, kind), strengths in sorted(kinds.items()):
+        ordered = [strengths[strength] for strength in sorted(strengths, key=float)]
+        false = sum(change.false_pages for changes in ordered for change in changes)
+        told = [_judged(changes) for changes in ordered]
+        named = "/".join(sorted(strengths, key=float))
+        rows.append([f"{table}, {kind} {named}", *told, f"{false}"])
+    return markdown(["change", *(f"{n + 1}." for n in places), "false pages"], rows, "---")
+
+
+def _judged(changes: list[JudgedChange]) -> str:
+    """``5/5, 2,000, data_quality``."""
+    delays = sorted(c.delay_events for c in changes if c.delay_events is not None)
+    told = [f"{len(delays)}/{len(changes)}"]
+    if delays:
+        told.append(f"{delays[len(delays) // 2]:,}")
+        told.append(" ".join(sorted({rule for change in changes for rule in change.rules})))
+    return ", ".join(told)
 
 
 def totals(results: Results) -> dict[str, Any]:
