@@ -27,6 +27,7 @@ from streams.judging import Judging
 from streams.live import LiveState
 from streams.pending import Places
 from streams.pending_log import KafkaPendingLog
+from streams.registered_tables import RegisteredTables
 from streams.settings import SecuritySettings, Settings
 from streams.snapshot_table import Home, SnapshotTable
 from streams.tallying import Tallying
@@ -189,6 +190,7 @@ def _options(settings: Settings, scratch: Path) -> dict[str, Any]:
         "producer_request_timeout": REQUEST_TIMEOUT_S,
         "datadir": scratch,
         "store": "memory://",
+        "TableManager": RegisteredTables,
         "stream_wait_empty": False,  # nothing is acknowledged, so it would wait for ever
         "stream_processing_timeout": NEVER_S,
         "stream_recovery_delay": 0.0,
