@@ -174,6 +174,8 @@ class Agents:
         A failure here loses nothing: the next owner starts at the last snapshot.
         """
         self._life += 1
+        self._tallying.halt()
+        self._judging.halt()
         try:
             async with asyncio.timeout(self._settings.rebalance_timeout_s * GIVE_UP_SHARE):
                 async with self._saving:

@@ -151,6 +151,10 @@ class Judging:
             self._live.restored()
             await asyncio.sleep(0)
 
+    def halt(self) -> None:
+        """Judge nothing more: what is said behind the last snapshot would be said again."""
+        self._generation = -1
+
     def drop(self) -> None:
         """Forget every judge."""
         self._benches.clear()
@@ -193,7 +197,7 @@ class Judging:
                 seat = None
                 if value is not None and offset >= bench.position:
                     seat = await self._begin(bench, offset, value)
-            if seat is not None and not await self._go_on(bench, seat, offset):
+            if seat is not None and not await self._go_on(bench, seat, offset, generation):
                 return
             bench.position = max(bench.position, offset + 1)
             bench.unsaved = True
@@ -221,12 +225,13 @@ class Judging:
         await self._send(bench, seat.judge, effects)
         return seat
 
-    async def _go_on(self, bench: Bench, seat: Seat, offset: int) -> bool:
+    async def _go_on(self, bench: Bench, seat: Seat, offset: int, generation: int) -> bool:
         """Do all that the record made due; False when the partition was given up meanwhile."""
         while seat.judge.behind:
             await asyncio.sleep(0)
             async with self._still:
-                if self._benches.get(bench.name.partition) is not bench:
+                held = self._benches.get(bench.name.partition) is bench
+                if not held or generation != self._generation:
                     return False
                 seat.unsaved = bench.unsaved = True
                 await self._send(bench, seat.judge, seat.judge.go_on())

@@ -160,6 +160,10 @@ class Tallying:
             durable={} if restored is None else dict(tally.covered.items()),
         )
 
+    def halt(self) -> None:
+        """Count nothing more: what is said behind the last snapshot would be said again."""
+        self._generation = -1
+
     def drop(self) -> None:
         """Forget every tally."""
         for held in self._held.values():
