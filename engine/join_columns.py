@@ -47,7 +47,9 @@ class JoinColumns:
         """Labels, shape (rows,), as the performance cells take them; NaN is no label."""
         if self._kind == "multiclass":
             return np.array([self._class(value, np.nan) for value in values], dtype=np.float64)
-        plain = [float(value) if type(value) is bool else value for value in values]
+        plain = values
+        if bool in set(map(type, values)):
+            plain = [float(value) if type(value) is bool else value for value in values]
         numbers = numeric_column(plain, checked=False)
         numbers[~np.isfinite(numbers)] = np.nan
         if self._kind == "regression":
@@ -67,10 +69,12 @@ class JoinColumns:
         codes = np.empty((len(self._segments), len(given)), dtype=np.int64)
         for index, (name, numbers) in enumerate(self._segments):
             other = len(numbers)
-            for row, named in enumerate(given):
-                value = named.get(name) if isinstance(named, dict) else None
-                text = None if value is None else category_text(value)
-                codes[index, row] = other + 1 if text is None else numbers.get(text, other)
+            values = [named.get(name) if type(named) is dict else None for named in given]
+            texts = values
+            if set(map(type, values)) != {str}:
+                texts = [None if value is None else category_text(value) for value in values]
+            found = [other + 1 if text is None else numbers.get(text, other) for text in texts]
+            codes[index] = found
         return codes
 
     def _class(self, value: object, nothing: float) -> float:

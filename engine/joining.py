@@ -7,15 +7,17 @@ the two logs' prefixes, so the panes are too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.contributions import Contributions
 from engine.decoded import Events
-from engine.join import Join
-from engine.join_entry import Contribution, Delta, JoinRules, Label, PlaneRule, Prediction
+from engine.event_keys import keys_of
+from engine.join import Batch, Join
+from engine.join_batches import LabelColumns, PredictionColumns
+from engine.join_entry import JoinRules, PlaneRule
 from engine.join_store import Clock, JoinStore
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
@@ -27,6 +29,8 @@ from engine.spec import Topic
 MATCHES_AT_ONCE: Final = 50_000
 """Matches that are counted in one go; bounds the columns of a batch that closes many events."""
 CELLS_AT_ONCE: Final = 2_000_000
+PLACES_A_START: Final = 1 << 10
+"""More than twice the planes of a model."""
 
 
 class Joining:
@@ -34,7 +38,9 @@ class Joining:
 
     def __init__(self, model: MonitoredModel, layout: PerformanceLayout, store: JoinStore) -> None:
         self.store = store
-        self.join = Join(join_rules(model), self.store, model.spec.label.pending)
+        self.join = Join(
+            join_rules(model), self.store, model.spec.label.pending, len(layout.segments)
+        )
         self.panes: dict[int, dict[int, OpenPane]] = {
             plane.number: {} for plane in model.planes if plane.number != DATA
         }
@@ -58,15 +64,15 @@ class Joining:
 
         All arrays have shape (n,); ``newest_ms`` is the source's highest time when each was read.
         """
-        records: Sequence[tuple[str, Prediction]] | Sequence[tuple[str, Label]] = ()
+        batch: Batch | None = None
         if events is not None and topic == "labels":
-            records = self._labels(events, kept, on_time, newest_ms, offsets)
+            batch = self._labels(events, kept, on_time, newest_ms, offsets)
         elif events is not None and topic == "predictions":
-            records = self._predictions(events, kept, on_time, offsets)
+            batch = self._predictions(events, kept, on_time, offsets)
         reached: dict[Topic, int] = {topic: int(offsets[-1]) + 1} if len(offsets) else {}
-        deltas = self.join.take(records, watermarks_ms, reached)
-        for first in range(0, len(deltas), MATCHES_AT_ONCE):
-            self._count(deltas[first : first + MATCHES_AT_ONCE])
+        found = self.join.take(batch, watermarks_ms, reached)
+        for first in range(0, len(found), MATCHES_AT_ONCE):
+            self._count(found.at(slice(first, first + MATCHES_AT_ONCE)))
 
     def _labels(
         self,
@@ -75,23 +81,12 @@ class Joining:
         on_time: npt.NDArray[np.bool_],
         newest_ms: npt.NDArray[np.int64],
         offsets: npt.NDArray[np.int64],
-    ) -> list[tuple[str, Label]]:
+    ) -> Batch:
         assert events.labels is not None, "labels were decoded"
-        usable = np.flatnonzero(kept & ~np.isnan(events.labels))
-        watermarks_ms = newest_ms[usable] - self._model.spec.label.lateness_ms
-        columns = (
-            offsets[usable].tolist(),
-            events.ts_ms[usable].tolist(),
-            watermarks_ms.tolist(),
-            on_time[usable].tolist(),
-            events.labels[usable].tolist(),
-        )
-        ids = events.ids
-        rows = usable.tolist()
-        return [
-            (ids[row], Label(*record))
-            for row, record in zip(rows, zip(*columns, strict=True), strict=True)
-        ]
+        watermarks_ms = newest_ms - self._model.spec.label.lateness_ms
+        known = LabelColumns(offsets, events.ts_ms, watermarks_ms, on_time, events.labels)
+        usable = kept & ~np.isnan(events.labels)
+        return _of_usable(events, known, usable)
 
     def _predictions(
         self,
@@ -99,7 +94,7 @@ class Joining:
         kept: npt.NDArray[np.bool_],
         on_time: npt.NDArray[np.bool_],
         offsets: npt.NDArray[np.int64],
-    ) -> list[tuple[str, Prediction]]:
+    ) -> Batch:
         assert events.outcome is not None, "predictions have an outcome"
         assert events.value is not None, "the model is joined"
         assert events.segments is not None, "the model is joined"
@@ -110,36 +105,39 @@ class Joining:
             decision = events.positive.astype(np.int64)
         else:
             decision = np.full(len(score), -1, dtype=np.int64)
-        usable = np.flatnonzero(kept & (np.isfinite(score) | (decision >= 0)))
-        score = np.where(np.isfinite(score), score, np.nan)
-        value = np.where(np.isfinite(events.value), events.value, np.nan)
-        columns = (
-            offsets[usable].tolist(),
-            events.ts_ms[usable].tolist(),
-            on_time[usable].tolist(),
-            score[usable].tolist(),
-            decision[usable].tolist(),
-            value[usable].tolist(),
-            [tuple(codes) for codes in events.segments[:, usable].T.tolist()],
+        usable = kept & (np.isfinite(score) | (decision >= 0))
+        made = PredictionColumns(
+            offsets,
+            events.ts_ms,
+            on_time,
+            np.where(np.isfinite(score), score, np.nan),
+            decision,
+            np.where(np.isfinite(events.value), events.value, np.nan),
+            events.segments,
         )
-        ids = events.ids
-        rows = usable.tolist()
-        return [
-            (ids[row], Prediction(*record))
-            for row, record in zip(rows, zip(*columns, strict=True), strict=True)
-        ]
+        return _of_usable(events, made, usable)
 
-    def _count(self, deltas: Sequence[Delta]) -> None:
+    def _count(self, found: Contributions) -> None:
         """Add contributions to their panes."""
-        places: dict[tuple[int, int, bool], int] = {}
-        slots = np.array([_slot(places, delta[0]) for delta in deltas], dtype=np.int64)
-        order = np.argsort(slots, kind="stable")
+        places = 2 * found.planes + found.amended
+        names, firsts, slots = np.unique(
+            found.starts_ms * PLACES_A_START + places, return_index=True, return_inverse=True
+        )
+        named = list(
+            zip(
+                found.planes[firsts].tolist(),
+                found.starts_ms[firsts].tolist(),
+                found.amended[firsts].tolist(),
+                strict=True,
+            )
+        )
         at_once = max(1, CELLS_AT_ONCE // self._layout.size)
-        named = list(places)
-        for first in range(0, len(named), at_once):
-            low, high = np.searchsorted(slots[order], (first, first + at_once))
-            chosen = [deltas[i] for i in order[low:high].tolist()]
-            matches = _columns(chosen, slots[order[low:high]] - first, len(self._layout.segments))
+        for first in range(0, len(names), at_once):
+            chosen, inside = found, slots
+            if len(names) > at_once:
+                rows = np.flatnonzero((slots >= first) & (slots < first + at_once))
+                chosen, inside = found.at(rows), slots[rows] - first
+            matches = _matches(chosen, inside)
             counts = count_matches(self._layout, matches, len(named[first : first + at_once]))
             for place, row in zip(named[first : first + at_once], counts, strict=True):
                 self._add(*place, row)
@@ -172,27 +170,28 @@ def join_rules(model: MonitoredModel) -> JoinRules:
     )
 
 
-def _slot(places: dict[tuple[int, int, bool], int], contribution: Contribution) -> int:
-    place = (contribution.plane, contribution.start_ms, contribution.amended)
-    return places.setdefault(place, len(places))
+def _of_usable(
+    events: Events, columns: PredictionColumns | LabelColumns, usable: npt.NDArray[np.bool_]
+) -> Batch:
+    """The usable rows with the keys of their event_ids."""
+    if usable.all():
+        return keys_of(events.ids), columns
+    rows = np.flatnonzero(usable)
+    ids = [events.ids[row] for row in rows.tolist()]
+    return keys_of(ids), columns.at(rows)
 
 
-def _columns(deltas: Sequence[Delta], slots: npt.NDArray[np.int64], segments: int) -> Matches:
-    made = [contribution.prediction for contribution, _ in deltas]
-    labels = [contribution.label for contribution, _ in deltas]
-    rows = len(deltas)
-    codes = np.array([p.segments for p in made], dtype=np.int64).reshape(rows, segments)
+def _matches(found: Contributions, slots: npt.NDArray[np.int64]) -> Matches:
+    """What of contributions is counted, each in its slot."""
+    made, known = found.made, found.known
     return Matches(
         slots=slots,
-        weights=np.array([weight for _, weight in deltas], dtype=np.int64),
-        scores=np.array([p.score for p in made], dtype=np.float64),
-        decisions=np.array([p.decision for p in made], dtype=np.int64),
-        values=np.array([p.value for p in made], dtype=np.float64),
-        segments=codes.T,
-        labels=np.array([np.nan if x is None else x.label for x in labels], dtype=np.float64),
-        delays_ms=np.array(
-            [0 if x is None else x.ts_ms - p.ts_ms for x, p in zip(labels, made, strict=True)],
-            dtype=np.int64,
-        ),
-        assumed=np.array([x is not None and x.assumed for x in labels], dtype=np.bool_),
+        weights=found.weights,
+        scores=made.scores,
+        decisions=made.decisions,
+        values=made.values,
+        segments=made.segments,
+        labels=known.labels,
+        delays_ms=known.ts_ms - made.ts_ms,
+        assumed=found.assumed,
     )

@@ -17,12 +17,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush, merge
 from itertools import islice
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from engine.join_store import CLOCKS, Clock, Kept
-from engine.pending_rows import KEY_BYTES, NEVER_MS, Row, RowError, decode_row, encode_row, key_of
+from engine.entry_codec import decode_entry, encode_entry
+from engine.join_entry import Entry, anchor_ms
+from engine.join_store import CLOCKS, Clock
+from engine.pending_rows import KEY_BYTES, NEVER_MS, Row, RowError, decode_row, encode_row
 from engine.pieces import Packed, PieceReader, PieceWriter
 from engine.snapshot import SnapshotError
 from engine.spec import Topic
@@ -30,7 +32,6 @@ from engine.spec import Topic
 DUE_AT_ONCE: Final = 10_000
 """Entries of the disk that are looked at in one go: bounds what a leap of time reads at once."""
 _BLOCK: Final = msgspec.msgpack.Decoder(tuple[int, list[tuple[bytes, bytes | None, list[int]]]])
-_R = TypeVar("_R")
 Place = tuple[int, str]
 """(when due, key) of an entry on the disk."""
 _START: Final[Place] = (-NEVER_MS, "")
@@ -66,6 +67,7 @@ class PendingStore:
     """A :class:`engine.join_store.JoinStore` over a disk."""
 
     kind = "disk"
+    rows: Final = None
 
     def __init__(self, disk: Disk, number: int) -> None:
         """``number`` is the owner's; it is above that of every owner before."""
@@ -98,17 +100,15 @@ class PendingStore:
         """Changes that the disk does not have yet."""
         return len(self._new) + len(self._cut)
 
-    def keyed(self, records: Sequence[tuple[str, _R]]) -> Sequence[tuple[str, _R]]:
-        """The same records under the keys of their event_ids."""
-        return [(key_of(event_id), record) for event_id, record in records]
-
     # -- reading ------------------------------------------------------------------------------
 
-    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The entries of these keys, None where there is none."""
+    def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        """The entries of these keys, None where there is none; SnapshotError when the disk has
+        something else."""
         missing = [k for k in keys if k not in self._new and k not in self._cut]
         self._see(missing)
-        return [None if (row := self._row(key)) is None else row.content for key in keys]
+        rows = map(self._row, keys)
+        return [None if row is None else decode_entry(row.content) for row in rows]
 
     def _see(self, keys: Sequence[str]) -> None:
         wanted = [key for key in keys if key not in self._seen]
@@ -167,23 +167,24 @@ class PendingStore:
         self._looked[clock] = max(after, (to_ms + 1, "")) if len(places) < DUE_AT_ONCE else after
         return keys
 
-    def unscheduled(self) -> Iterator[tuple[str, bytes]]:
+    def unscheduled(self) -> Iterator[tuple[str, Entry]]:
         """None: a row says when it is due."""
         return iter(())
 
     # -- writing ------------------------------------------------------------------------------
 
     def write(
-        self, puts: Mapping[str, Kept], deletes: Collection[str], offsets: Mapping[Topic, int]
+        self, puts: Mapping[str, Entry], deletes: Collection[str], offsets: Mapping[Topic, int]
     ) -> None:
         """Change entries; a batch ends with a write of nothing."""
         times = self._times
         for key in deletes:
             times.pop(key, None)
             self._set(key, None)
-        for key, (anchor_ms, content) in puts.items():
+        for key, entry in puts.items():
             labels_ms, predictions_ms = times.pop(key, (NEVER_MS, NEVER_MS))
-            self._set(key, Row(anchor_ms, labels_ms, predictions_ms, content))
+            content = encode_entry(entry)
+            self._set(key, Row(anchor_ms(entry), labels_ms, predictions_ms, content))
         for key, (labels_ms, predictions_ms) in times.items():
             row = self._row(key)
             assert row is not None, "only entries that stay are looked at again"

@@ -83,7 +83,10 @@ class _Adder:
     def __init__(self, layout: PerformanceLayout, matches: Matches, slots: int) -> None:
         self._matches = matches
         self._segments = layout.segments
+        self._firsts = matches.slots * layout.size
+        """First cell of each match's vector, all vectors being one after the other."""
         self.counts = np.zeros((slots, layout.size), dtype=np.int64)
+        self._cells = self.counts.reshape(-1)
 
     def add(
         self,
@@ -92,12 +95,13 @@ class _Adder:
         amounts: int | Integers = 1,
     ) -> None:
         """Add ``amounts`` to ``cells`` (each one of all, or one a match) of the chosen matches."""
-        rows = np.flatnonzero(chosen)
-        cell = cells[rows] if isinstance(cells, np.ndarray) else np.full(len(rows), cells)
+        found = np.flatnonzero(chosen)
+        if not len(found):
+            return
+        rows = slice(None) if len(found) == len(chosen) else found
+        cell = cells[rows] if isinstance(cells, np.ndarray) else cells
         amount = amounts[rows] if isinstance(amounts, np.ndarray) else amounts
-        np.add.at(
-            self.counts, (self._matches.slots[rows], cell), self._matches.weights[rows] * amount
-        )
+        np.add.at(self._cells, self._firsts[rows] + cell, self._matches.weights[rows] * amount)
 
     def add_sums(self, chosen: npt.NDArray[np.bool_], first: int, fixed: Integers) -> None:
         """Add whole numbers and their squares to the SUM_CELLS from ``first`` on."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
 """Size of a state beyond which a snapshot is refused as hostile or damaged."""
 _MAGIC: Final = b"LSHR"

@@ -20,7 +20,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from engine.join import Join
+from engine.event_keys import keys_of
+from engine.join import Batch, Join
+from engine.join_batches import LabelColumns, PredictionColumns
 from engine.join_entry import JoinRules, Label, PlaneRule, Prediction
 from engine.pending_rows import encode_row
 from engine.pending_store import PendingStore
@@ -72,7 +74,7 @@ class Machine:
         entries.disk = self.disk
         self.store = PendingStore(entries, NUMBER)
         self.store.is_filled = True
-        self.join = Join(RULES, self.store, 1 << 40)
+        self.join = Join(RULES, self.store, 1 << 40, 1)
         self.model = entries.model
 
     def checkpoint(self) -> None:
@@ -95,16 +97,19 @@ class Machine:
         self.confirm_s += time.process_time() - began
 
 
-def predictions(count: int) -> Iterator[list[tuple[str, Prediction]]]:
-    """Batches of predictions, one each STEP_MS."""
+def name_of(number: int) -> str:
+    """An event_id."""
+    return f"payment-{number:012d}"
+
+
+def predictions(count: int) -> Iterator[tuple[int, Batch]]:
+    """Time of the newest and batch, one prediction each STEP_MS."""
     for first in range(0, count, BATCH):
-        yield [
-            (
-                f"payment-{n:012d}",
-                Prediction(n, START_MS + n * STEP_MS, ON_TIME, 0.031, 0, 12.5, (3,)),
-            )
-            for n in range(first, min(count, first + BATCH))
+        numbers = range(first, min(count, first + BATCH))
+        made = [
+            Prediction(n, START_MS + n * STEP_MS, ON_TIME, 0.031, 0, 12.5, (3,)) for n in numbers
         ]
+        yield made[-1].ts_ms, (keys_of(list(map(name_of, numbers))), PredictionColumns.of(made, 1))
 
 
 def rss_mb() -> float:
@@ -116,8 +121,7 @@ def rss_mb() -> float:
 def fill(machine: Machine, entries: int) -> tuple[float, float]:
     """CPU and wall seconds of taking that many predictions in."""
     began, cpu = time.monotonic(), time.process_time()
-    for number, batch in enumerate(predictions(entries), start=1):
-        newest_ms = batch[-1][1].ts_ms
+    for number, (newest_ms, batch) in enumerate(predictions(entries), start=1):
         machine.join.take(batch, {"predictions": newest_ms, "labels": None}, {})
         if number % CHECKPOINT_BATCHES == 0:
             machine.checkpoint()
@@ -135,10 +139,8 @@ def match(machine: Machine, entries: int, labels: int) -> tuple[float, float]:
     began, cpu = time.monotonic(), time.process_time()
     for first in range(0, labels, BATCH):
         chosen = [chance.randrange(entries) for _ in range(BATCH)]
-        batch = [
-            (f"payment-{n:012d}", Label(first + at, end_ms, START_MS, ON_TIME, 1.0))
-            for at, n in enumerate(chosen)
-        ]
+        known = [Label(first + at, end_ms, START_MS, ON_TIME, 1.0) for at in range(BATCH)]
+        batch = keys_of(list(map(name_of, chosen))), LabelColumns.of(known)
         machine.join.take(batch, {"predictions": end_ms, "labels": START_MS}, {})
         if (first // BATCH + 1) % CHECKPOINT_BATCHES == 0:
             machine.checkpoint()
@@ -150,7 +152,7 @@ def end(machine: Machine, ending: int) -> tuple[int, float]:
     """Let the oldest leave by their ttl: how many left, and CPU seconds."""
     before, cpu = len(machine.store), time.process_time()
     reached_ms = START_MS + ending * STEP_MS + RULES.ttl_ms + RULES.label_amend_ms
-    machine.join.take([], {"predictions": reached_ms, "labels": reached_ms}, {})
+    machine.join.take(None, {"predictions": reached_ms, "labels": reached_ms}, {})
     machine.checkpoint()
     return before - len(machine.store), time.process_time() - cpu
 

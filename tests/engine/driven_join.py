@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from engine.join import Clock, Join
+from engine.event_keys import keys_of
+from engine.join import Batch, Join
+from engine.join_batches import LabelColumns, PredictionColumns
 from engine.join_entry import JoinRules, Label, PlaneRule, Prediction
-from engine.join_store import MemoryStore
+from engine.join_store import Clock, JoinStore, MemoryStore
 from engine.pieces import PieceReader, PieceWriter
 from tests.engine.naive_join import Outcome, Place, Record, Setting, judged
 
@@ -44,7 +47,7 @@ class Driven:
         self.logs = logs
         self.pending = pending
         self.store = MemoryStore(setting.ttl)
-        self.join = Join(rules_of(setting), self.store, pending)
+        self.join = join_of(setting, self.store, pending)
         self.places: Counter[Place] = Counter()
         self.read: dict[Clock, int] = {"predictions": 0, "labels": 0}
         self._ids: dict[int, str] = {}
@@ -60,31 +63,24 @@ class Driven:
         kept, _ = self._known(clock)
         new = [record for record in kept if record["offset"] >= before]
         watermarks: dict[Clock, int | None] = {c: self._known(c)[1] for c in self.read}
-        records: Any
         if clock == "predictions":
             self._ids.update({r["offset"]: r["event_id"] for r in new})
-            records = [
-                (
-                    r["event_id"],
-                    Prediction(r["offset"], r["ts"], r["on_time"], 0.5, 1, float("nan"), ()),
-                )
-                for r in new
-            ]
-        else:
-            records = [
-                (
-                    r["event_id"],
-                    Label(r["offset"], r["ts"], r["watermark"], r["on_time"], float(r["label"])),
-                )
-                for r in new
-            ]
-        for found, weight in self.join.take(records, watermarks, {clock: self.read[clock]}):
-            made, label = found.prediction, found.label
-            value = None if label is None else label.label
-            delay = 0 if label is None else label.ts_ms - made.ts_ms
+        found = self.join.take(batch_of(clock, new), watermarks, {clock: self.read[clock]})
+        columns = zip(
+            found.planes.tolist(),
+            found.starts_ms.tolist(),
+            found.amended.tolist(),
+            found.made.records(),
+            found.known.records(),
+            found.weights.tolist(),
+            strict=True,
+        )
+        for plane, start_ms, amended, made, label, weight in columns:
+            matched = not math.isnan(label.label)
+            value = label.label if matched else None
+            delay = label.ts_ms - made.ts_ms if matched else 0
             name = self._ids[made.offset]
-            place = (found.plane, found.start_ms, found.amended, name, value, delay)
-            self.places[place] += weight
+            self.places[plane, start_ms, amended, name, value, delay] += weight
 
     def restart(self) -> None:
         """Go on from what is saved."""
@@ -93,7 +89,7 @@ class Driven:
         store = MemoryStore(self.setting.ttl)
         store.restore(saved, PieceReader(pieces.pieces))
         store.offsets = dict(self.store.offsets)
-        join = Join(rules_of(self.setting), store, self.pending)
+        join = join_of(self.setting, store, self.pending)
         join.counts = self.join.counts
         join.restored({clock: self._known(clock)[1] for clock in self.read})
         self.store, self.join = store, join
@@ -114,6 +110,27 @@ class Driven:
         """What the plain twin is compared with."""
         _, kept, repeats, _, places = self.state()
         return Outcome(Counter(places), Counter(kept), repeats)
+
+
+def join_of(setting: Setting, store: JoinStore, pending: int) -> Join:
+    """A join of predictions with one segment."""
+    return Join(rules_of(setting), store, pending, 1)
+
+
+def batch_of(clock: Clock, records: Sequence[Record]) -> Batch:
+    """Records of one topic as the join takes them."""
+    keys = keys_of([r["event_id"] for r in records])
+    if clock == "labels":
+        labels = [
+            Label(r["offset"], r["ts"], r["watermark"], r["on_time"], float(r["label"]))
+            for r in records
+        ]
+        return keys, LabelColumns.of(labels)
+    made = [
+        Prediction(r["offset"], r["ts"], r["on_time"], 0.5, 1, math.nan, (r["offset"] % 3,))
+        for r in records
+    ]
+    return keys, PredictionColumns.of(made, 1)
 
 
 def drive(driven: Driven, order: Sequence[tuple[bool, int, bool]]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.join import Clock
 from engine.join_entry import Entry, resolve
+from engine.join_store import Clock
 from tests.engine.driven_join import BASE, Driven, drive, rules_of
 from tests.engine.naive_join import Clocks, Outcome, Place, Record, Setting, joined
 

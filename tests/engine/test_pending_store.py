@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.join import Join
 from engine.join_store import Clock
 from engine.pending_rows import NEVER_MS, Row, RowError, decode_row, encode_row, key_of
 from engine.pending_store import DUE_AT_ONCE, PendingStore
@@ -20,7 +19,7 @@ from engine.pieces import PieceReader, PieceWriter
 from engine.snapshot import SnapshotError
 from streams.pending_disk import KeyValue, ModelDisk, PartitionDisk, Written
 from streams.rocks import Rocks
-from tests.engine.driven_join import OPEN, Driven, rules_of
+from tests.engine.driven_join import OPEN, Driven, join_of
 from tests.engine.naive_join import Record, Setting
 from tests.engine.test_join import label, made, simple, situations
 from tests.simulation.waiting import Disk, Medium
@@ -56,7 +55,7 @@ class OnDisk(Driven):
         entries.disk = self.disk
         self.kept = PendingStore(entries, self.owner)
         self.kept.is_filled = True
-        self.join = Join(rules_of(self.setting), self.kept, self.pending)
+        self.join = join_of(self.setting, self.kept, self.pending)
 
     def _save(self) -> None:
         pieces = PieceWriter()

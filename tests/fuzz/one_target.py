@@ -20,9 +20,11 @@ from tests.fuzz.target import Execution, Target
 
 COMPILED: Final = (
     "detectors.adwin_kernel",
+    "detectors.blake2b_kernel",
     "detectors.decade_kernel",
     "detectors.jit",
     "detectors.kernels",
+    "detectors.key_table_kernel",
     "detectors.packing_kernel",
     "detectors.stale_kernel",
 )

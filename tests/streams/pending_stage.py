@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.entry_codec import decode_entry
+from engine.join_entry import Entry, Label
 from engine.pending_store import PendingStore
 from engine.pieces import PieceReader, PieceWriter
 from engine.snapshot import Snapshot
@@ -102,12 +104,13 @@ class Stage:
         return self.saved
 
     def put(self, key: str, content: bytes | None) -> None:
-        """Change an entry in a batch of its own."""
+        """Change an entry, one that ``content`` tells from others, in a batch of its own."""
         if content is None:
             self.store.write({}, [key], {})
         else:
             self.store.schedule("labels", 10, key)
-            self.store.write({key: (5, content)}, (), {})
+            label = Label(int.from_bytes(content, "big"), 5, 5, on_time=True, label=0.0)
+            self.store.write({key: Entry((), (label,))}, (), {})
         self.store.write({}, (), {})
 
     def checkpoint(self, *, committed: bool = True) -> None:
@@ -121,5 +124,9 @@ class Stage:
         self.pending.close()
 
     def entries(self) -> dict[str, bytes]:
-        """Everything that waits."""
-        return dict(self.store.items())
+        """Everything that waits, as it was put."""
+        found = {}
+        for key, content in self.store.items():
+            offset = decode_entry(content).labels[0].offset
+            found[key] = offset.to_bytes((offset.bit_length() + 7) // 8, "big")
+        return found
