@@ -39,7 +39,7 @@ OTHER: Final = 4
 LABELS: Final = 0
 PREDICTIONS: Final = 1
 """Clocks by their place in :data:`engine.join_store.CLOCKS`."""
-FIRST_ROWS: Final = 1_024
+FIRST_ROWS: Final = 256
 SEGMENT_CODES: Final = 256
 """Numbers of a segment's values that a row can have."""
 
