@@ -169,6 +169,8 @@ class MemoryStore:
             at_ms = np.array(list(zip(*(times[key] for key in kept), strict=True)), dtype=np.int64)
             self._rows.schedule(LABELS, rows, at_ms[LABELS])
             self._rows.schedule(PREDICTIONS, rows, at_ms[PREDICTIONS])
+        if not puts and not gone:
+            self._rows.fit()
         self.offsets.update(offsets)
 
     def _put(self, puts: Mapping[str, Entry]) -> None:

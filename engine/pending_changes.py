@@ -1,7 +1,7 @@
 """What becomes of the entries of a join that are kept on a disk, until the disk has it.
 
-Theory.  Most entries change again before a snapshot is made, so an entry becomes bytes when somebody
-wants to write it and not before.
+Theory.  Most entries change again before a snapshot is made, so an entry becomes bytes when
+somebody wants to write it and not before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from engine.pending_rows import Row
 
 
 class Held:
-    """An entry that is there: as an entry while the join changes it, as a row once it is written."""
+    """An entry that is there: an entry while the join changes it, a row when it is written."""
 
     __slots__ = ("_entry", "_row", "due_ms")
 

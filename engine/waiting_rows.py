@@ -40,6 +40,8 @@ LABELS: Final = 0
 PREDICTIONS: Final = 1
 """Clocks by their place in :data:`engine.join_store.CLOCKS`."""
 FIRST_ROWS: Final = 256
+SPARE: Final = 16
+"""Times as much room as rows are there is too much."""
 SEGMENT_CODES: Final = 256
 """Numbers of a segment's values that a row can have."""
 
@@ -231,23 +233,41 @@ class WaitingRows:
 
     # -- room ---------------------------------------------------------------------------------
 
+    def fit(self) -> None:
+        """Give room back that is hardly used any more; rows are others after it."""
+        if len(self.states) > max(FIRST_ROWS, SPARE * self._live):
+            capacity = FIRST_ROWS
+            while capacity < 2 * self._live:
+                capacity *= 2
+            self._move(self.live(), capacity)
+
     def _grow(self, capacity: int) -> None:
-        """Make room; rows stay where they are."""
-        known = len(self.states)
-        more = capacity - known
-        self.states = _longer(self.states, more, FREE)
-        self.anchors_ms = _longer(self.anchors_ms, more, 0)
-        self.keys = np.concatenate([self.keys, np.zeros((more, WORDS_OF_KEY), dtype=np.uint64)])
-        self._made = PredictionColumns(*(_longer(column, more, 0) for column in self._made))
-        self._codes = _longer(self._codes, more, 0)
-        self._known = LabelColumns(*(_longer(column, more, 0) for column in self._known))
-        self._due_ms = _longer(self._due_ms, more, NEVER)
-        blocks = -(-capacity // DUE_ROWS) - self._earliest_ms.shape[1]
-        self._earliest_ms = _longer(self._earliest_ms, blocks, NEVER)
-        free = np.empty(capacity, dtype=np.int64)
-        free[:more] = np.arange(capacity - 1, known - 1, -1)
-        free[more : more + self._free_count] = self._free[: self._free_count]
-        self._free, self._free_count = free, self._free_count + more
+        """Make room; rows stay what they are."""
+        self._move(np.arange(len(self.states)), capacity)
+
+    def _move(self, rows: Integers, capacity: int) -> None:
+        """Make these rows the first of a table of ``capacity``."""
+        known = np.array(sorted(self.others), dtype=np.int64)
+        places = np.searchsorted(rows, known).tolist()
+        self.others = {
+            place: self.others[row] for place, row in zip(places, known.tolist(), strict=True)
+        }
+
+        def moved(column: npt.NDArray[Any], value: int = 0) -> npt.NDArray[Any]:
+            found = np.full((*column.shape[:-1], capacity), value, dtype=column.dtype)
+            found[..., : len(rows)] = column[..., rows]
+            return found
+
+        self.states, self.anchors_ms = moved(self.states), moved(self.anchors_ms)
+        self.keys = np.ascontiguousarray(moved(self.keys.T).T)
+        self._made = PredictionColumns(*map(moved, self._made))
+        self._codes = moved(self._codes)
+        self._known = LabelColumns(*map(moved, self._known))
+        self._due_ms = moved(self._due_ms, NEVER)
+        blocks = np.arange(0, capacity, DUE_ROWS)
+        self._earliest_ms = np.minimum.reduceat(self._due_ms, blocks, axis=1)
+        free = np.flatnonzero(self.states == FREE)[::-1]
+        self._free, self._free_count = np.resize(free, capacity), len(free)
         self._index = np.zeros(2 * capacity, dtype=np.int32)
         place_rows(self.live(), self.keys, self._index)
 
@@ -258,9 +278,3 @@ def repeated_keys(keys: Keys) -> Mask:
     index = np.zeros(2 << max(1, (2 * len(keys)).bit_length()), dtype=np.int32)
     mark_repeated(keys, index, repeated)
     return repeated
-
-
-def _longer(column: npt.NDArray[Any], more: int, value: int) -> npt.NDArray[Any]:
-    """The same with more at its end."""
-    added = np.full((*column.shape[:-1], more), value, dtype=column.dtype)
-    return np.concatenate([column, added], axis=-1)

@@ -186,3 +186,24 @@ def test_a_block_in_the_wrong_place_is_refused() -> None:
         store.restore({3: sound[100]}, PieceReader({}))
     with pytest.raises(SnapshotError, match="twice"):
         MemoryStore(TTL_MS).restore({100: sound[100], 101: sound[100]}, PieceReader({}))
+
+
+def test_room_is_given_back() -> None:
+    """When nearly all have left, those that stay are still found, by key and by time."""
+    many = 40 * FIRST_ROWS
+    last = many // 40 + 200
+    logs: dict[Clock, Sequence[Record]] = {
+        "predictions": [made(f"e{n}", n // 40) for n in range(many)] + [made("last", last)],
+        "labels": [label("e0", 0, 1), label("e0", 1, 0), label("last", last, 1)],
+    }
+    driven = Driven(simple(), logs, 2 * many)
+    driven.step("labels", 2)
+    driven.step("predictions", many)
+    assert len(driven.store.rows.states) >= many
+    driven.step("predictions", 1)
+    driven.step("labels", 1)
+    assert len(driven.store.rows.states) == FIRST_ROWS
+    assert {key for key, _ in driven.store.items()} == {key_of("last")}
+    assert driven.store.get_many([key_of("last"), key_of("e0")])[0] is not None
+    plain = joined(simple(), logs["predictions"], logs["labels"])
+    assert driven.outcome().places == plain.places
