@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from detectors.blake2b_kernel import digest_texts
+from engine.pending_rows import digest_of
 
 Keys = npt.NDArray[np.uint64]
 """Shape (n, 2)."""
@@ -21,21 +21,9 @@ TEXT_CHARS = 32
 """Hexadecimal digits of a key."""
 
 
-def joined_texts(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """UTF-8 of all texts end to end, and where each ends, shape (texts,)."""
-    data = "".join(texts).encode()
-    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    ends = np.cumsum(lengths)
-    if len(ends) and ends[-1] != len(data):
-        ends = np.cumsum([len(text.encode()) for text in texts], dtype=np.int64)
-    return np.frombuffer(data, dtype=np.uint8), ends
-
-
 def keys_of(event_ids: Sequence[str]) -> Keys:
     """The keys of event_ids."""
-    keys = np.empty((len(event_ids), WORDS_OF_KEY), dtype=np.uint64)
-    digest_texts(*joined_texts(event_ids), keys)
-    return keys
+    return _words(b"".join(map(digest_of, event_ids)))
 
 
 def texts_of(keys: Keys) -> list[str]:
@@ -46,5 +34,8 @@ def texts_of(keys: Keys) -> list[str]:
 
 def keys_from(texts: Sequence[str]) -> Keys:
     """The keys that have these texts."""
-    words = np.frombuffer(bytes.fromhex("".join(texts)), dtype="<u8")
-    return words.astype(np.uint64).reshape(len(texts), WORDS_OF_KEY)
+    return _words(bytes.fromhex("".join(texts)))
+
+
+def _words(digests: bytes) -> Keys:
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, WORDS_OF_KEY)

@@ -49,9 +49,14 @@ class Row(NamedTuple):
         return min(self.due_ms)
 
 
+def digest_of(event_id: str) -> bytes:
+    """The key of an event_id, KEY_BYTES."""
+    return hashlib.blake2b(event_id.encode(), digest_size=KEY_BYTES).digest()
+
+
 def key_of(event_id: str) -> str:
-    """The key of an event_id, in hexadecimal."""
-    return hashlib.blake2b(event_id.encode(), digest_size=KEY_BYTES).hexdigest()
+    """The same in hexadecimal."""
+    return digest_of(event_id).hex()
 
 
 def encode_row(row: Row) -> bytes:

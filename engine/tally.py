@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
@@ -19,7 +20,6 @@ from engine.dead_letters import carry
 from engine.decode import Decoder
 from engine.decoded import Decoded
 from engine.effects import OutputTopic, Publish
-from engine.event_keys import joined_texts
 from engine.join_store import InMemory, Keeping
 from engine.joining import Joining
 from engine.model import MonitoredModel
@@ -172,7 +172,7 @@ class Tally:
 
     def _count_misrouted(self, ids: Sequence[str]) -> None:
         """Records whose event_id belongs to another partition: their labels would not find them."""
-        data, ends = joined_texts(ids)
+        data, ends = joined(ids)
         home = murmur2_partitions(data, ends, self._partitions)
         self.outcomes.misrouted += int((home != self.partition).sum())
 
@@ -286,3 +286,13 @@ class Tally:
         for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
             del self._absent[key]
             self.outcomes.late_by_model.pop(key, None)
+
+
+def joined(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """UTF-8 of all texts end to end, and where each ends, shape (texts,)."""
+    data = "".join(texts).encode()
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    ends = np.cumsum(lengths)
+    if len(ends) and ends[-1] != len(data):
+        ends = np.cumsum([len(text.encode()) for text in texts], dtype=np.int64)
+    return np.frombuffer(data, dtype=np.uint8), ends

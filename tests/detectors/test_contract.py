@@ -30,7 +30,7 @@ from tests.detectors.samples import categorical_sample, numeric_sample, swapped
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
 ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley", "stale"]
 NOT_DETECTORS = {
-    "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "blake2b_kernel", "coarse",
+    "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse",
     "concept_fits", "concept_shape", "contract", "decade_kernel", "decades", "discovery", "jit",
     "kernels", "key_table_kernel", "kswin_kernel", "loss_bank", "loss_kernels", "packing_kernel",
     "rising", "sealing", "stale_kernel",

@@ -20,7 +20,6 @@ from tests.fuzz.target import Execution, Target
 
 COMPILED: Final = (
     "detectors.adwin_kernel",
-    "detectors.blake2b_kernel",
     "detectors.decade_kernel",
     "detectors.jit",
     "detectors.kernels",

@@ -22,7 +22,7 @@ CODE = """
 import sys
 from pathlib import Path
 from detectors import (
-    adwin_kernel, blake2b_kernel, decade_kernel, kernels, key_table_kernel, packing_kernel,
+    adwin_kernel, decade_kernel, kernels, key_table_kernel, packing_kernel,
     rate_kernels, stale_kernel,
 )
 from streams.model_files import load_model
@@ -30,7 +30,7 @@ from streams.replay import Source, replay
 from streams.warm_up import warm_up
 
 MODULES = (
-    adwin_kernel, blake2b_kernel, decade_kernel, kernels, key_table_kernel, packing_kernel,
+    adwin_kernel, decade_kernel, kernels, key_table_kernel, packing_kernel,
     rate_kernels, stale_kernel,
 )
 
