@@ -14,6 +14,7 @@ import numpy as np
 from engine.entry_codec import decode_entry, encode_entry
 from engine.event_keys import WORDS_OF_KEY, Keys
 from engine.join_batches import Integers, LabelColumns, PredictionColumns
+from engine.join_entry import Entry, Label, Prediction
 from engine.packed_columns import (
     PackedIntegers,
     PackedReals,
@@ -101,7 +102,7 @@ def decode_block(table: WaitingRows, content: bytes, ttl_ms: int) -> Integers:
         block = _DECODE(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"not the entries of a join: {error}") from error
-    others = [decode_entry(entry) for entry in block.others]
+    others = [_other(entry) for entry in block.others]
     keys = _keys(table, block.keys)
     simple = len(keys) - len(others)
     if simple < 0:
@@ -116,13 +117,21 @@ def decode_block(table: WaitingRows, content: bytes, ttl_ms: int) -> Integers:
     apart_ms = np.abs(apart_ms - made.ts_ms[(states == MATCHED)[states & MADE != 0]])
     if np.any(apart_ms > ttl_ms):
         raise SnapshotError("a label of a join further from its prediction than ttl")
-    if any(not entry.predictions and not entry.labels for entry in others):
-        raise SnapshotError("an entry of a join that is empty")
     rows = table.add(keys)
     table.put_made(rows[:simple][states & MADE != 0], made)
     table.put_known(rows[:simple][states & KNOWN != 0], known)
     table.put_others(rows[simple:], others)
     return rows
+
+
+def _other(content: bytes) -> Entry:
+    entry = decode_entry(content)
+    records: list[Prediction | Label] = [*entry.predictions, *entry.labels]
+    if not records:
+        raise SnapshotError("an entry of a join that is empty")
+    if any(max(abs(r.ts_ms), abs(r.offset)) > FURTHEST_MS for r in records):
+        raise SnapshotError("a time in a join that cannot be")
+    return entry
 
 
 def _keys(table: WaitingRows, content: bytes) -> Keys:

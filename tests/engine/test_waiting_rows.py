@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine.entry_codec import encode_entry
 from engine.join_entry import Entry, Label, Prediction
 from engine.join_store import Clock, MemoryStore
 from engine.pending_rows import key_of
@@ -26,6 +27,9 @@ ON_TIME = True
 def prediction(ts_ms: int, offset: int = 0) -> Prediction:
     """A prediction with two segments."""
     return Prediction(offset, ts_ms, ON_TIME, 0.25, 1, 12.5, (3, 0))
+
+
+FAR = Entry((), (Label(0, 1 << 62, 0, ON_TIME, 1.0),))
 
 
 def entries() -> dict[str, Entry]:
@@ -169,6 +173,7 @@ def put(place: int, value: object) -> Callable[[list[Any]], object]:
         (lambda tree: tree[4].__setitem__(4, [b"\xff" * 8, b""]), "that is none"),
         (lambda tree: tree[5].__setitem__(0, b"\x92\x90\x90"), "that is empty"),
         (lambda tree: tree[5].__setitem__(0, b"\x93"), "not an entry of a join"),
+        (lambda tree: tree[5].__setitem__(0, encode_entry(FAR)), "a time in a join"),
         (put(2, []), "not the entries of a join"),
     ],
 )
