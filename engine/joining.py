@@ -19,11 +19,14 @@ from engine.join import Batch, Join
 from engine.join_batches import LabelColumns, PredictionColumns
 from engine.join_entry import JoinRules, PlaneRule
 from engine.join_store import Clock, JoinStore
+from engine.loss_feeding import feeding_of
+from engine.loss_waiting import PlacedMatches
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
+from engine.panes import AlarmRow
 from engine.performance_counting import Matches, count_matches
 from engine.performance_layout import PerformanceLayout
-from engine.planes import DATA
+from engine.planes import DATA, PERFORMANCE
 from engine.spec import Topic
 
 MATCHES_AT_ONCE: Final = 50_000
@@ -47,6 +50,9 @@ class Joining:
         """Plane -> start -> open pane."""
         self.dropped_to_ms = dict.fromkeys(self.panes, 0)
         """Plane -> end of the newest pane that was let go."""
+        self.sizes = {plane.number: plane.size for plane in model.planes}
+        """Plane -> cells."""
+        self.losses = feeding_of(model)
         self._model = model
         self._layout = layout
 
@@ -73,6 +79,23 @@ class Joining:
         found = self.join.take(batch, watermarks_ms, reached)
         for first in range(0, len(found), MATCHES_AT_ONCE):
             self._count(found.at(slice(first, first + MATCHES_AT_ONCE)))
+        if self.losses is not None:
+            for start_ms, counts in self.losses.seal(watermarks_ms):
+                self._add(PERFORMANCE, start_ms, False, counts)  # noqa: FBT003 - on time
+                if start_ms not in self.panes[PERFORMANCE]:  # let go while a source was idle
+                    self.losses.alarms.pop(start_ms, None)
+
+    def alarms(self, plane: int, start_ms: int) -> tuple[AlarmRow, ...]:
+        """Alarms over losses in an open pane."""
+        if plane != PERFORMANCE or self.losses is None:
+            return ()
+        return self.losses.alarms.get(start_ms, ())
+
+    def dropped(self, plane: int, start_ms: int, end_ms: int) -> None:
+        """Note that a pane was let go."""
+        self.dropped_to_ms[plane] = max(self.dropped_to_ms[plane], end_ms)
+        if plane == PERFORMANCE and self.losses is not None:
+            self.losses.alarms.pop(start_ms, None)
 
     def _labels(
         self,
@@ -119,6 +142,8 @@ class Joining:
 
     def _count(self, found: Contributions) -> None:
         """Add contributions to their panes."""
+        if self.losses is not None:
+            self.losses.take(_placed(found))
         places = 2 * found.planes + found.amended
         names, firsts, slots = np.unique(
             found.starts_ms * PLACES_A_START + places, return_index=True, return_inverse=True
@@ -149,7 +174,9 @@ class Joining:
             return
         pane = panes.get(start_ms)
         if pane is None:
-            pane = panes[start_ms] = OpenPane(np.zeros(self._layout.size, np.int64))
+            pane = panes[start_ms] = OpenPane(np.zeros(self.sizes[plane], np.int64))
+        if len(counts) < self.sizes[plane]:  # alarms stand behind what matches count
+            counts = np.pad(counts, (0, self.sizes[plane] - len(counts)))
         pane.add(counts, amended=amended)
 
 
@@ -194,4 +221,22 @@ def _matches(found: Contributions, slots: npt.NDArray[np.int64]) -> Matches:
         labels=known.labels,
         delays_ms=known.ts_ms - made.ts_ms,
         assumed=found.assumed,
+    )
+
+
+def _placed(found: Contributions) -> PlacedMatches:
+    """What estimators over losses need of contributions."""
+    made, known = found.made, found.known
+    return PlacedMatches(
+        planes=found.planes,
+        starts_ms=found.starts_ms,
+        amended=found.amended,
+        weights=found.weights,
+        made_ms=made.ts_ms,
+        made_offsets=made.offsets,
+        labels_ms=known.ts_ms,
+        label_offsets=known.offsets,
+        scores=made.scores,
+        decisions=made.decisions,
+        labels=known.labels,
     )

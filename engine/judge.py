@@ -15,10 +15,12 @@ from typing import Final
 import orjson
 
 from engine import judge_snapshot
+from engine.concept_judging import LossWindow
 from engine.decide import operations
 from engine.decide.decisions import DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import AlarmCount, Judged
+from engine.loss_history import forget_foreign_histories
 from engine.marks import Marks
 from engine.model import MonitoredModel
 from engine.panes import Counts, PaneError, PaneRecord, decode
@@ -26,7 +28,7 @@ from engine.performance_charts import advance, forget_foreign_charts
 from engine.performance_judging import JudgedPerformance, PerformanceJudging
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
-from engine.planes import DATA
+from engine.planes import DATA, PERFORMANCE
 from engine.snapshot import Snapshot, SnapshotError
 from engine.window_judging import WindowJudging
 from engine.windows import WindowRing
@@ -146,7 +148,7 @@ class Judge:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            if not measured.is_disjoint or not self._performing.is_decided_by(flow.plane):
+            if not measured.is_disjoint or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
             measured = self._charted(measured)
             return self._publish_performance(measured) + decide(measured, self.decisions)
@@ -172,11 +174,17 @@ class Judge:
         self, flow: PlaneFlow, ring: WindowRing, end_ms: int, *, revision: int
     ) -> JudgedPerformance:
         counts, _ = ring.total(end_ms, amended=revision == 1)
-        first_event = flow.first_event_ms
-        return self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, first_event)
+        since_ms, judging = flow.first_event_ms, self._performing.concept
+        judged = self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, since_ms)
+        if judging is None or flow.plane.number != PERFORMANCE:
+            return judged
+        first_ms = end_ms if since_ms is None else since_ms
+        complete = not self._performing.incomplete(flow.plane, judged.start_ms, counts, first_ms)
+        window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)
+        return replace(judged, concept=judging.judge(window, self.decisions.losses))
 
     def _charted(self, judged: JudgedPerformance) -> JudgedPerformance:
-        """The window on its charts."""
+        """The window on its charts, where it has levels."""
         rules = self.model.spec.performance
         if rules is None or judged.verdict is None:
             return judged
@@ -252,6 +260,7 @@ class Judge:
     def _resume(self, snapshot: judge_snapshot.JudgeSnapshot, pieces: PieceReader) -> None:
         self.decisions = snapshot.decisions
         forget_foreign_charts(self.decisions.charts, self.model.spec)
+        forget_foreign_histories(self.decisions.losses, [w.name for w in self.model.spec.windows])
         self.policy_changed = snapshot.policy != self.model.policy_hash
         if snapshot.layout != self.model.layout.hash:
             self.fresh = True

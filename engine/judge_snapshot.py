@@ -7,16 +7,19 @@ layout starts the counts afresh and keeps the decisions.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
+from engine.alarm_memory import KeptAlarm
 from engine.decide.decisions import DecisionState
 from engine.layout import COUNTERS
+from engine.loss_alarms import refuse_impossible_alarms
 from engine.marks import Marks
 from engine.open_panes import Held, OpenBasePane, OpenPanes
 from engine.pane_checks import refuse_impossible_mark
-from engine.panes import Mark, Stamp, pack, unpack
+from engine.panes import AlarmRow, Mark, Stamp, pack, unpack
 from engine.pieces import Packed, PieceReader, PieceWriter
 from engine.plane_flow import PlaneFlow
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
@@ -27,6 +30,7 @@ KIND: Final = "judge"
 
 _HeldRow = tuple[Whole, Stamp, bytes, bytes | None, Whole]
 _PaneRow = tuple[Whole, bytes | None, list[_HeldRow]]
+_AlarmsRow = tuple[Whole, Whole, tuple[AlarmRow, ...]]
 _RingRow = tuple[Whole, bytes, list[Whole], bytes | None, list[Whole] | None]
 _ROWS: Final = msgspec.msgpack.Decoder(list[_RingRow])
 
@@ -50,6 +54,10 @@ class PlaneSnapshot(msgspec.Struct, frozen=True, array_like=True):
     rolled_up: dict[Whole, list[tuple[Whole, Whole]]]
     rings: dict[str, RingSnapshot]
     totals: bytes
+    alarms: list[KeptAlarm] = msgspec.field(default_factory=list)
+    """Over losses, with their places."""
+    open_alarms: list[_AlarmsRow] = msgspec.field(default_factory=list)
+    """Those of open panes, as their partitions tell them."""
 
     def times_ms(self) -> list[int | None]:
         """Every time of events in it but the panes' own."""
@@ -72,8 +80,24 @@ class PlaneSnapshot(msgspec.Struct, frozen=True, array_like=True):
                 pane.held[partition] = held
             pane.remainder(flow.plane.size)  # unpacks all of it
             panes[start] = pane
+        for start, partition, alarms in self.open_alarms:
+            if start not in panes or partition not in panes[start].held:
+                raise SnapshotError(f"alarms of no pane at {start} ms")
+            held = panes[start].held[partition]
+            panes[start].held[partition] = replace(held, alarms=alarms)
+        self._restore_alarms(flow)
         flow.merge.open = OpenPanes(panes)
         self._restore_rings(flow.rings, pieces, flow.plane.size)
+
+    def _restore_alarms(self, flow: PlaneFlow) -> None:
+        plane = flow.plane
+        rows = [(start, alarms) for start, _, alarms in self.open_alarms]
+        for kept in self.alarms:
+            row = AlarmRow(kept.pair, kept.position, kept.at_ms, kept.before, kept.after)
+            rows.append((kept.at_ms // plane.pane_ms * plane.pane_ms, (row,)))
+        for start, alarms in rows:
+            refuse_impossible_alarms(alarms, plane.alarm_pairs, start, plane.pane_ms)
+        flow.alarms.put(self.alarms)
 
     def _restore_rings(
         self, rings: Mapping[str, WindowRing], pieces: PieceReader, size: int
@@ -169,6 +193,13 @@ def _plane(flow: PlaneFlow, pieces: PieceWriter) -> PlaneSnapshot:
         {partition: list(sums.items()) for partition, sums in merge.rolled_up.sums.items()},
         {name: _ring(ring, pieces) for name, ring in sorted(flow.rings.items())},
         pack(flow.totals),
+        list(flow.alarms.kept),
+        [
+            (start, partition, held.alarms)
+            for start, pane in sorted(merge.open.panes.items())
+            for partition, held in sorted(pane.held.items())
+            if held.alarms
+        ],
     )
 
 

@@ -12,10 +12,14 @@ data's step is no whole number of its panes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt, lcm
 from typing import Final
 
+import numpy as np
+
 from engine.durations import format_duration
+from engine.loss_alarms import AlarmCells
 from engine.performance_layout import PerformanceLayout
 from engine.planes import PERFORMANCE, Plane
 from engine.spec import LabelRules, Spec, TimeRules, WindowRule
@@ -65,13 +69,14 @@ def label_windows(spec: Spec) -> tuple[WindowRule, ...]:
     return tuple(found)
 
 
-def label_planes(spec: Spec, layout: PerformanceLayout) -> list[Plane]:
-    """The plane by arrival, and one a maturity."""
+def label_planes(spec: Spec, layout: PerformanceLayout, alarms: AlarmCells | None) -> list[Plane]:
+    """The plane by arrival, which has the cells of alarms too, and one a maturity."""
     time, label = spec.time, spec.label
     pane_ms, windows = label_pane_ms(spec), label_windows(spec)
     named: list[tuple[str, int | None]] = [("performance", None)]
     named += [(format_duration(ms), ms) for ms in label.maturities_ms]
-    return [
+    counted = layout.counted_cells()
+    planes = [
         Plane(
             number=number,
             name=name,
@@ -81,7 +86,7 @@ def label_planes(spec: Spec, layout: PerformanceLayout) -> list[Plane]:
             amend_ms=max(time.amend_ms, label.amend_ms),
             maturity_ms=maturity_ms,
             size=layout.size,
-            counted=layout.counted_cells(),
+            counted=counted,
             nets=True,
             totals=layout.size,
             windows=windows,
@@ -89,6 +94,14 @@ def label_planes(spec: Spec, layout: PerformanceLayout) -> list[Plane]:
         )
         for number, (name, maturity_ms) in enumerate(named, PERFORMANCE)
     ]
+    if alarms is not None:
+        planes[0] = replace(
+            planes[0],
+            size=alarms.start + alarms.size,
+            counted=np.concatenate([counted, np.ones(alarms.size, np.bool_)]),
+            alarm_pairs=len(alarms.pairs),
+        )
+    return planes
 
 
 def refuse_open_label_panes(spec: Spec, fields: Fields) -> None:

@@ -11,9 +11,9 @@ from typing import Final
 
 from engine.canonical import content_hash
 from engine.profile import NumericProfile, Profile, ProfileError
-from engine.spec import Spec
+from engine.spec import ConceptRules, Spec
 
-LAYOUT_VERSION: Final = 3
+LAYOUT_VERSION: Final = 4
 """Raised when cells come, go or change their meaning for the same spec and profile."""
 
 
@@ -38,8 +38,14 @@ def layout_hash(spec: Spec, profile: Profile) -> str:
             None if spec.business is None else spec.business.value_step,
             *([spec.label] if "labels" in spec.inputs else []),
             *([["freshness", limit_ms]] if limit_ms is not None else []),
+            *([["concept", *_watched(spec.concept)]] if spec.concept is not None else []),
         ]
     )
+
+
+def _watched(rules: ConceptRules) -> list[list[str]]:
+    """Estimators and losses, in whose order the cells of alarms stand."""
+    return [sorted(rules.estimators), sorted(rules.losses)]
 
 
 def refuse_mismatch(spec: Spec, profile: Profile) -> None:

@@ -6,6 +6,7 @@ worker that does not know that it was replaced, changes nothing (see :mod:`engin
 
 from __future__ import annotations
 
+from engine.loss_alarms import refuse_impossible_alarms
 from engine.marks import Marks
 from engine.open_panes import (
     ROLLED_UP_MARGIN,
@@ -49,12 +50,14 @@ class Merge:
         if plane.nets and amended is not None:
             parts = [on_time, on_time + amended]
         refuse_impossible_pane(start, plane.pane_ms, parts, plane.counted)
+        refuse_impossible_alarms(record.alarms, plane.alarm_pairs, start, plane.pane_ms)
         self._marks.hear(record)
         held = Held(
             stamp_of(record),
             Packed(record.on_time),
             None if record.amended is None else Packed(record.amended),
             events_in(on_time, amended),
+            record.alarms,
         )
         if clock_ms is not None and start + plane.pane_ms + plane.amend_ms <= clock_ms:
             return self.rolled_up.surplus(start, record.partition, held)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from detectors.discovery import estimators
 from engine.canonical import content_hash
 from engine.label_windows import label_planes, label_windows
 from engine.layout import Layout, build_layout
+from engine.loss_alarms import AlarmCells, alarm_cells
 from engine.performance_layout import PerformanceLayout, build_performance_layout
 from engine.planes import DATA, Plane
 from engine.profile import Profile, ProfileError
-from engine.spec import Spec, Topic
+from engine.spec import Parameters, Spec, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class MonitoredModel:
     layout: Layout
     performance: PerformanceLayout | None
     """None of a model without labels, or whose windows are all too short for them."""
+    alarm_cells: AlarmCells | None
+    """None where no estimator watches losses."""
     planes: tuple[Plane, ...]
     """The data plane first."""
     policy_hash: str
@@ -45,29 +49,39 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
 
     Parameters of estimators are the estimator's own to judge, so they are tried here.
     """
-    faults = []
-    for name, parameters in sorted(spec.estimators.items()):
-        module = estimators().get(name)
-        if module is None:
-            faults.append(f"estimators.{name}: there is no such estimator")
-            continue
-        if "features" not in module.WATCHES:
-            faults.append(f"estimators.{name}: watches losses, not features")
-            continue
-        try:
-            module.Params(**parameters)
-        except (TypeError, ValueError) as error:
-            faults.append(f"estimators.{name}: {error}")
+    faults = _faults("estimators", spec.estimators, "features", "losses")
+    if spec.concept is not None:
+        faults += _faults("concept.estimators", spec.concept.estimators, "losses", "features")
     if faults:
         raise ProfileError("; ".join(faults))
     layout = build_layout(spec, profile)
-    performance = None
+    performance, alarms = None, None
     planes = [_data_plane(spec, layout)]
     if "labels" in spec.inputs and label_windows(spec):
         performance = build_performance_layout(spec, profile)
         _refuse_other_cells(profile, performance)
-        planes += label_planes(spec, performance)
-    return MonitoredModel(spec, profile, layout, performance, tuple(planes), content_hash(spec))
+        alarms = alarm_cells(spec, performance.size)
+        planes += label_planes(spec, performance, alarms)
+    policy = content_hash(spec)
+    return MonitoredModel(spec, profile, layout, performance, alarms, tuple(planes), policy)
+
+
+def _faults(section: str, chosen: Mapping[str, Parameters], watch: str, other: str) -> list[str]:
+    """What is wrong with the estimators of one section, which watch ``watch``."""
+    faults = []
+    for name, parameters in sorted(chosen.items()):
+        module = estimators().get(name)
+        if module is None:
+            faults.append(f"{section}.{name}: there is no such estimator")
+            continue
+        if watch not in module.WATCHES:
+            faults.append(f"{section}.{name}: watches {other}, not {watch}")
+            continue
+        try:
+            module.Params(**parameters)
+        except (TypeError, ValueError) as error:
+            faults.append(f"{section}.{name}: {error}")
+    return faults
 
 
 def _refuse_other_cells(profile: Profile, performance: PerformanceLayout) -> None:

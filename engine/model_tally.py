@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -28,7 +27,7 @@ from engine.join_store import Clock, InMemory, Keeping
 from engine.joining import Joining
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
-from engine.panes import Counts
+from engine.panes import AlarmRow, Counts
 from engine.planes import DATA, Plane
 from engine.spec import Topic
 
@@ -244,6 +243,11 @@ class ModelTally:
             elif self.state.joining is not None:
                 yield plane, self.state.joining.panes[plane.number]
 
+    def alarms(self, plane: Plane, start_ms: int) -> tuple[AlarmRow, ...]:
+        """Alarms over losses in an open pane."""
+        joining = self.state.joining
+        return () if joining is None else joining.alarms(plane.number, start_ms)
+
     @property
     def open_cells(self) -> int:
         """Cells of all open panes."""
@@ -258,15 +262,14 @@ class ModelTally:
             reachable = clock_ms - plane.amend_ms - plane.pane_ms
             for start in [s for s, pane in panes.items() if s <= reachable and not pane.dirty]:
                 del panes[start]
-                self._dropped(plane, start + plane.pane_ms)
+                self._dropped(plane, start, start + plane.pane_ms)
 
-    def _dropped(self, plane: Plane, end_ms: int) -> None:
-        """Note that a pane that ended at ``end_ms`` was let go."""
+    def _dropped(self, plane: Plane, start_ms: int, end_ms: int) -> None:
+        """Note that a pane was let go."""
         if plane.number == DATA:
             self.state.dropped_to_ms = max(self.state.dropped_to_ms, end_ms)
         elif self.state.joining is not None:
-            dropped = self.state.joining.dropped_to_ms
-            dropped[plane.number] = max(dropped[plane.number], end_ms)
+            self.state.joining.dropped(plane.number, start_ms, end_ms)
 
     def _event_time_ms(self, plane: Plane) -> int | None:
         """The plane's event time in this partition; None while a source is not heard of."""
@@ -284,15 +287,12 @@ class ModelTally:
 def new_state(model: MonitoredModel, keeping: Keeping | None = None) -> ModelState:
     """What is remembered of a model that nothing was heard of."""
     state = ModelState()
-    for name, module in _chosen_estimators(model).items():
+    known = estimators()
+    for name in sorted(model.spec.estimators):
+        module = known[name]
         params = module.Params(**model.spec.estimators[name])
         state.banks[name] = module.build(params, len(model.layout.numeric))
     if model.performance is not None:
         place = (model.key, model.layout.hash, model.spec.label.ttl_ms)
         state.joining = Joining(model, model.performance, (keeping or InMemory()).store(*place))
     return state
-
-
-def _chosen_estimators(model: MonitoredModel) -> dict[str, ModuleType]:
-    known = estimators()
-    return {name: known[name] for name in sorted(model.spec.estimators)}

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from engine.layout import EVENTS, PREDICTIONS
-from engine.panes import Counts, Stamp
+from engine.panes import AlarmRow, Counts, Stamp
 from engine.pieces import Packed
 
 MAX_OPEN_PANE_BYTES: Final = 1 << 30
@@ -38,6 +38,7 @@ class Held:
     amended: Packed | None
     events: int
     """Events or predictions in it, whichever are more."""
+    alarms: tuple[AlarmRow, ...] = ()
 
     @property
     def bytes(self) -> int:

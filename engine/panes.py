@@ -38,6 +38,20 @@ class PaneError(ValueError):
     """A record of the panes topic that no tally of this version wrote."""
 
 
+class AlarmRow(msgspec.Struct, frozen=True, array_like=True):
+    """The first alarm of an estimator over a loss in one pane (:mod:`engine.loss_alarms`)."""
+
+    pair: int
+    """Number of the estimator and the loss."""
+    position: int
+    """How many losses its stream had seen, the alarming one included."""
+    at_ms: int
+    """Event time of the alarming match."""
+    before: float
+    """Mean before the change, as the estimator sees it."""
+    after: float
+
+
 class PaneRecord(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     """Cumulative counts of one pane of one source partition."""
 
@@ -51,6 +65,8 @@ class PaneRecord(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     amended: bytes | None
     plane: int = 0
     """Number of the plane (see :mod:`engine.planes`) whose pane this is."""
+    alarms: tuple[AlarmRow, ...] = ()
+    """In order of their pairs."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):

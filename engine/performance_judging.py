@@ -24,6 +24,8 @@ import numpy as np
 from detectors.cbpe import EstimatedPerformance
 from detectors.intervals import Estimate
 from engine.business_outcomes import Outcomes, outcomes, outcomes_tree
+from engine.concept_judging import Concept, ConceptJudging
+from engine.concept_tree import concept_tree
 from engine.estimating import ScoreMap, estimated_tree, estimates
 from engine.judgement import JUDGEMENT_SCHEMA
 from engine.levels import significance
@@ -68,6 +70,10 @@ class JudgedPerformance:
     """Of the training table."""
     incomplete: Reason = ""
     """Why its labels are not all; said of the view that decisions read."""
+    is_decided: bool = False
+    """Whether it is of that view."""
+    concept: Concept | None = None
+    """Of the view by arrival, where estimators watch its losses."""
 
     @property
     def start_ms(self) -> int:
@@ -111,6 +117,8 @@ class JudgedPerformance:
         if self.estimated is not None:
             section["estimated"] = estimated_tree(self.estimated)
             section["estimated_error"] = self.estimated_errors
+        if self.concept is not None:
+            section["concept"] = concept_tree(self.concept)
         is_cohort = self.plane.maturity_ms is not None
         business: dict[str, Any] = {}
         if self.outcomes is not None:
@@ -161,6 +169,11 @@ class PerformanceJudging:
                 for window in model.spec.windows
             }
 
+        self.concept: ConceptJudging | None = None
+        """None where no estimator watches losses."""
+        if model.alarm_cells is not None:
+            self.concept = ConceptJudging(model, model.alarm_cells, self._levels)
+
     def is_decided_by(self, plane: Plane) -> bool:
         """Whether decisions read the windows of a plane: those of ``performance.by``, by arrival
         without that section; where there is one they have levels too."""
@@ -181,10 +194,10 @@ class PerformanceJudging:
         layout = self._model.performance
         assert layout is not None, "only a model with performance has such a plane"
         found = measure(layout, counts)
-        verdict, reason = None, EVERY_LABEL
-        if self.is_decided_by(plane):
+        verdict, reason, is_decided = None, EVERY_LABEL, self.is_decided_by(plane)
+        if is_decided:
             since_ms = end_ms if first_event_ms is None else first_event_ms
-            reason = self._incomplete(plane, end_ms - window.length_ms, counts, since_ms)
+            reason = self.incomplete(plane, end_ms - window.length_ms, counts, since_ms)
             if window.name in self._levels:
                 verdict = self._levels[window.name].judge(found, reason)
         estimated = None
@@ -205,9 +218,10 @@ class PerformanceJudging:
             outcomes=outcomes(self._model, counts, self._alphas[window.name]),
             usual_outcomes=self._usual_outcomes,
             incomplete=reason,
+            is_decided=is_decided,
         )
 
-    def _incomplete(
+    def incomplete(
         self, plane: Plane, start_ms: int, counts: Counts, first_event_ms: int
     ) -> Reason:
         """Why the labels of a window are not all; empty when they are as all as they get."""

@@ -130,7 +130,7 @@ class PerformanceLevels:
     def _measure(
         self, name: str, rule: MeasureRule, raw: Estimate, incomplete: Reason
     ) -> MeasureVerdict:
-        dispersion, quantile = self._stretch(name)
+        dispersion, quantile = self.stretch(name)
         factor = quantile * sqrt(dispersion) / _USUAL
         now, then = comparable(name, raw), self._reference(name, rule)
         value = stretched(now, factor)
@@ -167,7 +167,7 @@ class PerformanceLevels:
             return ABSENT
         return comparable(name, self._baseline.measures.get(name, ABSENT))
 
-    def _stretch(self, name: str) -> tuple[float, float]:
+    def stretch(self, name: str) -> tuple[float, float]:
         """Dispersion, and the one-sided quantile in standard errors."""
         own = self._own.get(name)
         if own is None:

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.alarm_memory import AlarmMemory
 from engine.layout import COUNTERS
 from engine.marks import Marks
 from engine.merge import Merge
+from engine.open_panes import OpenBasePane
 from engine.panes import PaneRecord
 from engine.pieces import Packed
 from engine.planes import Plane
@@ -52,6 +54,8 @@ class PlaneFlow:
         """Start of the first base pane that ever held an event on time."""
         self.totals = np.zeros(plane.totals, np.int64)
         """The first cells over everything that was ever in a window."""
+        self.alarms = AlarmMemory()
+        """Of estimators over losses, with their places."""
         self._marks = marks
         self._goal_ms: int | None = None
 
@@ -131,6 +135,7 @@ class PlaneFlow:
         if self.first_event_ms is None and on_time[:COUNTERS].any():
             self.first_event_ms = start_ms
         self.totals += on_time[: len(self.totals)]
+        self._remember_alarms(pane)
         for ring in self.rings.values():
             ring.add(start_ms, on_time, amended=False)
 
@@ -141,4 +146,9 @@ class PlaneFlow:
         self.totals += remainder[: len(self.totals)]
         for ring in self.rings.values():
             ring.add(start_ms, remainder, amended=True)
+        self._remember_alarms(pane)
         self.merge.rolled_up.remember(start_ms, pane)
+
+    def _remember_alarms(self, pane: OpenBasePane) -> None:
+        for partition, held in sorted(pane.held.items()):
+            self.alarms.take(partition, held.alarms)

@@ -52,6 +52,8 @@ class Plane:
     """How many of the first cells are summed up over everything that was ever in a window."""
     windows: tuple[WindowRule, ...]
     season: Season | None
+    alarm_pairs: int = 0
+    """Pairs of an estimator and a loss whose alarms its pane records may tell."""
 
     def source_ms(self, topic: Topic, watermark_ms: int) -> int:
         """How far a source whose watermark is this lets the plane's event time go."""

@@ -13,6 +13,8 @@ import msgspec
 
 Topic = Literal["features", "predictions", "labels"]
 Season = Literal["hour", "weekday"]
+Parameters = dict[str, float | int | str | bool]
+"""Of an estimator."""
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,6 +230,17 @@ class PerformanceRules(msgspec.Struct, frozen=True, kw_only=True):
     chart: ChartRules = ChartRules()
 
 
+class ConceptRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Estimators over the losses of joined labels; None of a spec without labels."""
+
+    estimators: dict[str, Parameters]
+    losses: tuple[str, ...]
+    """Which they watch (:data:`engine.losses.LOSSES`)."""
+    window: str = ""
+    at_least: int = 2
+    of_last: int = 3
+
+
 class AlarmBudget(msgspec.Struct, frozen=True, kw_only=True):
     """The one knob for false alarms: at most ``false_pages`` per ``per_ms`` for this model."""
 
@@ -259,11 +272,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """None without the section."""
     performance: PerformanceRules | None
     """None without labels, or where it is switched off."""
+    concept: ConceptRules | None
     budget: AlarmBudget
     psi_watch: float
     psi_drift: float
     pseudo_count: float
-    estimators: dict[str, dict[str, float | int | str | bool]]
+    estimators: dict[str, Parameters]
     """Estimator name -> its parameters; ``{"adwin": {}}`` by default, ``{}`` switches all off."""
     columns: dict[str, str]
     """Field of the event -> column, for reading tables."""

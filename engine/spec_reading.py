@@ -15,8 +15,10 @@ from engine.canonical import content_hash
 from engine.durations import UNITS_MS, format_duration
 from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
+from engine.spec_concept import read_concept, with_window_of_concept
+from engine.spec_estimators import read_estimators
 from engine.spec_faults import Fault, SpecError, did_you_mean
-from engine.spec_fields import Fields, finite_number, text_fault
+from engine.spec_fields import Fields
 from engine.spec_limits import (
     read_budget,
     read_business,
@@ -36,7 +38,7 @@ from engine.spec_sections import (
     read_time,
 )
 from engine.spec_windows import read_windows
-from engine.spec_yaml import Scalar, read_tree
+from engine.spec_yaml import read_tree
 
 __all__ = ["COLUMN_FIELDS", "Fault", "SpecError", "read_spec", "spec_hash"]
 
@@ -47,8 +49,6 @@ NAME_MEANING: Final = (
 MAX_SEGMENTS: Final = 20
 MAX_COLUMNS: Final = 200
 MAX_DUPLICATES: Final = 10_000_000
-MAX_ESTIMATORS: Final = 20
-MAX_ESTIMATOR_PARAMETERS: Final = 20
 DEFAULT_ESTIMATORS: Final = frozenset({"adwin", "stale"})
 COLUMN_FIELDS: Final = (
     "event_id",
@@ -104,9 +104,7 @@ def read_spec(
         prediction=prediction,
         inputs=inputs,
         label=label,
-        segments=fields.texts(
-            "segments", MAX_SEGMENTS, rf".{{1,{MAX_FEATURE_NAME}}}", "the name is too long"
-        ),
+        segments=_read_segments(fields),
         season=_read_season(fields, time.pane_ms if pane_sound else None),
         duplicates_last=_read_duplicates(fields),
         retraining=read_retraining(
@@ -116,17 +114,18 @@ def read_spec(
         business=read_business(fields, known_windows),
         operations=read_operations(fields, known_windows),
         performance=performance,
+        concept=read_concept(fields, known_windows, prediction, inputs, performance),
         budget=read_budget(fields),
         psi_watch=watch,
         psi_drift=drift,
         pseudo_count=pseudo_count,
-        estimators=_read_estimators(fields, known_estimators, loss_estimators),
+        estimators=read_estimators(fields, known_estimators, loss_estimators),
         columns=_read_columns(fields),
     )
     refuse_outcomes_without_labels(spec, fields)
     if pane_sound and fields.sound("label", "windows"):
         refuse_open_label_panes(spec, fields)
-        spec = with_windows_of_labels(spec, fields)
+        spec = with_window_of_concept(with_windows_of_labels(spec, fields), fields)
     fields.close()
     if faults:
         raise SpecError(faults)
@@ -136,6 +135,11 @@ def read_spec(
 def spec_hash(spec: Spec) -> str:
     """``sha256:<hex>`` of the canonical form: what the spec says, not how it is written."""
     return content_hash(spec)
+
+
+def _read_segments(spec: Fields) -> tuple[str, ...]:
+    pattern = rf".{{1,{MAX_FEATURE_NAME}}}"
+    return spec.texts("segments", MAX_SEGMENTS, pattern, "the name is too long")
 
 
 def _read_psi(spec: Fields) -> tuple[float, float, float]:
@@ -170,57 +174,6 @@ def _read_duplicates(spec: Fields) -> int:
     last = fields.whole("last", 0, 0, MAX_DUPLICATES)
     fields.close()
     return last
-
-
-def _read_estimators(
-    spec: Fields, known: Collection[str], of_losses: Collection[str]
-) -> dict[str, dict[str, float | int | str | bool]]:
-    if not spec.has("estimators"):
-        spec.know("estimators")
-        return {"adwin": {}}
-    section = spec.section("estimators")
-    estimators: dict[str, dict[str, float | int | str | bool]] = {}
-    if len(section.mapping.entries) > MAX_ESTIMATORS:
-        spec.fault("estimators", f"at most {MAX_ESTIMATORS} are allowed")
-        return {}
-    listed = ", ".join(sorted(known))
-    for name in section.mapping.entries:
-        if name in of_losses and name not in known:
-            section.fault(name, f"watches losses, not features; for features there are: {listed}")
-        elif name not in known:
-            section.fault(name, f"is no estimator{did_you_mean(name, known)}; there are: {listed}")
-        elif section.nothing(name):
-            estimators[name] = {}
-        else:
-            estimators[name] = _read_parameters(section.section(name))
-    return estimators
-
-
-def _read_parameters(fields: Fields) -> dict[str, float | int | str | bool]:
-    parameters: dict[str, float | int | str | bool] = {}
-    if len(fields.mapping.entries) > MAX_ESTIMATOR_PARAMETERS:
-        for key in list(fields.mapping.entries)[MAX_ESTIMATOR_PARAMETERS:]:
-            fields.fault(key, f"at most {MAX_ESTIMATOR_PARAMETERS} parameters are allowed")
-        return {}
-    for key in fields.mapping.entries:
-        found = fields.scalar(key, "a number, a text, true or false")
-        if found is None:
-            continue
-        parameter = _parameter(found)
-        if parameter is None:
-            fields.fault(key, f"must be a finite number, a text, true or false, not {found.text!r}")
-        else:
-            parameters[key] = parameter
-    return parameters
-
-
-def _parameter(found: Scalar) -> float | int | str | bool | None:
-    if found.kind == "bool":
-        return found.text.lower() in {"true", "yes", "on"}
-    number = finite_number(found)
-    if number is not None:
-        return int(found.text) if found.text.lstrip("+-").isdigit() else number
-    return found.text if not text_fault(found) else None
 
 
 def _read_columns(spec: Fields) -> dict[str, str]:

@@ -269,6 +269,7 @@ def read_label(spec: Fields) -> LabelRules:
         fields.duration("pane", 0, MIN_PANE_MS, MAX_LABEL_PANE_MS) if fields.has("pane") else None
     )
     fields.know("pane")
+    pane_ms = pane_ms if fields.sound("pane") else None
     idle_ms = fields.duration("idle", _DAY, 1_000, MAX_LATENESS_MS)
     pending = fields.whole("pending", 500_000, 1, MAX_PENDING)
     fields.close()

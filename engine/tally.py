@@ -207,7 +207,7 @@ class Tally:
             for plane, panes in tally.open_panes():
                 for start in sorted(start for start, pane in panes.items() if pane.dirty):
                     panes[start].dirty = False
-                    records.append(self._pane_record(tally.model, plane, start, panes[start]))
+                    records.append(self._pane_record(tally, plane, start, panes[start]))
             if records or tally.state.moved:
                 tally.state.moved = False
                 records.append(self._mark(tally))
@@ -220,18 +220,19 @@ class Tally:
         return (self._epoch, self._generation, self._seq)
 
     def _pane_record(
-        self, model: MonitoredModel, plane: Plane, start_ms: int, pane: OpenPane
+        self, tally: ModelTally, plane: Plane, start_ms: int, pane: OpenPane
     ) -> PaneRecord:
         on_time, amended = pane.pack()
         return PaneRecord(
-            model.key,
-            model.layout.hash,
+            tally.model.key,
+            tally.model.layout.hash,
             self.partition,
             self._stamp(),
             start_ms,
             on_time.content,
             None if amended is None else amended.content,
             plane.number,
+            tally.alarms(plane, start_ms),
         )
 
     def _mark(self, tally: ModelTally) -> Mark:

@@ -12,11 +12,13 @@ from detectors.discovery import estimators
 from engine.join_counts import JoinCounts
 from engine.join_store import Clock
 from engine.joining import Joining
+from engine.loss_feeding import LossesSnapshot
 from engine.model import MonitoredModel
 from engine.model_tally import ModelState
 from engine.open_pane import OpenPane
 from engine.outcomes import Outcomes
 from engine.pieces import PieceReader, PieceWriter, piece_named
+from engine.planes import PERFORMANCE
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.spec import Topic
 
@@ -38,6 +40,8 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """How ``entries`` are to be read: they are all of them, or what is not on the disk yet."""
     waiting: Whole = 0
     """Entries, wherever they are."""
+    losses: LossesSnapshot | None = None
+    """None where no estimator watches losses."""
 
     @classmethod
     def of(cls, joining: Joining, pieces: PieceWriter) -> JoiningSnapshot:
@@ -53,12 +57,12 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
             dict(joining.dropped_to_ms),
             joining.store.kind,
             len(joining.store),
+            None if joining.losses is None else joining.losses.save(pieces),
         )
 
     def restore(
         self,
         joining: Joining,
-        size: int,
         watermarks_ms: dict[Clock, int | None],
         pieces: PieceReader,
     ) -> None:
@@ -78,14 +82,21 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
         joining.join.restored(watermarks_ms)
         joining.dropped_to_ms.update(self.dropped_to_ms)
         for plane, panes in self.panes.items():
-            joining.panes[plane].update(_restored(panes, size, pieces))
+            joining.panes[plane].update(_restored(panes, joining.sizes[plane], pieces))
+        if joining.losses is not None:
+            if self.losses is None:
+                raise SnapshotError("nothing of the losses")
+            joining.losses.restore(self.losses, watermarks_ms, pieces)
+            if not joining.losses.alarms.keys() <= joining.panes[PERFORMANCE].keys():
+                raise SnapshotError("alarms of panes that there are not")
 
     def blocks(self) -> list[bytes | None]:
         """Every block that may be a piece."""
         named = [
             block for panes in self.panes.values() for pane in panes.values() for block in pane
         ]
-        return [*self.entries.values(), *named]
+        waiting = [] if self.losses is None else self.losses.blocks()
+        return [*self.entries.values(), *named, *waiting]
 
 
 class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
@@ -140,7 +151,7 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
             if clock in self.newest_ms:
                 lateness_ms = model.spec.clock(clock).lateness_ms
                 watermarks_ms[clock] = self.newest_ms[clock] - lateness_ms
-        self.joining.restore(state.joining, model.performance.size, watermarks_ms, pieces)
+        self.joining.restore(state.joining, watermarks_ms, pieces)
 
     def pieces_in(self, pieces: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
         """Those of the pieces that this model's panes name."""

@@ -29,6 +29,7 @@ from engine.dead_letters import MAX_CARRIED_BYTES
 from engine.decode import MAX_EVENT_ID_CHARS
 from engine.diagnose import MAX_NAME_CHARS, MAX_RECORD_BYTES
 from engine.layout import MAX_CELLS
+from engine.loss_waiting import MAX_WAITING_LOSSES
 from engine.model_tally import CELLS_AT_ONCE
 from engine.open_panes import MAX_OPEN_PANE_BYTES
 from engine.outcomes import MAX_SHADOW_CHARS, MAX_SHADOW_NAMES, OTHER_SHADOWS
@@ -89,6 +90,12 @@ def _join_events(live: LiveState) -> float:
     return max((len(j.join) for tally in tallies for j in tally.joinings.values()), default=0)
 
 
+def _waiting_losses(live: LiveState) -> float:
+    tallies = (tally for tally in live.tallies.values() if isinstance(tally, Tally))
+    held = (j.losses for tally in tallies for j in tally.joinings.values())
+    return max((len(losses.waiting) for losses in held if losses is not None), default=0)
+
+
 BOUNDS: Final = (
     # Reading.
     Bound("batch_records", Settings().batch_size, "waits"),
@@ -112,6 +119,7 @@ BOUNDS: Final = (
         lambda live: max((judge.open_pane_bytes for judge in live.judges.values()), default=0),
     ),
     Bound("join_events", LabelRules().pending, "forgets", _join_events),
+    Bound("waiting_losses", MAX_WAITING_LOSSES, "counts", _waiting_losses),
     Bound("overlay_changes", MAX_OVERLAY_CHANGES, "holds", _told("overlay_changes")),
     Bound("ring_panes", MAX_RING_PANES, "forgets"),
     Bound("history_windows", MAX_CONFIRMATIONS, "forgets"),

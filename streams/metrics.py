@@ -29,6 +29,7 @@ from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.tally import Tally
 from streams.bounds import MAX_SERIES
+from streams.concept_gauges import concept_help, concept_samples, losses
 from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
 from streams.outcome_gauges import outcome_help, outcome_samples
@@ -66,6 +67,7 @@ class WorkerCollector(Collector):
                 section_samples(judge),
                 performance_samples(judge),
                 outcome_samples(judge),
+                concept_samples(judge),
             )
         )
         kept, self._wanted = first(found, self._max_series)
@@ -81,12 +83,13 @@ class WorkerCollector(Collector):
         yield from dead_letters(self._live.dead_letters, self._live.dead_letter_ratio_limit)
         yield from _panes(judges, tallies)
         yield from joins(tallies)
+        yield from losses(tallies)
         yield from _clocks(judges, tallies)
         yield from worker(self._live)
 
 
 def _told(metric: str) -> str | None:
-    return performance_help(metric) or outcome_help(metric)
+    return concept_help(metric) or performance_help(metric) or outcome_help(metric)
 
 
 def _serving(judges: Iterable[Judge]) -> Iterator[Metric]:

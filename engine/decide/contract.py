@@ -15,7 +15,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["trigger", "operations", "data_quality", "business", "promise", "notice", "quiet"]
+Verdict = Literal[
+    "trigger",
+    "operations",
+    "data_quality",
+    "business",
+    "promise",
+    "concept",
+    "notice",
+    "quiet",
+]
 
 
 @dataclass(frozen=True, slots=True)

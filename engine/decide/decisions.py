@@ -23,6 +23,7 @@ from engine.decide.history import History
 from engine.decide.rules import chosen, reads_performance, rules
 from engine.effects import Publish
 from engine.judgement import Judged
+from engine.loss_history import LossHistory
 from engine.performance_charts import Chart
 from engine.performance_judging import JudgedPerformance
 from engine.timestamps import ms_to_rfc3339
@@ -34,6 +35,7 @@ SEVERITY: Final = {
     "data_quality": "WARNING",
     "business": "WARNING",
     "promise": "CRITICAL",
+    "concept": "WARNING",
     "notice": "INFO",
 }
 Window = Judged | JudgedPerformance
@@ -59,6 +61,8 @@ class DecisionState(msgspec.Struct):
     performance_cooldown_until_ms: int = 0
     charts: dict[str, Chart] = msgspec.field(default_factory=dict)
     """Control charts of performance, by window and measure."""
+    losses: dict[str, LossHistory] = msgspec.field(default_factory=dict)
+    """Histories of losses, by window."""
 
 
 def decide(judged: Window, state: DecisionState) -> list[Publish]:

@@ -1,9 +1,9 @@
 """Outcomes: defaults or the cost of decisions beyond the limit that the spec sets, significantly.
 
 Rule.  Limits are those of ``business``, confirmed as there; the windows are those of performance
-that decisions read (:meth:`engine.performance_judging.PerformanceJudging.is_decided_by`).  A window
-whose labels are not all says nothing: early defaults are not like the rest.  It is an alert and
-never a trigger: what is dear may be the world and not the model.
+that decisions read (``is_decided``).  A window whose labels are not all says nothing: early
+defaults are not like the rest.  It is an alert and never a trigger: what is dear may be the world
+and not the model.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ READS: Final = "performance"
 def examine(judged: JudgedPerformance, history: History) -> Finding | None:
     """Whether a limit is broken."""
     rule, found = judged.model.spec.business, judged.outcomes
-    if rule is None or judged.window.name != rule.window:
+    if rule is None or not judged.is_decided or judged.window.name != rule.window:
         return None
     limits: dict[str, Any] = {
         name: msgspec.to_builtins(rule.limits[name])

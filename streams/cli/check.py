@@ -149,6 +149,12 @@ def _performance(spec: Spec) -> list[str]:
         view = "labels as they arrive" if rules.by == "arrival" else f"predictions after {rules.by}"
         judged = ", ".join(f"{name}{_bound(rule)}" for name, rule in rules.measures.items())
         lines.append(f"judged by {view}: {judged}; from {rules.min_labels} labels on")
+    if (concept := spec.concept) is not None:
+        lines.append(
+            f"losses {', '.join(concept.losses)} watched by {', '.join(sorted(concept.estimators))}"
+            f": a warning, no request, where two agree, in {concept.at_least} of the last "
+            f"{concept.of_last} windows of {concept.window}"
+        )
     return lines
 
 

@@ -38,6 +38,7 @@ NOT_DETECTORS = {
 FROM_COUNTS = {
     "calibration",
     "cbpe",
+    "conditional_shift",
     "confusion",
     "control_chart",
     "fixed_point",

@@ -65,9 +65,20 @@ def judged(log: Sequence[Record], clocks: Clocks) -> tuple[list[Record], int | N
 
 def joined(setting: Setting, predictions: Sequence[Record], labels: Sequence[Record]) -> Outcome:
     """Everything that two whole logs give."""
+    found = Outcome()
+    for one in taken_labels(setting, predictions, labels, found):
+        for number, maturity in enumerate([None, *setting.maturities], start=1):
+            _count(setting, one, number, maturity, found.places)
+    return found
+
+
+def taken_labels(
+    setting: Setting, predictions: Sequence[Record], labels: Sequence[Record], found: Outcome
+) -> list[Record]:
+    """The accepted predictions, each with the labels that it took (``taken``); the rest is counted
+    in ``found``."""
     made, made_watermark = judged(predictions, setting.predictions)
     known, known_watermark = judged(labels, setting.labels)
-    found = Outcome()
     accepted: list[Record] = []
     for one in made:
         near = [p for p in accepted if p["event_id"] == one["event_id"]]
@@ -82,14 +93,12 @@ def joined(setting: Setting, predictions: Sequence[Record], labels: Sequence[Rec
         passed = known_watermark is not None and after is not None
         if passed and not one["taken"] and known_watermark > one["ts"] + after:
             one["taken"].append(_assumed(one, after))
-        for number, maturity in enumerate([None, *setting.maturities], start=1):
-            _count(setting, one, number, maturity, found.places)
-    return found
+    return accepted
 
 
 def _assumed(prediction: Record, after: int) -> Record:
     ts = prediction["ts"] + after
-    return {"ts": ts, "label": 0.0, "on_time": True, "watermark": ts}
+    return {"ts": ts, "label": 0.0, "on_time": True, "watermark": ts, "offset": -1}
 
 
 def _fate(
@@ -117,15 +126,16 @@ def _fate(
     return "expired" if gone else "pending"
 
 
-def _end(setting: Setting, ts: int) -> int:
+def pane_end(setting: Setting, ts: int) -> int:
+    """End of the pane that a time falls in."""
     return ts // setting.pane * setting.pane + setting.pane
 
 
 def _reaches(setting: Setting, one: Record) -> list[int]:
     """Labels' watermarks from which on no pane of the prediction can change."""
     arrivals = [max(one["ts"], label["ts"]) for label in one["taken"]]
-    panes = [_end(setting, ts) + setting.amend for ts in arrivals]
-    return panes + [_end(setting, one["ts"]) + setting.amend + m for m in setting.maturities]
+    panes = [pane_end(setting, ts) + setting.amend for ts in arrivals]
+    return panes + [pane_end(setting, one["ts"]) + setting.amend + m for m in setting.maturities]
 
 
 def _count(
@@ -149,7 +159,7 @@ def _count(
         amended = not (one["on_time"] and label["on_time"])
         if current is not None:
             clock = label["watermark"] - (maturity or 0)
-            end = _end(setting, current[0])
+            end = pane_end(setting, current[0])
             if clock >= end + setting.amend:
                 continue
             if clock >= end:

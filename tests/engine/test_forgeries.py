@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.judge import JUDGED_AT_ONCE, Judge
-from engine.panes import Mark, PaneError, PaneRecord, decode, encode, pack
+from engine.panes import AlarmRow, Mark, PaneError, PaneRecord, decode, encode, pack
 from engine.tally import Tally
 from tests.engine.models import HOUR, START, batch, beat, model_of, raw, spec_text, trees
 
@@ -38,6 +38,38 @@ def test_impossible_counts_are_refused(count: int) -> None:
     counts = np.full(judge.model.layout.size, count, dtype=np.int64)
     with pytest.raises(PaneError):
         judge.accept(encode(msgspec.structs.replace(pane, on_time=pack(counts))))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [AlarmRow(99, 1, START, 0.1, 0.2)],
+        [AlarmRow(1, 1, START, 0.1, 0.2), AlarmRow(0, 1, START, 0.1, 0.2)],
+        [AlarmRow(0, 1, START, 0.1, 0.2)] * 2,
+        [AlarmRow(0, 0, START, 0.1, 0.2)],
+        [AlarmRow(0, 1, START + HOUR, 0.1, 0.2)],
+    ],
+)
+def test_impossible_alarms_are_refused(rows: list[AlarmRow]) -> None:
+    """Of pairs that there are not, out of order, twice, before any loss, or outside their pane."""
+    label = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m}"
+    model = model_of(spec_text(inputs="[predictions, labels]", label=label))
+    counts = pack(np.zeros(model.planes[1].size, dtype=np.int64))
+    good = PaneRecord(model.key, model.layout.hash, 0, (1, 0, 1), START, counts, None, 1)
+    judge = Judge(model, 1)
+    with pytest.raises(PaneError, match="alarm"):
+        judge.accept(encode(msgspec.structs.replace(good, alarms=tuple(rows))))
+    sound = (AlarmRow(0, 1, START, 0.1, 0.2), AlarmRow(2, 5, START + 9, 0.1, 0.2))
+    judge.accept(encode(msgspec.structs.replace(good, alarms=sound)))
+    assert Judge(model, 1, resume=judge.snapshot()).snapshot() == judge.snapshot()
+
+
+def test_alarms_of_a_plane_without_losses_are_refused() -> None:
+    """Only one plane has them."""
+    pane, _, judge = records()
+    forged = msgspec.structs.replace(pane, alarms=(AlarmRow(0, 1, pane.start_ms, 0.1, 0.2),))
+    with pytest.raises(PaneError, match="alarms"):
+        judge.accept(encode(forged))
 
 
 @pytest.mark.parametrize("watermark", [2**62, -1])

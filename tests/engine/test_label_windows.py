@@ -11,6 +11,7 @@ from engine.spec import Spec
 from engine.spec_faults import SpecError
 from engine.spec_reading import read_spec
 from engine.spec_sections import MAX_OPEN_PANES
+from tests.engine.good_spec import LEAST, faults_of
 from tests.engine.models import HOUR, MINUTE, SECOND, model_of, spec_text
 
 BOTH = "[predictions, labels]"
@@ -77,7 +78,7 @@ def test_a_model_whose_windows_are_all_too_short_has_no_performance() -> None:
 
 
 def test_each_maturity_is_a_plane() -> None:
-    """By number and name, and all of the same cells."""
+    """By number and name, and of the same cells but for the alarms of the first."""
     label = "{lateness: 1m, amend: 5m, maturities: [2m, 1h], pane: 1m}"
     model = model_of(spec_text(inputs=BOTH, label=label))
     assert [(p.number, p.name, p.maturity_ms) for p in model.planes] == [
@@ -86,7 +87,9 @@ def test_each_maturity_is_a_plane() -> None:
         (2, "2m", 2 * MINUTE),
         (3, "1h", HOUR),
     ]
-    assert len({plane.size for plane in model.planes[1:]}) == 1
+    assert len({plane.size for plane in model.planes[2:]}) == 1
+    assert model.alarm_cells is not None
+    assert model.planes[1].size == model.planes[2].size + model.alarm_cells.size
 
 
 def test_the_layout_knows_the_labels_rules() -> None:
@@ -97,3 +100,11 @@ def test_the_layout_knows_the_labels_rules() -> None:
 
     assert layout(BOTH, "{ttl: 1d}") != layout(BOTH, "{ttl: 2d}")
     assert layout("[predictions]", "{ttl: 1d}") == layout("[predictions]", "{ttl: 2d}")
+
+
+@pytest.mark.parametrize("pane", ["0s", "11s? [", "soon"])
+def test_a_pane_that_is_none_is_a_fault_and_no_more(pane: str) -> None:
+    """Nothing is reckoned with it."""
+    for text in (f"label: {{pane: '{pane}'}}", f"label: {{pane: '{pane}'}}\ninputs: {BOTH}"):
+        (fault,) = faults_of(f"{LEAST}{text}\n")
+        assert fault.place == "label.pane"

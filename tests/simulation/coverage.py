@@ -23,6 +23,7 @@ LEAST_PER_100: Final = {
     "power cut": 6,
     "snapshots records": 5_000,
     "judgements": 2_000,
+    "judgements of losses": 100,
     "judgements repeated": 100,
     "judgements revised": 200,
     "alerts": 30,

@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 import orjson
 
 from engine.dead_letters import with_origin
+from engine.decide.rules import reads_performance, rules
 from engine.effects import Publish
 from engine.timestamps import ms_to_rfc3339, rfc3339_to_ms
 from streams.live import LiveState
@@ -113,6 +114,7 @@ class Invariants:
         self.coverage[topic] += len(first)
         self.coverage[f"{topic} repeated"] += len(found) - len(first)
         self.coverage[f"{topic} revised"] += sum(b'"revision":1' in (v or b"") for _, v, _ in first)
+        self.coverage[f"{topic} of losses"] += sum(b'"places":[' in (v or b"") for _, v, _ in first)
         wrong, missing = set(first) - set(truth), set(truth) - set(first)
         if wrong or missing:
             self.fail(
@@ -176,8 +178,11 @@ def _by_clock(records: Sequence[Said], key: bytes) -> dict[str, list[Said]]:
     found: dict[str, list[Said]] = {}
     for record in records:
         if record[0] == key:
-            section = orjson.loads(record[1] or b"{}").get("section", "data")
-            found.setdefault(section, []).append(record)
+            tree = orjson.loads(record[1] or b"{}")
+            rule = rules().get(tree.get("rule", ""))
+            of_labels = rule is not None and reads_performance(rule)
+            clock = tree["rule"] if of_labels else tree.get("section", "data")
+            found.setdefault(clock, []).append(record)
     return found
 
 

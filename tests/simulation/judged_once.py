@@ -60,7 +60,8 @@ def _perform_once(self: Any, plane: Any, rule: Any, *arguments: Any) -> JudgedPe
 
 
 def _performance_tree_once(self: JudgedPerformance) -> Any:  # noqa: ANN401
-    if self.charts:  # made of a kept one and the state of its charts, and not kept itself
+    # What has either is made of a kept one and the state of a judge, and not kept itself.
+    if self.charts or self.concept:
         return _performance_tree(self)
     tree = _TREES.get(id(self))
     if tree is None:

@@ -63,6 +63,11 @@ retraining:
 LABEL: Final = (
     "{ttl: 6m, lateness: 20s, amend: 1m, pane: 20s, maturities: [1m], negative_after: 5m}"
 )
+CONCEPT: Final = (
+    "{estimators: {adwin: {clock: 4, delta: 0.5}, ddm: {warm_start: 5, drift_threshold: 1}, "
+    "eddm: {warm_start: 3}}}"
+)
+"""Estimators that alarm on little."""
 TTL_MS: Final = 6 * MINUTE
 COOLDOWN_MS: Final = 3 * MINUTE
 
@@ -97,7 +102,7 @@ def model(name: str, *, labels: bool, duplicates: bool) -> MonitoredModel:
     more = "duplicates: {last: 30}" if duplicates else ""
     inputs = "[predictions, labels]" if labels else "[predictions]"
     if labels:
-        more += f"\nlabel: {LABEL}"
+        more += f"\nlabel: {LABEL}\nconcept: {CONCEPT}"
     return model_of(SPEC.format(name=name, idle=IDLE_S, inputs=inputs, more=more.strip()), _table())
 
 

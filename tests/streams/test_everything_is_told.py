@@ -30,6 +30,11 @@ CONTRACT: Final = {
         *(f"model_{name}_ratio_baseline" for name in MEASURES),
         *("model_labelled_predictions", "model_label_delay_seconds"),
     ),
+    "concept": (
+        *("model_loss_mean", "model_loss_mean_baseline", "model_loss_alarms"),
+        *("model_loss_improvements", "model_concept_kind", "model_concept_mix_change"),
+        *("model_concept_conditional_change", "longshore_losses_waiting"),
+    ),
     "cohorts": (
         *(f"model_cohort_{name}_ratio" for name in MEASURES),
         "model_cohort_labelled_ratio",
@@ -95,6 +100,12 @@ TOLD: Final = {
         *("performance.baseline.accuracy", "performance.segments.channel"),
         *("performance.label_delay_s", "business.default_rate", "business.cost_per_prediction"),
         *("business.cost_of_errors.false_positive", "business.cost_of_errors.false_negative"),
+    ),
+    "concept": (
+        *("performance.concept.kind", "performance.concept.by_score.conditional.low"),
+        *("performance.concept.by_segment.channel.mix", "performance.concept.losses.error.held"),
+        *("performance.concept.losses.missed.estimators.adwin.alarms",),
+        *("performance.concept.losses.squared_error.baseline",),
     ),
     "cohorts": (
         *("cohorts.2h.labelled_ratio", "cohorts.2h.accuracy", "cohorts.2h.business.default_rate"),

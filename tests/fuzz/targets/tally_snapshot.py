@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import orjson
+
 from engine import tally_snapshot
 from engine.snapshot import Snapshot
 from engine.tally import Tally
@@ -26,6 +28,9 @@ def sound_snapshot() -> Snapshot:
     values += [raw(n, START + n, version="v9") for n in range(40)]
     values += [raw(9, START), raw(10, START, model="x"), b"{", beat(START + 60_000)]
     tally.accept(batch(values))
+    told = {"model": "m", "ts": START + 30_000, "label": 1}
+    labels = [orjson.dumps({**told, "event_id": f"e{n}"}) for n in (0, 3, 7)]
+    tally.accept(batch(labels, topic="labels"))
     tally.flush()
     return tally.snapshot()
 
