@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush, merge
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from engine.join_entry import Entry
+from engine.entry_codec import decode_entry, encode_entry
+from engine.join_entry import Entry, anchor_ms
 from engine.join_store import CLOCKS, Clock
-from engine.pending_changes import Change, Held
 from engine.pending_rows import KEY_BYTES, NEVER_MS, Row, RowError, decode_row, encode_row
 from engine.pieces import Packed, PieceReader, PieceWriter
 from engine.snapshot import SnapshotError
@@ -35,6 +35,16 @@ _BLOCK: Final = msgspec.msgpack.Decoder(tuple[int, list[tuple[bytes, bytes | Non
 Place = tuple[int, str]
 """(when due, key) of an entry on the disk."""
 _START: Final[Place] = (-NEVER_MS, "")
+
+
+class Change(NamedTuple):
+    """What becomes of one key."""
+
+    row: Row | None
+    """None: it is gone."""
+    standing: tuple[int, ...]
+    """Numbers under which the topic may have a row of it."""
+    on_disk: bool
 
 
 class Disk(Protocol):
@@ -74,7 +84,7 @@ class PendingStore:
         self._cut: dict[str, Change] = {}
         self._beyond = 0
         """Entries that the overlay adds to those of the disk, less those that it takes away."""
-        self._seen: dict[str, Change] = {}
+        self._seen: dict[str, tuple[int, Row] | None] = {}
         """What the disk has of the keys of this batch."""
         self._times: dict[str, list[int]] = {}
         """When to look at the keys of this batch again, by clock."""
@@ -95,35 +105,30 @@ class PendingStore:
     def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
         """The entries of these keys, None where there is none; SnapshotError when the disk has
         something else."""
-        self._see([k for k in keys if k not in self._new and k not in self._cut])
-        found = map(self._held, keys)
-        return [None if held is None else held.entry for held in found]
+        missing = [k for k in keys if k not in self._new and k not in self._cut]
+        self._see(missing)
+        rows = map(self._row, keys)
+        return [None if row is None else decode_entry(row.content) for row in rows]
 
     def _see(self, keys: Sequence[str]) -> None:
         wanted = [key for key in keys if key not in self._seen]
         if wanted:
-            for key, found in zip(wanted, self._disk.get_many(wanted), strict=True):
-                held = None if found is None else Held.of_row(found[1])
-                standing = () if found is None else (found[0],)
-                self._seen[key] = Change(held, standing, held is not None)
+            self._seen.update(zip(wanted, self._disk.get_many(wanted), strict=True))
 
-    def _change(self, key: str) -> Change:
-        """What is known of a key: the overlay's, or else the disk's."""
+    def _row(self, key: str) -> Row | None:
         change = self._new.get(key) or self._cut.get(key)
-        if change is None:
-            self._see([key])
-            change = self._seen[key]
-        return change
-
-    def _held(self, key: str) -> Held | None:
-        return self._change(key).held
+        if change is not None:
+            return change.row
+        self._see([key])
+        found = self._seen[key]
+        return None if found is None else found[1]
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Every entry, in no order that matters."""
         for key in {**self._cut, **self._new}:
-            held = self._held(key)
-            if held is not None:
-                yield key, held.row.content
+            row = self._row(key)
+            if row is not None:
+                yield key, row.content
         for key in self._disk.every():
             if key not in self._new and key not in self._cut:
                 (found,) = self._disk.get_many([key])
@@ -133,7 +138,7 @@ class PendingStore:
     def oldest(self, count: int) -> list[str]:
         """The keys of the ``count`` entries that would leave first."""
         overlay = {**self._cut, **self._new}
-        mine = sorted((min(c.held.due_ms), key) for key, c in overlay.items() if c.held)
+        mine = sorted((c.row.first_ms, key) for key, c in overlay.items() if c.row is not None)
         theirs = merge(*(self._disk.due(clock, self._looked[clock], NEVER_MS) for clock in CLOCKS))
         places = merge(mine, (place for place in theirs if place[1] not in overlay))
         return list(islice(dict.fromkeys(key for _, key in places), count))
@@ -178,28 +183,34 @@ class PendingStore:
             self._set(key, None)
         for key, entry in puts.items():
             labels_ms, predictions_ms = times.pop(key, (NEVER_MS, NEVER_MS))
-            self._set(key, Held((labels_ms, predictions_ms), entry, None))
+            content = encode_entry(entry)
+            self._set(key, Row(anchor_ms(entry), labels_ms, predictions_ms, content))
         for key, (labels_ms, predictions_ms) in times.items():
-            held = self._held(key)
-            assert held is not None, "only entries that stay are looked at again"
-            self._set(key, held.due_at((labels_ms, predictions_ms)))
+            row = self._row(key)
+            assert row is not None, "only entries that stay are looked at again"
+            self._set(key, row._replace(labels_ms=labels_ms, predictions_ms=predictions_ms))
         times.clear()
         if not puts and not deletes:
             self._seen.clear()
         self.offsets.update(offsets)
 
-    def _set(self, key: str, held: Held | None) -> None:
-        before = self._change(key)
-        self._beyond += (held is not None) - (before.held is not None)
-        if held is None and not before.on_disk and not before.standing and key not in self._cut:
+    def _set(self, key: str, row: Row | None) -> None:
+        before = self._new.get(key) or self._cut.get(key)
+        if before is None:
+            self._see([key])
+            found = self._seen[key]
+            standing = () if found is None else (found[0],)
+            before = Change(None if found is None else found[1], standing, found is not None)
+        self._beyond += (row is not None) - (before.row is not None)
+        if row is None and not before.on_disk and not before.standing and key not in self._cut:
             self._new.pop(key, None)
             return
-        self._new[key] = Change(held, before.standing, before.on_disk)
-        if held is not None:
-            self._push(key, held)
+        self._new[key] = Change(row, before.standing, before.on_disk)
+        if row is not None:
+            self._push(key, row)
 
-    def _push(self, key: str, held: Held) -> None:
-        for clock, at_ms in zip(CLOCKS, held.due_ms, strict=True):
+    def _push(self, key: str, row: Row) -> None:
+        for clock, at_ms in zip(CLOCKS, row.due_ms, strict=True):
             if at_ms != NEVER_MS:
                 heappush(self._heaps[clock], (at_ms, key))
 
@@ -211,7 +222,7 @@ class PendingStore:
         if not overlay:
             return {}
         rows = [
-            (bytes.fromhex(key), c.held and encode_row(c.held.row), list(c.standing))
+            (bytes.fromhex(key), None if c.row is None else encode_row(c.row), list(c.standing))
             for key, c in sorted(overlay.items())
         ]
         return {0: pieces.put(Packed(msgspec.msgpack.encode((self._number, rows))))}
@@ -230,10 +241,9 @@ class PendingStore:
                     if len(key) != KEY_BYTES:
                         raise RowError(f"a key of {len(key)} bytes")
                     numbers = tuple(sorted({*standing, number}))
-                    held = None if row is None else Held.of_row(row)
-                    self._cut[key.hex()] = Change(held, numbers, held is not None)
-                    if held is not None:
-                        self._push(key.hex(), held)
+                    self._cut[key.hex()] = Change(row, numbers, row is not None)
+                    if row is not None:
+                        self._push(key.hex(), row)
             except (msgspec.MsgspecError, RowError) as error:
                 raise SnapshotError(f"not the changes of a join: {error}") from error
 
@@ -252,12 +262,12 @@ class PendingStore:
         for key, change in self._new.items():
             written = self._cut.get(key)
             if written is not None:
-                gone = written.held is None
+                gone = written.row is None
                 standing = () if gone else (self._number,)
-                self._new[key] = Change(change.held, standing, not gone)
+                self._new[key] = Change(change.row, standing, not gone)
         self._cut.clear()
-        self._beyond = sum((c.held is not None) - c.on_disk for c in self._new.values())
+        self._beyond = sum((c.row is not None) - c.on_disk for c in self._new.values())
         for place, clock in enumerate(CLOCKS):
-            times = ((c.held.due_ms[place], k) for k, c in self._new.items() if c.held)
+            times = ((c.row.due_ms[place], k) for k, c in self._new.items() if c.row is not None)
             self._heaps[clock] = [(at_ms, key) for at_ms, key in times if at_ms != NEVER_MS]
             heapify(self._heaps[clock])

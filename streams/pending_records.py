@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Final
 
-from engine.pending_changes import Change
 from engine.pending_rows import KEY_BYTES, RowError, decode_row, encode_row
+from engine.pending_store import Change
 from streams.pending_disk import MODEL_BYTES, PartitionDisk, Written
 from streams.snapshots import Record
 
