@@ -125,16 +125,29 @@ def load(
 
     Raises LoadError when a record was refused.
     """
+    keyed = (
+        [(event_id(seed, first + i).encode(), event) for i, event in enumerate(events)]
+        for first, events in blocks
+    )
+    return load_keyed(bootstrap, topics, keyed, progress)
+
+
+def load_keyed(
+    bootstrap: str,
+    topics: Iterable[str],
+    blocks: Iterable[list[tuple[bytes, bytes]]],
+    progress: Callable[[int], None],
+) -> int:
+    """The same of (key, value)."""
     sender = Sender(bootstrap)
     names = list(topics)
     value_bytes = 0
-    for first, events in blocks:
-        keys = [event_id(seed, first + i).encode() for i in range(len(events))]
+    for block in blocks:
         for topic in names:
-            for key, event in zip(keys, events, strict=True):
-                sender.send(topic, key, event)
+            for key, value in block:
+                sender.send(topic, key, value)
             sender.poll()
-        value_bytes += sum(map(len, events))
-        progress(len(events))
+        value_bytes += sum(len(value) for _, value in block)
+        progress(len(block))
     sender.flush()
     return value_bytes

@@ -8,7 +8,7 @@ other contender.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,6 +43,9 @@ JUDGE_EVERY_MS: Final = 5_000
 PARTITION_SPREAD_MS: Final = 1_000
 """More than the last events of the partitions are apart."""
 LABEL: Final = "Longshore worker"
+PREDICTIONS: Final = ("predictions",)
+JUDGED: Final = ("drift_window_end_timestamp_seconds",)
+"""End of the newest judged window, one metric for each clock that windows have."""
 
 
 def make_model(
@@ -92,7 +95,7 @@ def run_worker(
     """
     with RunningWorker(bootstrap, prefix, (model,), directory, settings) as worker:
         reading = read_backlog(worker, events)
-        _await_judged(worker, last_window_end_s(events))
+        await_judged(worker, last_window_end_s(events))
         return reading.round(number, cpu_seconds(worker.pid))
 
 
@@ -102,7 +105,7 @@ class Reading:
 
     worker: RunningWorker
     events: int
-    """Read between the two clock readings."""
+    """Read between the two clock readings, of each topic."""
     seconds: float
     first_at: float
     first_cpu_s: float
@@ -119,26 +122,33 @@ class Reading:
         return Round(number, measurement, self.first_at - self.worker.started_at)
 
 
-def read_backlog(worker: RunningWorker, events: int) -> Reading:
-    """Wait until it has read all; ContenderFailedError when it stalls or miscounts."""
+def read_backlog(
+    worker: RunningWorker, events: int, topics: Sequence[str] = PREDICTIONS
+) -> Reading:
+    """Wait until it has read ``events`` records of each topic, which may come in any order.
+
+    Raises ContenderFailedError when it stalls or miscounts.
+    """
+    records = events * len(topics)
     deadline = time.monotonic() + RUN_TIMEOUT_S
     first_count, first_at, first_cpu, first_wall = 0, 0.0, 0.0, 0.0
     while True:
         scrape = worker.await_metrics()
         now, cpu = time.perf_counter(), cpu_seconds(worker.pid)
-        count = scrape.total("longshore_records_total", 'predictions"')
+        count = sum(scrape.total("longshore_records_total", f'"{topic}"') for topic in topics)
         if count and not first_count:
             first_count, first_at, first_wall, first_cpu = count, time.time(), now, cpu
-        if count >= events:
+        if count >= records:
             break
         if time.monotonic() > deadline:
-            raise ContenderFailedError(f"{count} of {events} records in {RUN_TIMEOUT_S:g} s")
-        left_s = _left_seconds(events - count, count - first_count, now - first_wall)
+            raise ContenderFailedError(f"{count} of {records} records in {RUN_TIMEOUT_S:g} s")
+        left_s = _left_seconds(records - count, count - first_count, now - first_wall)
         time.sleep(min(COARSE_POLL_S, max(FINE_POLL_S, left_s - COARSE_POLL_S)))
     if count == first_count:
         raise ContenderFailedError("all records were read between two scrapes: take more")
-    _check_counts(scrape, count, events)
-    return Reading(worker, count - first_count, now - first_wall, first_at, first_cpu)
+    _check_counts(scrape, count, records)
+    read = (count - first_count) // len(topics)
+    return Reading(worker, read, now - first_wall, first_at, first_cpu)
 
 
 def _left_seconds(left: int, done: int, seconds: float) -> float:
@@ -146,13 +156,13 @@ def _left_seconds(left: int, done: int, seconds: float) -> float:
     return left * seconds / done if done > 0 else 0.0
 
 
-def _check_counts(scrape: Scrape, count: int, events: int) -> None:
+def _check_counts(scrape: Scrape, count: int, records: int) -> None:
     bad = {
         name: scrape.total(name)
         for name in ("longshore_records_rejected_total", "longshore_records_late_total")
     }
-    if count != events or any(bad.values()):
-        raise ContenderFailedError(f"{events} sound records, {count} read, of them {bad}")
+    if count != records or any(bad.values()):
+        raise ContenderFailedError(f"{records} sound records, {count} read, of them {bad}")
 
 
 def last_window_end_s(events: int) -> float:
@@ -161,13 +171,17 @@ def last_window_end_s(events: int) -> float:
     return last_ms // JUDGE_EVERY_MS * JUDGE_EVERY_MS / 1000
 
 
-def _await_judged(worker: RunningWorker, end_s: float) -> None:
+def await_judged(worker: RunningWorker, end_s: float, metrics: Sequence[str] = JUDGED) -> None:
+    """Wait until /metrics shows a window that ends at ``end_s`` or later in each of the metrics.
+
+    Raises ContenderFailedError when one does not come within JUDGED_TIMEOUT_S.
+    """
     if end_s <= START_MS / 1000:
         return
     deadline = time.monotonic() + JUDGED_TIMEOUT_S
     while time.monotonic() < deadline:
-        ends = worker.await_metrics().values("drift_window_end_timestamp_seconds", f'"{MODEL}"')
-        if max(ends, default=0.0) >= end_s:
+        scrape = worker.await_metrics()
+        if all(max(scrape.values(m, f'"{MODEL}"'), default=0.0) >= end_s for m in metrics):
             return
         time.sleep(FINE_POLL_S)
     raise ContenderFailedError(f"the window ending at {end_s:g} was not judged")
