@@ -4,7 +4,8 @@ Rule.  One tally of one partition reads the same predictions twice: as a model w
 as one that joins a label with each, half a minute of event time later.  Cost is CPU time, and only
 batches after WARM_UP_EVENTS count, when as many events leave the join as come in.  Decoding is
 measured by itself, and the rest is what counting and joining take.  The garbage collector is set as
-in a worker, for it is half of the cost of a process that leaves it alone.
+in a worker, for it is half of the cost of a process that leaves it alone.  What a whole
+worker takes on a broker measures ``load_tests.worker_label_cost``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Final
 TITLE: Final = """\
 # Cost
 
-What saving and restoring state costs, measured by the command that each section names.
+What saving and restoring state and joining labels cost, measured by the command
+that each section names.
 """
 
 

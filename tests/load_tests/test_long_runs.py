@@ -54,3 +54,13 @@ def test_snapshot_cost_in_small(kafka: str, tmp_path: Path) -> None:
     done = run("load_tests.bench", "--snapshot-cost", *options)
     assert done.returncode == 0, done.stderr
     assert "| bench, 20 features | 1 |" in page.read_text()
+
+
+def test_labels_in_small(kafka: str, tmp_path: Path) -> None:
+    """With and without; a run this small says nothing of the goal."""
+    page = tmp_path / "cost.md"
+    options = ("--events", "100000", "--rounds", "1", "--broker", kafka, "--out", str(page))
+    done = run("load_tests.bench", "--labels", *options)
+    assert page.exists(), done.stderr
+    assert "| without labels | 1 |" in page.read_text()
+    assert "| labels | 1 |" in page.read_text()
