@@ -152,8 +152,8 @@ def _performance(spec: Spec) -> list[str]:
     if (concept := spec.concept) is not None:
         lines.append(
             f"losses {', '.join(concept.losses)} watched by {', '.join(sorted(concept.estimators))}"
-            f": a warning, no request, where two agree, in {concept.at_least} of the last "
-            f"{concept.of_last} windows of {concept.window}"
+            f": a warning, never a request, where two agree and the mean bears them out, in "
+            f"{concept.at_least} of the last {concept.of_last} windows of {concept.window}"
         )
     return lines
 
@@ -178,6 +178,11 @@ def _label_warnings(spec: Spec, profile: Profile | None) -> list[str]:
             f"windows of {', '.join(without)} have no performance: they are no whole number of its "
             f"panes of {format_duration(label_pane_ms(spec))} (label.pane), which must be so long "
             "that lateness + amend + the longest maturity leave few enough of them open"
+        )
+    if spec.concept is not None and len(spec.concept.estimators) == 1:
+        notes.append(
+            "one estimator over losses has none to agree with: it warns only where a loss is "
+            "significantly worse than the training table's"
         )
     after_ms, rules = spec.label.negative_after_ms, spec.performance
     if after_ms is not None and rules is not None and rules.by == "arrival":

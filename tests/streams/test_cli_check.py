@@ -82,6 +82,7 @@ def test_a_foreign_profile_is_refused(files: ExampleFiles, tmp_path: Path) -> No
         (("inputs: [", "label: {pane: 7d}\ninputs: ["), "windows of 1h have no performance"),
         (("{length: 1h, judge_every: 1h}", "1h"), "windows of 1h slide"),
         ((RULE, "  rules: {}"), "nothing will ask for retraining"),
+        (("inputs: [", "concept: {estimators: {adwin: {}}}\ninputs: ["), "none to agree with"),
     ],
 )
 def test_what_is_probably_not_meant_is_warned_of(
@@ -108,6 +109,15 @@ def test_a_profile_without_times_is_warned_of(files: ExampleFiles, tmp_path: Pat
     result = check(files.spec, "--profile", files.profile)
     assert "the profile has no times" in result.output
     assert "no times" not in check(files.spec).output
+
+
+def test_what_watches_losses_is_told(files: ExampleFiles) -> None:
+    """Which estimators, which losses, and what follows; nothing where they are off."""
+    told = "losses error, missed, false_alarm, squared_error watched by adwin, ddm, hddm_a"
+    assert told in check(files.spec).output
+    assert "in 2 of the last 3 windows of 1h" in check(files.spec).output
+    files.spec.write_text(f"{files.spec.read_text()}concept: null\n")
+    assert "watched by" not in check(files.spec).output
 
 
 def test_what_of_performance_cannot_be_judged_is_told(files: ExampleFiles) -> None:
