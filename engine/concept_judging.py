@@ -2,9 +2,9 @@
 
 Rule.  Of each loss: its mean beside the reference's, with an interval as long as the levels of
 performance make theirs; the alarms of each estimator, counted in the window's own cells, with their
-places as long as these are remembered (:mod:`engine.alarm_memory`); and where it rose within the
-history, the name of the change (:mod:`engine.loss_history`).  Of the window: whether other
-events came or the same ones are judged worse (:mod:`engine.concept_shift`).
+places as long as these are remembered (:mod:`engine.alarm_memory`); and where it rose lately, the
+name of the change (:mod:`engine.loss_history`).  Of the window: whether other events came or the
+same ones are judged worse (:mod:`engine.concept_shift`).
 
 Estimators *agree* on a loss when two alarmed over it in one of the last ``of_last`` windows, this
 one included, or one did and the loss is significantly worse than the reference's: every estimator
@@ -92,7 +92,7 @@ class LossVerdict:
     """The same in standard errors, dispersion included; NaN without a reference or a spread."""
     watched: tuple[Watched, ...]
     shape: NamedShape | None = None
-    """None where it was not held to have risen within the history."""
+    """None where it was not held to have risen lately."""
     held: bool = False
     """Whether it rose: estimators agree, and the loss bears them out, or did so and still does."""
 

@@ -152,6 +152,11 @@ class LossFeeding:
             counts[cell] += count
         return counts
 
+    def rehearse(self) -> None:
+        """Run what feeding runs, so that it is compiled; of a feeding that is thrown away."""
+        for name, pairs in self._streams.items():
+            self._banks[name].advance(np.zeros((len(pairs), 1)))
+
     def save(self, pieces: PieceWriter) -> LossesSnapshot:
         """The whole state; equal states give equal snapshots."""
         waiting = {start: pieces.put(rows) for start, rows in self.waiting.packed().items()}

@@ -19,6 +19,8 @@ from engine.timestamps import NEWEST_MS
 
 MAX_HISTORY_WINDOWS: Final = 60
 """Windows of a history; the work of naming a change grows with their cube."""
+NEWS_WINDOWS: Final = 20
+"""Windows after which a change is no news; a name takes milliseconds to find."""
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 
 
@@ -78,12 +80,12 @@ def forget_foreign_histories(histories: dict[str, LossHistory], windows: Iterabl
 
 
 def named_shape(history: LossHistory | None, loss: str) -> NamedShape | None:
-    """How a loss changed over the history; None where it was never held to have risen in that: a
-    name takes milliseconds to find."""
+    """How a loss changed over the history; None where it was not held to have risen in the newest
+    NEWS_WINDOWS of that."""
     points = [] if history is None else history.points[-MAX_HISTORY_WINDOWS:]
     known = [(p.end_ms, p.losses[loss]) for p in points if loss in p.losses]
     alarmed = [place for place, (_, point) in enumerate(known) if point.alarming]
-    if not any(point.held for _, point in known):
+    if not any(point.held for _, point in known[-NEWS_WINDOWS:]):
         return None
     found = concept_shape(
         np.array([point.mean for _, point in known]),

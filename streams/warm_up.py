@@ -4,7 +4,8 @@ Rule.  The first batch compiles them, which takes seconds on a new machine, and 
 that is silent for seconds is taken for dead.  So one event of each model goes through a pipeline of
 its own first, to one judged window, and is forgotten.  No more than one, and of a few features:
 kernels are compiled for types, not for lengths, and a thousand features take a third of a second.
-What one event cannot reach, a test of rates that needs many, is called by itself.
+What one event cannot reach, a test of rates that needs many, and estimators over losses, which wait
+for the labels' clock, is called by itself.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ def warm_up(models: Sequence[MonitoredModel]) -> None:
             for value in (event, ahead):
                 pipeline.accept(_batch(topic, taken, value))
     pipeline.flush()
+    for joining in pipeline.tallies[0].joinings.values():
+        if joining.losses is not None:
+            joining.losses.rehearse()
     p_value(1, 2, 1, 2, "either")
 
 

@@ -22,16 +22,16 @@ CODE = """
 import sys
 from pathlib import Path
 from detectors import (
-    adwin_kernel, decade_kernel, kernels, key_table_kernel, packing_kernel,
-    rate_kernels, stale_kernel,
+    adwin_kernel, decade_kernel, kernels, key_table_kernel, kswin_kernel, loss_kernels,
+    packing_kernel, rate_kernels, stale_kernel,
 )
 from streams.model_files import load_model
 from streams.replay import Source, replay
 from streams.warm_up import warm_up
 
 MODULES = (
-    adwin_kernel, decade_kernel, kernels, key_table_kernel, packing_kernel,
-    rate_kernels, stale_kernel,
+    adwin_kernel, decade_kernel, kernels, key_table_kernel, kswin_kernel, loss_kernels,
+    packing_kernel, rate_kernels, stale_kernel,
 )
 
 def compiled():
