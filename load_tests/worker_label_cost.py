@@ -4,7 +4,9 @@ Rule.  The ways run in turn, round by round, each time beginning with another, b
 speed wanders; only the ratio within a round is read.  CPU is that of the whole process (reading,
 decoding, joining, snapshots, judging, /metrics) from its first records to the last judged window.
 What counts for nothing is refused: every label must have met its prediction, and every figure that
-is said to be on must be on /metrics.  ``load_tests.label_cost`` takes one process apart.
+is said to be on must be on /metrics.  A backlog is read as the broker hands it out, and labels, the
+smaller records, come long before their predictions: that order is the dearer one in memory, and not
+that of a stream.  ``load_tests.label_cost`` takes one process apart, in the order of event time.
 """
 
 from __future__ import annotations
@@ -224,6 +226,7 @@ def check_joined(scrape: Scrape, events: int) -> None:
     if matched != events or forgotten:
         raise ContenderFailedError(
             f"{matched:,} of {events:,} labels met their prediction, {forgotten:,} were forgotten"
+            " (label.pending is the bound of a partition)"
         )
 
 
@@ -271,7 +274,9 @@ def section(cost: WorkerLabelCost) -> str:
         f"The goal is {GOAL:g} x the CPU with labels, which are two records a prediction; it",
         f"{met}. The CPU of a feature value is a prediction's, its label and all, over {FEATURES}",
         f"features. The load average was {cost.load_average:.1f} on {os.cpu_count()} cores at the",
-        "end. What the parts cost in one process tells `python -m load_tests.label_cost`.",
+        "end. Labels are the smaller records, so in a backlog most are read before their",
+        "predictions and wait for them in memory; a stream has it the other way round. What the",
+        "parts cost in that order, in one process, tells `python -m load_tests.label_cost`.",
     ]
     return "\n".join(lines)
 
