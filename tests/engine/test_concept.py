@@ -30,9 +30,9 @@ from tests.engine.models import (
 )
 from tests.engine.test_invariance import shuffled_steps
 
-MINUTES: Final = 30
-CHANGE: Final = 14
-A_MINUTE: Final = 300
+MINUTES: Final = 26
+CHANGE: Final = 13
+A_MINUTE: Final = 240
 CHANNELS: Final = ("web", "shop")
 LABEL: Final = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m}"
 
