@@ -9,11 +9,12 @@ same ones are judged worse (:mod:`engine.concept_shift`).
 Estimators *agree* on a loss when two alarmed over it in one of the last ``of_last`` windows, this
 one included, or one did and the loss is significantly worse than the reference's: every estimator
 alarms now and then without any change (docs/estimators.md).  A loss is *elevated* when its mean is
-ELEVATED standard errors or more above the reference's, by what the reference's own blocks do.  It
-is held to have risen when it is elevated and estimators agree on it, or when it is elevated and was
-held so in the window before: an alarm comes once, and the rise that it found lasts.  Without a
-reference two must alarm in the window itself.  While the labels of a window are not all, as where
-only positives are reported early, only the losses of one class are held.
+above the reference's by more than a tenth of that, and by ELEVATED standard errors or more, as the
+reference's own blocks show them.  It is held to have risen when it is elevated and estimators agree
+on it, or when it is elevated and was held so in the window before: an alarm comes once, and the
+rise that it found lasts.  Without a reference two must alarm in the window itself.  While the
+labels of a window are not all, as where only positives are reported early, only the losses of one
+class are held.
 
 An alarm is latched: the window in which it lies tells it whenever it is judged, and the newest one
 is told after that.  Only the plane by arrival has losses: they are fed in the order in which the
@@ -49,7 +50,7 @@ from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.performance import difference
 from engine.performance_layout import PerformanceLayout
-from engine.performance_levels import PerformanceLevels, stretched
+from engine.performance_levels import WORSE_BY_RATIO, PerformanceLevels, stretched
 from engine.spec import WindowRule
 from engine.windows import WindowRing
 
@@ -100,6 +101,12 @@ class LossVerdict:
     def significant(self) -> bool:
         """Whether it is worse than the reference's, for sure."""
         return self.worse.low > 0.0
+
+    @property
+    def elevated(self) -> bool:
+        """Whether it is above the reference's, in effect and beyond what blocks of that do."""
+        effect = self.worse.value > WORSE_BY_RATIO * self.baseline
+        return effect and self.score >= ELEVATED
 
     @property
     def alarming(self) -> tuple[str, ...]:
@@ -202,7 +209,7 @@ class ConceptJudging:
         agreed = most >= LEAST_AGREEING or (most > 0 and verdict.significant)
         last = points_before(history, loss.name, end_ms - length_ms, end_ms)
         lasts = any(point.held for point in last)
-        return replace(verdict, held=verdict.score >= ELEVATED and (agreed or lasts))
+        return replace(verdict, held=verdict.elevated and (agreed or lasts))
 
     def _loss(self, loss: Loss, found: MeanLoss, window: LossWindow) -> LossVerdict:
         watched = []

@@ -64,6 +64,12 @@ def said(
     return [t["performance"] for t in found if "section" in t and t["revision"] == 0], triggers
 
 
+def alerted(folder: Path) -> set[str]:
+    """The rules that alerted."""
+    alerts = (folder / "alerts.ndjson").read_bytes().splitlines()
+    return {orjson.loads(alert)["rule"] for alert in alerts}
+
+
 def acs(days: int) -> dict[str, pl.DataFrame]:
     """The census example, its first days."""
     tables = {
@@ -86,6 +92,8 @@ def test_a_year_of_census_is_silent(tmp_path: Path) -> None:
     assert not [t for t in triggers if t["rule"] == "performance"]
     errors = [abs(each["estimated_error"]["accuracy"]) for each in judged]
     assert max(errors) < 0.015
+    assert {each["concept"]["kind"] for each in judged} == {"none"}
+    assert "concept" not in alerted(tmp_path)
 
 
 def test_labels_turned_round_are_concept_drift(tmp_path: Path) -> None:
@@ -102,6 +110,9 @@ def test_labels_turned_round_are_concept_drift(tmp_path: Path) -> None:
     assert late["level"] == "DRIFT"
     assert late["estimated_error"]["accuracy"] > 0.07
     assert abs(late["estimated"]["accuracy"] - late["baseline"]["accuracy"]) < 0.02
+    assert late["concept"]["kind"] == "concept"
+    assert late["concept"]["losses"]["error"]["held"]
+    assert "concept" in alerted(tmp_path)
 
 
 @pytest.mark.parametrize("week", range(8))
@@ -123,6 +134,7 @@ def test_a_week_of_the_training_months_left_out_asks_for_nothing(week: int, tmp_
     sections, triggers = said(FLIGHTS_SPEC, parts, tmp_path)
     assert len(sections) >= 6  # the last day waits for the day behind it
     assert not [t for t in triggers if t["rule"] == "performance"]
+    assert "concept" not in alerted(tmp_path)
 
 
 def test_the_table_says_what_the_judgements_say() -> None:
