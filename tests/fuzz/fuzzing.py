@@ -19,6 +19,9 @@ from tests.fuzz.target import CORPUS, PACKAGE, Target, load
 ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".cache" / "fuzz"
 RSS_LIMIT_MB: Final = 1_024
+BETWEEN: Final = ("sh", "-c", '"$@"; exit $?', "sh")
+"""A small process that starts the fuzzer: Linux counts the size of who starts a process as its peak
+memory, and the fuzzer would stop for the size of the tests before it."""
 """Memory beyond which a run is a finding."""
 EXECUTION_SECONDS: Final = 30
 """Time beyond which one execution is a finding; a busy machine stretches milliseconds to one."""
@@ -83,7 +86,7 @@ def fuzz(
     packages = ",".join(target.INSTRUMENTED)
     command = [sys.executable, "-m", "tests.fuzz.one_target", module, packages, *options]
     ended = subprocess.run(
-        [*command, *map(str, corpora)],
+        [*BETWEEN, *command, *map(str, corpora)],
         cwd=ROOT,
         capture_output=True,
         text=True,

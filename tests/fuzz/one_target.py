@@ -24,7 +24,10 @@ COMPILED: Final = (
     "detectors.jit",
     "detectors.kernels",
     "detectors.key_table_kernel",
+    "detectors.kswin_kernel",
+    "detectors.loss_kernels",
     "detectors.packing_kernel",
+    "detectors.rate_kernels",
     "detectors.stale_kernel",
 )
 """What numba compiles: it knows no instrumented bytecode."""

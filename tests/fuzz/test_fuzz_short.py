@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.fuzz import all_targets, spoiled_decoder
-from tests.fuzz.fuzzing import FuzzerError, fuzz, read
+from tests.fuzz.fuzzing import ROOT, FuzzerError, fuzz, read
 from tests.fuzz.spoiled_decoder import BROKEN_ON
 from tests.left_out import missing
 
@@ -63,6 +64,25 @@ def test_a_broken_decoder_is_found(tmp_path: Path) -> None:
     )
     assert "broken on purpose" in run.error
     assert Path(run.finding).read_bytes()[0] == BROKEN_ON
+
+
+def test_the_size_of_the_tests_is_not_the_fuzzers(tmp_path: Path) -> None:
+    """A process as large as the limit starts it, and is not taken for it."""
+    program = (
+        "import sys; from pathlib import Path; from tests.fuzz import all_targets as t; "
+        "from tests.fuzz.fuzzing import RSS_LIMIT_MB, fuzz; "
+        "large = bytearray(b'x') * (RSS_LIMIT_MB << 20); at = Path(sys.argv[1]); "
+        "(at / 'c').mkdir(); run = fuzz(t.__name__, t, [at / 'c'], at / 'f', runs=20); "
+        "print(run.finding, run.peak_rss_mb < RSS_LIMIT_MB)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.strip() == "True"
 
 
 def test_output_without_figures_is_an_error() -> None:
