@@ -262,13 +262,14 @@ def _in_plane(chain: Chain, plane: PlaneRule) -> list[Delta]:
     made = chain.prediction
     found: list[Delta] = []
     current: Contribution | None = None
+    moved = False
     for label in chain.labels:
         at_ms = max(made.ts_ms, label.ts_ms)
         if plane.maturity_ms is not None:
             if label.ts_ms - made.ts_ms > plane.maturity_ms:
                 continue
             at_ms = made.ts_ms
-        amended = not (made.on_time and label.on_time)
+        amended = moved or not (made.on_time and label.on_time)
         if current is not None:
             end_ms = current.start_ms + plane.pane_ms
             clock_ms = label.watermark_ms - (plane.maturity_ms or 0)
@@ -278,7 +279,7 @@ def _in_plane(chain: Chain, plane: PlaneRule) -> list[Delta]:
                 found.pop()
             else:
                 found.append((current._replace(amended=True), -1))
-                amended = True
+                amended = moved = True
         start_ms = at_ms // plane.pane_ms * plane.pane_ms
         current = Contribution(plane.number, start_ms, amended, made, label)
         found.append((current, 1))

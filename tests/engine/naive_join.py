@@ -151,12 +151,12 @@ def _count(
 
     if maturity is not None:
         add(one["ts"], None, amended=not one["on_time"])
-    current = None
+    current, moved = None, False
     for label in one["taken"]:
         if maturity is not None and label["ts"] - one["ts"] > maturity:
             continue
         at = one["ts"] if maturity is not None else max(one["ts"], label["ts"])
-        amended = not (one["on_time"] and label["on_time"])
+        amended = moved or not (one["on_time"] and label["on_time"])
         if current is not None:
             clock = label["watermark"] - (maturity or 0)
             end = pane_end(setting, current[0])
@@ -164,7 +164,7 @@ def _count(
                 continue
             if clock >= end:
                 add(current[0], current[1], amended=True, by=-1)
-                amended = True
+                amended = moved = True
             else:
                 add(current[0], current[1], amended=current[2], by=-1)
         add(at, label, amended=amended)
