@@ -54,7 +54,8 @@ class Joining:
         """Plane -> cells."""
         self.losses = feeding_of(model)
         self._model = model
-        self._layout = layout
+        self.layout = layout
+        """Of the cells that matches are counted into."""
 
     def take(
         self,
@@ -156,14 +157,14 @@ class Joining:
                 strict=True,
             )
         )
-        at_once = max(1, CELLS_AT_ONCE // self._layout.size)
+        at_once = max(1, CELLS_AT_ONCE // self.layout.size)
         for first in range(0, len(names), at_once):
             chosen, inside = found, slots
             if len(names) > at_once:
                 rows = np.flatnonzero((slots >= first) & (slots < first + at_once))
                 chosen, inside = found.at(rows), slots[rows] - first
             matches = _matches(chosen, inside)
-            counts = count_matches(self._layout, matches, len(named[first : first + at_once]))
+            counts = count_matches(self.layout, matches, len(named[first : first + at_once]))
             for place, row in zip(named[first : first + at_once], counts, strict=True):
                 self._add(*place, row)
 

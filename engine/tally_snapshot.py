@@ -21,6 +21,7 @@ from engine.pieces import PieceReader, PieceWriter, piece_named
 from engine.planes import PERFORMANCE
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.spec import Topic
+from engine.waiting_checks import refuse_uncountable
 
 KIND: Final = "tally"
 _Panes = dict[Whole, tuple[bytes, bytes | None]]
@@ -77,6 +78,8 @@ class JoiningSnapshot(msgspec.Struct, frozen=True, array_like=True):
                 f"{joining.store.kind} (setting pending)"
             )
         joining.store.restore(self.entries, pieces)
+        if joining.store.rows is not None:
+            refuse_uncountable(joining.store.rows, joining.layout)
         joining.store.offsets, joining.store.expected = dict(self.offsets), self.waiting
         joining.join.counts = self.counts
         joining.join.restored(watermarks_ms)

@@ -26,7 +26,7 @@ from detectors.key_table_kernel import (
     take_out_rows,
 )
 from engine.event_keys import WORDS_OF_KEY, Keys
-from engine.join_batches import Integers, LabelColumns, Mask, PredictionColumns
+from engine.join_batches import Floats, Integers, LabelColumns, Mask, PredictionColumns
 from engine.join_entry import Entry, anchor_ms
 
 FREE: Final = 0
@@ -104,6 +104,10 @@ class WaitingRows:
     def known(self, rows: Integers) -> LabelColumns:
         """The labels of rows that have one."""
         return self._known.at(rows)
+
+    def known_labels(self, rows: Integers) -> Floats:
+        """The labels themselves of rows that have one."""
+        return self._known.labels[rows]
 
     def known_ms(self, rows: Integers) -> Integers:
         """The times of the labels of rows; anything where there is none."""
