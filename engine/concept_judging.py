@@ -41,6 +41,7 @@ from engine.loss_history import (
     LossPoint,
     NamedShape,
     WindowPoint,
+    history_of,
     named_shape,
     note_window,
     points_before,
@@ -180,7 +181,7 @@ class ConceptJudging:
         """Judge a window; one that is a point of its history is noted there, in place."""
         means = mean_losses(self._layout, window.counts)
         rule = window.ring.rule
-        known = histories.get(rule.name)
+        known = history_of(histories, rule.name, self._model.layout.hash)
         losses = [
             self._held(loss, self._loss(loss, means[loss.name], window), window, known)
             for loss in self._losses
@@ -189,7 +190,7 @@ class ConceptJudging:
         if window.revision == 0 and window.end_ms % rule.length_ms == 0:
             point = found.point(window.end_ms)
             note_window(histories, rule.name, point, self._model.layout.hash)
-        history = histories.get(rule.name)
+        history = history_of(histories, rule.name, self._model.layout.hash)
         named = [replace(loss, shape=named_shape(history, loss.name)) for loss in losses]
         return replace(found, losses=tuple(named))
 

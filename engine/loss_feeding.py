@@ -25,7 +25,7 @@ from detectors.rising import build_for_losses
 from engine.canonical import content_hash
 from engine.join_store import Clock
 from engine.loss_alarms import AlarmCells, refuse_impossible_alarms
-from engine.loss_waiting import PlacedMatches, Rows, WaitingLosses, row_type
+from engine.loss_waiting import LONGEST_PANE_MS, PlacedMatches, Rows, WaitingLosses, row_type
 from engine.losses import LOSSES, Floats, Integers, losses_of
 from engine.model import MonitoredModel
 from engine.panes import AlarmRow, Counts, PaneError
@@ -67,6 +67,7 @@ class LossFeeding:
         """Start -> rows of a pane that is still open."""
         self.waiting = WaitingLosses(LOSSES[kind])
         self._layout, self._cells, self._rules = layout, cells, rules
+        assert plane.pane_ms <= LONGEST_PANE_MS, "a row tells its time in 32 bits"
         self._pane_ms, self._size = plane.pane_ms, plane.size
         named = {loss.name: loss for loss in LOSSES[kind]}
         self._of = [named[name] for _, name in cells.pairs]

@@ -73,6 +73,14 @@ def note_window(
     held.points = [*held.points, point][-MAX_HISTORY_WINDOWS:]
 
 
+def history_of(
+    histories: Mapping[str, LossHistory], window: str, fingerprint: str
+) -> LossHistory | None:
+    """The history of a window's length; None of none, or of another layout."""
+    held = histories.get(window)
+    return held if held is not None and held.fingerprint == fingerprint else None
+
+
 def forget_foreign_histories(histories: dict[str, LossHistory], windows: Iterable[str]) -> None:
     """Let go of the histories of windows that there are no more."""
     for name in histories.keys() - set(windows):

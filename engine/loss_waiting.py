@@ -26,6 +26,7 @@ MAX_WAITING_LOSSES: Final = 2_000_000
 """Matches of one model and partition that wait, some thirty bytes each."""
 CHUNKS_AT_MOST: Final = 32
 """Parts that a pane's rows are held in before they are put together."""
+LONGEST_PANE_MS: Final = (1 << 32) - 1
 NOT_FED: Final = -1
 """In the column of bits: the match has no such loss."""
 ASSUMED_FIRST: Final = 1 << 62

@@ -55,7 +55,11 @@ LOSSES: Final[dict[Kind, tuple[Loss, ...]]] = {
 }
 """By kind of prediction.  ``error``: the decision is not the label; ``missed``: a positive was
 decided negative; ``false_alarm``: a negative was decided positive; ``squared_error``: of the score
-as a probability, 0 to 1; ``absolute_error``: in standard deviations of the reference's score."""
+as a probability, 0 to 1; ``absolute_error``: in standard deviations of the reference's score, at
+most LARGEST_ERROR."""
+LARGEST_ERROR: Final = 10.0
+"""What estimators see of a larger absolute error: one wild label would blind them for as long as
+they remember it."""
 
 
 def error_unit(layout: PerformanceLayout) -> float:
@@ -72,7 +76,8 @@ def losses_of(
     """
     if layout.kind == "regression":
         with np.errstate(over="ignore"):
-            return {"absolute_error": np.abs(scores - labels) / error_unit(layout)}
+            errors = np.abs(scores - labels) / error_unit(layout)
+        return {"absolute_error": np.minimum(errors, LARGEST_ERROR)}
     wrong = np.where(decisions >= 0, (decisions != labels).astype(np.float64), np.nan)
     if layout.kind == "multiclass":
         return {"error": wrong}

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from detectors.control_chart import Params
+from engine.business_figures import OUTCOME_FIGURES
 from engine.durations import format_duration
 from engine.label_windows import label_pane_ms, label_windows
 from engine.measures import HIGHER_IS_WORSE, MEASURES, SHARES, UNSIGNED, USUAL_MEASURES
@@ -149,6 +150,22 @@ def _read_chart(section: Fields) -> ChartRules:
     )
     fields.close()
     return rules
+
+
+def refuse_outcomes_nobody_reads(spec: Spec, fields: Fields) -> None:
+    """Limits of what decisions turned out to be are read in windows that have performance."""
+    rules = spec.business
+    asked = [name for name in OUTCOME_FIGURES if rules is not None and name in rules.limits]
+    if rules is None or not asked or not fields.sound("business", "inputs", "prediction"):
+        return
+    known = [window.name for window in label_windows(spec)]
+    if rules.window not in known:
+        fields.fault(
+            "business",
+            f"limits of {' and '.join(asked)} are looked at in windows with performance, and those "
+            f"of {rules.window} have none (label.pane is "
+            f"{format_duration(label_pane_ms(spec))}); say window: {' or '.join(known) or '-'}",
+        )
 
 
 def with_windows_of_labels(spec: Spec, fields: Fields) -> Spec:

@@ -26,7 +26,11 @@ from engine.spec_limits import (
     read_quality,
     refuse_outcomes_without_labels,
 )
-from engine.spec_performance import read_performance, with_windows_of_labels
+from engine.spec_performance import (
+    read_performance,
+    refuse_outcomes_nobody_reads,
+    with_windows_of_labels,
+)
 from engine.spec_retraining import read_retraining
 from engine.spec_sections import (
     MAX_FEATURE_NAME,
@@ -125,6 +129,7 @@ def read_spec(
     refuse_outcomes_without_labels(spec, fields)
     if pane_sound and fields.sound("label", "windows"):
         refuse_open_label_panes(spec, fields)
+        refuse_outcomes_nobody_reads(spec, fields)
         spec = with_window_of_concept(with_windows_of_labels(spec, fields), fields)
     fields.close()
     if faults:

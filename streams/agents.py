@@ -183,9 +183,10 @@ class Agents:
                         await self._checkpoint()
         except Exception as error:  # noqa: BLE001 - the state is being dropped anyway
             log.warning("last checkpoint before giving up failed: %r", error)
-        self._drop()
-        if self._live.state == "ready":
-            self._live.state = "recovering"
+        finally:
+            self._drop()
+            if self._live.state == "ready":
+                self._live.state = "recovering"
 
     def _drop(self) -> None:
         self._generation = -1

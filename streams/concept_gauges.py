@@ -27,7 +27,7 @@ HELP: Final = {
     "model_loss_improvements": "Falls of a loss that an estimator found; never alarms.",
     "model_loss_last_alarm_timestamp_seconds": "Event time of an estimator's newest alarm.",
     "model_loss_shape": "How a loss changed over the windows before; 1 for its name.",
-    "model_concept_kind": "What kind of change it is: covariate, concept, both; 1 for its name.",
+    "model_concept_kind": "Its kind: covariate, concept, both, none or unknown; 1 for its name.",
     "model_concept_mix_change": "Change of the mean loss that the mix of events explains.",
     "model_concept_conditional_change": "Change of the mean loss at an equal score or segment.",
 }

@@ -100,7 +100,8 @@ class Judging:
             if judge.fresh:
                 log.warning(
                     "windows of %s start afresh, decisions are kept: the layout "
-                    "(features, bins, panes, windows, profile) changed",
+                    "(features, bins, panes, windows, label rules, losses and who watches "
+                    "them, profile) changed",
                     key,
                 )
             elif judge.policy_changed:

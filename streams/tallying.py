@@ -129,8 +129,9 @@ class Tallying:
                 partitions.setdefault(key, []).append(partition)
         for key, found in sorted(partitions.items()):
             log.warning(
-                "counts of %s start afresh in partitions %s: the layout (features, bins, panes, "
-                "windows, profile) changed",
+                "counts of %s start afresh in partitions %s, and what waited there for labels is "
+                "let go: the layout (features, bins, panes, windows, label rules, losses and who "
+                "watches them, profile) changed",
                 key,
                 found,
             )

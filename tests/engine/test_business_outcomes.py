@@ -241,6 +241,24 @@ def test_faults_have_their_place(business: str, place: str) -> None:
     assert [fault.place for fault in caught.value.faults] == [place]
 
 
+def test_outcomes_need_a_window_with_performance() -> None:
+    """A limit that nobody would ever look at is a fault that says where somebody would."""
+    with pytest.raises(SpecError) as caught:
+        read_spec(
+            spec_text(
+                inputs="[predictions, labels]",
+                label="{ttl: 10m, lateness: 0s, amend: 1m, pane: 5m}",
+                windows="[1m, 15m]",
+                business="{window: 1m, default_rate: {max: 0.1}}",
+                performance="{window: 15m}",
+                retraining="{rules: {}}",
+            )
+        )
+    (fault,) = caught.value.faults
+    assert fault.place == "business"
+    assert "say window: 15m" in str(fault)
+
+
 def test_outcomes_need_labels() -> None:
     """A limit of what nobody will ever know is a fault."""
     with pytest.raises(SpecError) as caught:

@@ -27,8 +27,9 @@ def judging() -> ConceptJudging:
     return found
 
 
-def held(pattern: str, *, complete: bool = True) -> str:
-    """Which windows hold: ``a`` two alarm, ``o`` one does, capitals and ``+`` are elevated."""
+def held(pattern: str, *, complete: bool = True, foreign_from: int | None = None) -> str:
+    """Which windows hold: ``a`` two alarm, ``o`` one does, capitals and ``+`` are elevated.  What
+    stands before window ``foreign_from`` is of another layout then."""
     chosen = model()
     layout, cells = chosen.performance, chosen.alarm_cells
     assert layout is not None
@@ -43,6 +44,8 @@ def held(pattern: str, *, complete: bool = True) -> str:
         for pair in range(2 if kind in "aA" else 1 if kind in "oO" else 0):
             estimator = sorted({name for name, _ in cells.pairs})[pair]
             counts[cells.alarms(cells.pairs.index((estimator, "error")))] = 1
+        if number == foreign_from:
+            histories["1m"].fingerprint = "of another layout"
         window = LossWindow(ring, START + number * MINUTE, 0, counts, AlarmMemory(), complete)
         found = judging().judge(window, histories)
         (error,) = (loss for loss in found.losses if loss.name == "error")
@@ -64,6 +67,11 @@ def held(pattern: str, *, complete: bool = True) -> str:
 def test_what_is_held_to_have_risen(pattern: str, expected: str) -> None:
     """Estimators that agree, and a mean that bears them out for as long as it does."""
     assert held(pattern) == expected
+
+
+def test_a_history_of_another_layout_holds_nothing() -> None:
+    """Its windows were counted into other cells."""
+    assert held(".A++++", foreign_from=4) == ".++..."
 
 
 def test_labels_that_are_not_all_are_compared_with_nothing() -> None:

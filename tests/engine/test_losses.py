@@ -7,7 +7,9 @@ from math import isnan
 import numpy as np
 import pytest
 
-from engine.losses import LOSSES, losses_of, mean_losses
+from detectors import adwin
+from detectors.rising import build_for_losses
+from engine.losses import LARGEST_ERROR, LOSSES, error_unit, losses_of, mean_losses
 from engine.model import MonitoredModel
 from engine.performance_counting import Matches, count_matches
 from engine.performance_layout import PerformanceLayout
@@ -108,8 +110,32 @@ def test_each_kind_of_error_is_fed_by_its_own_labels_only() -> None:
 
 
 def test_an_error_beyond_all_numbers_is_no_error_of_ours() -> None:
-    """It is infinite, which no estimator reads."""
+    """It is the largest that there is."""
     found = losses_of(
         layout_of("regression"), np.array([1e308]), np.array([-1]), np.array([-1e308])
     )
-    assert np.isinf(found["absolute_error"]).all()
+    assert found["absolute_error"].tolist() == [LARGEST_ERROR]
+
+
+def test_one_wild_label_does_not_blind_who_watches_errors() -> None:
+    """A label of cents for euros, then errors that rise six times: ADWIN finds that as soon as it
+    does without the one."""
+    layout = layout_of("regression")
+    random = np.random.default_rng(6)
+    labels = random.normal(size=6_000)
+    labels[3_000:] *= 6.0
+    found = []
+    for wild in (None, 1e6, 1e300):
+        if wild is not None:
+            labels[100] = wild
+        none = np.full(6_000, -1)
+        errors = losses_of(layout, np.zeros(6_000), none, labels * error_unit(layout))[
+            "absolute_error"
+        ]
+        assert errors.max() <= LARGEST_ERROR
+        bank = build_for_losses(adwin, adwin.Params(), 1)
+        alarms = bank.advance(errors[np.newaxis])
+        found.append([row for row in alarms.rows.tolist() if row >= 3_000][:1])
+    assert found[0]
+    assert abs(found[1][0] - found[0][0]) <= 64
+    assert found[1] == found[2]

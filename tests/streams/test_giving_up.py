@@ -11,7 +11,7 @@ from streams.core import EngineCore
 from streams.feed import PanesBatch
 from streams.settings import Settings
 from tests.engine.models import START, batch, model_of, raw
-from tests.streams.sinks import SNAPSHOTS, Shell, Sink, TalkativeJudge
+from tests.streams.sinks import SNAPSHOTS, Shell, Sink, TalkativeJudge, stands_still
 
 SAYS = 3
 
@@ -80,5 +80,25 @@ def test_nothing_is_counted_behind_the_last_snapshot() -> None:
         assert "drift.dead-letters" not in sink.topics()
         sink.come_back()
         await giving_up
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_giving_up_gives_up() -> None:
+    """Nothing is taken any more, so nothing may seem to be held."""
+
+    async def main() -> None:
+        sink = Sink(answers=False)
+        shell = Shell(EngineCore([model_of()], 1), sink)
+        await shell.take_up()
+        agents = agents_over(shell)
+        await shell.tallying.take_in(batch([raw(0, START)]), 1)
+        giving_up = asyncio.create_task(agents.give_up())
+        assert await stands_still(giving_up)
+        giving_up.cancel()
+        await asyncio.wait([giving_up])
+        assert giving_up.cancelled()
+        assert not agents.holds(1)
+        assert not shell.live.tallies
 
     asyncio.run(main())
