@@ -21,6 +21,16 @@ TEXT_CHARS = 32
 """Hexadecimal digits of a key."""
 
 
+def joined_texts(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """UTF-8 of all texts end to end, and where each ends, shape (texts,)."""
+    data = "".join(texts).encode()
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    ends = np.cumsum(lengths)
+    if len(ends) and ends[-1] != len(data):
+        ends = np.cumsum([len(text.encode()) for text in texts], dtype=np.int64)
+    return np.frombuffer(data, dtype=np.uint8), ends
+
+
 def keys_of(event_ids: Sequence[str]) -> Keys:
     """The keys of event_ids."""
     return _words(b"".join(map(digest_of, event_ids)))

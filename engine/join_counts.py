@@ -31,6 +31,11 @@ class JoinCounts(msgspec.Struct):
     """Times that something came for a pane that was let go; only where a source was called idle
     and then spoke."""
 
+    @property
+    def waiting(self) -> int:
+        """Labels without a prediction."""
+        return self.by_outcome.get("pending", 0)
+
     def move(self, outcome: LabelOutcome, count: int) -> None:
         """Count labels that became (or, negative, ceased to be) something."""
         now = self.by_outcome.get(outcome, 0) + count

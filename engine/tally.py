@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
@@ -20,6 +19,7 @@ from engine.dead_letters import carry
 from engine.decode import Decoder
 from engine.decoded import Decoded
 from engine.effects import OutputTopic, Publish
+from engine.event_keys import joined_texts
 from engine.join_store import InMemory, Keeping
 from engine.joining import Joining
 from engine.model import MonitoredModel
@@ -29,6 +29,7 @@ from engine.outcomes import Outcomes
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
 from engine.pieces import PieceReader, PieceWriter
 from engine.planes import Plane
+from engine.read_ahead import labels_run_ahead
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot, SnapshotError
 from engine.spec import Topic
@@ -99,6 +100,15 @@ class Tally:
     def open_cells(self) -> int:
         """Cells of the panes that are held open, over all models."""
         return sum(tally.open_cells for tally in self._models.values())
+
+    def labels_ahead(self, *, held: bool) -> bool:
+        """Whether labels are read too far ahead; ``held`` is whether they wait already."""
+        for tally in self._models.values():
+            state, room = tally.state, tally.model.spec.label.pending
+            waiting = 0 if state.joining is None else state.joining.join.counts.waiting
+            if labels_run_ahead(waiting, state.newest_ms, room, held=held):
+                return True
+        return False
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Count a batch; returns its dead letters and late records, in offset order."""
@@ -172,7 +182,7 @@ class Tally:
 
     def _count_misrouted(self, ids: Sequence[str]) -> None:
         """Records whose event_id belongs to another partition: their labels would not find them."""
-        data, ends = joined(ids)
+        data, ends = joined_texts(ids)
         home = murmur2_partitions(data, ends, self._partitions)
         self.outcomes.misrouted += int((home != self.partition).sum())
 
@@ -287,13 +297,3 @@ class Tally:
         for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
             del self._absent[key]
             self.outcomes.late_by_model.pop(key, None)
-
-
-def joined(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """UTF-8 of all texts end to end, and where each ends, shape (texts,)."""
-    data = "".join(texts).encode()
-    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    ends = np.cumsum(lengths)
-    if len(ends) and ends[-1] != len(data):
-        ends = np.cumsum([len(text.encode()) for text in texts], dtype=np.int64)
-    return np.frombuffer(data, dtype=np.uint8), ends

@@ -39,6 +39,10 @@ class TallyLike(Protocol):
     def open_cells(self) -> int:
         """Cells of the panes that are held open, of eight bytes each."""
 
+    def labels_ahead(self, *, held: bool) -> bool:
+        """Whether labels are read so far ahead that predictions should be read first; ``held`` is
+        whether labels wait for that already."""
+
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Take a batch in; records below ``covered`` are dropped."""
 

@@ -26,6 +26,7 @@ from confluent_kafka import (
 )
 
 from streams.batches import Batch, PanesBatch, batch_of, by_partition
+from streams.feed_errors import ENDS, FeedError, stall_line
 from streams.starting_offsets import Source
 
 FETCH_WAIT_S: Final = 0.05
@@ -38,29 +39,11 @@ OFFSETS_RETRY_S: Final = 0.1
 ERRORS_TOLD_EVERY_S: Final = 60.0
 STALLED_AFTER_S: Final = 30.0
 """A source that lags and gives nothing for this long is stuck, whatever the reason."""
-LOST: Final = (
-    "offset {} is to be read next and is not in the log any more: retention deleted it unread, or "
-    "the topic was created anew"
-)
-ENDS: Final = {
-    "_AUTO_OFFSET_RESET": LOST,
-    "OFFSET_OUT_OF_RANGE": LOST,
-    "TOPIC_AUTHORIZATION_FAILED": "this user may not read it: grant Read and Describe",
-    "UNKNOWN_TOPIC_OR_PART": (
-        "is missing: it was deleted, or another cluster answers.  longshore topics create makes it"
-    ),
-}
-"""Errors that end the worker, with the words for them ({} is the offset)."""
-
 __all__ = ["Batch", "Feed", "FeedError", "PanesBatch"]
 
 log = logging.getLogger("longshore.feed")
 
 _Result = TypeVar("_Result")
-
-
-class FeedError(RuntimeError):
-    """The input can no longer be read exactly: the log no longer has what must come next."""
 
 
 class UnassignedError(RuntimeError):
@@ -98,6 +81,8 @@ class Feed:
         """Since when (monotonic) no broker could be reached; None while one can."""
         self.generation: int | None = None
         """The group generation of the present assignment, None without one."""
+        self._to_hold: frozenset[Source] = frozenset()
+        self._held: frozenset[Source] = frozenset()
         self._unassignments = 0
         self._closed = False
 
@@ -110,6 +95,7 @@ class Feed:
 
         def work() -> None:
             self._consumer.assign(partitions)
+            self._held = self._to_hold = frozenset()
             self._read_up_to = {}  # before the positions, for both are read by another thread
             self.positions, self.starts, self.last_errors = dict(starts), dict(starts), {}
             self.moved_at_s = dict.fromkeys(starts, monotonic())
@@ -127,6 +113,26 @@ class Feed:
             self.positions = {}
 
         await self._in_thread(work)
+
+    def hold(self, sources: Collection[Source]) -> None:
+        """Read these sources no further, from the next fetch on, and those held before again; with
+        a new assignment none is."""
+        self._to_hold = frozenset(sources)
+
+    def _obey_holds(self) -> None:
+        """Assign anew what is to be read, each source where it stands: a pause leaves it to the
+        client from where it goes on."""
+        held = self._to_hold & self.positions.keys()
+        if held != self._held:
+            self._held = held
+            self._consumer.assign(
+                [
+                    TopicPartition(self._names[role], partition, offset)
+                    for (role, partition), offset in self.positions.items()
+                    if (role, partition) not in held
+                ]
+            )
+        self.moved_at_s.update(dict.fromkeys(held, monotonic()))
 
     async def fetch(self) -> list[tuple[Source, int, Batch]]:
         """What came within FETCH_WAIT_S: (source, last offset, batch) per partition.
@@ -217,15 +223,8 @@ class Feed:
     def stall_line(self, source: Source) -> str:
         """What is known about a source that gives nothing."""
         role, partition = source
-        position, error = self.positions.get(source), self.last_errors.get(source)
         where = f"{self._names.get(role, role)}/{partition}"
-        if error is None:
-            return f"{where} gives nothing from offset {position} on, though more is there"
-        return (
-            f"{where} cannot be read at offset {position}: {error}.  What lies behind it waits.  "
-            f"If this lasts, the record is at fault: delete the records up to it "
-            f"(kafka-delete-records) and start again"
-        )
+        return stall_line(where, self.positions.get(source), self.last_errors.get(source))
 
     async def close(self) -> None:
         """Give everything back; the feed is of no use afterwards."""
@@ -241,6 +240,7 @@ class Feed:
     def _fetch(self) -> list[tuple[Source, int, Batch]]:
         if not self.positions:
             return []
+        self._obey_holds()
         messages = self._consumer.consume(self._batch_size, FETCH_WAIT_S)
         if not messages:
             return []
@@ -253,7 +253,7 @@ class Feed:
         now = monotonic()
         for name, partition, run in by_partition(messages):
             source = (self._roles[name], partition)
-            if source not in self.positions:
+            if source not in self.positions or source in self._held:
                 continue
             batch = batch_of(source, run)
             last = batch.offsets[-1]

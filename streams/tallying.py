@@ -22,6 +22,7 @@ from streams.feed import Feed
 from streams.held_tally import Held, most
 from streams.live import LiveState
 from streams.pending import Places
+from streams.reading_order import ReadingOrder
 from streams.recovery import Recovery
 from streams.snapshot_table import Name, SnapshotTable
 from streams.starting_offsets import Source
@@ -66,6 +67,7 @@ class Tallying:
         self._telling = asyncio.Lock()
         """Held while panes are told: no mark may overtake a pane of the flush before it."""
         self._generation = -1
+        self._order = ReadingOrder(feed)
 
     async def take_up(self, committed: Mapping[Source, int | None], recovery: Recovery) -> None:
         """Restore the tally of every partition among the sources, one after the other.
@@ -171,6 +173,7 @@ class Tallying:
             held.close()
         self._held.clear()
         self._room.set()
+        self._order.forget()
         self._live.pending_disk_bytes.clear()
         self._live.tallies.clear()
         self._generation = -1
@@ -223,6 +226,7 @@ class Tallying:
                 held.sent += await self._outbox.begin(effects)
                 if len(held.sent) > MAX_UNSETTLED:
                     await self._outbox.settle(held.sent)
+            self._order.look(batch.partition, held.tally)
             given_up = self._held.get(batch.partition) is not held
             if not given_up and held.tally.open_cells > MAX_OPEN_CELLS:
                 await self.flush()
@@ -236,7 +240,8 @@ class Tallying:
         """Tell the judges what changed."""
         async with self._telling:
             effects = []
-            for held in self._held.values():
+            for partition, held in self._held.items():
+                self._order.look(partition, held.tally)
                 if held.unflushed:
                     held.unflushed = False
                     effects += held.tally.flush()

@@ -62,6 +62,10 @@ class FakeTally:
 
     fresh: Final = ()
 
+    def labels_ahead(self, *, held: bool) -> bool:
+        """Never: nothing is joined."""
+        return held and False
+
     def __init__(
         self,
         partition: int,

@@ -157,7 +157,12 @@ class JudgesOnly:
     def tally(self, *_: object) -> Any:  # noqa: ANN401 - of no interest here
         """A tally that takes nothing."""
         return SimpleNamespace(
-            covered={}, fresh=(), open_cells=0, watermarks_ms=dict, snapshot=Snapshot
+            covered={},
+            fresh=(),
+            open_cells=0,
+            watermarks_ms=dict,
+            snapshot=Snapshot,
+            labels_ahead=lambda **_: False,
         )
 
     def judge(self, *_: object) -> TalkativeJudge:

@@ -96,7 +96,7 @@ def test_a_changed_layout_is_told_once_per_model(
     said = [record.getMessage() for record in caplog.records]
     if changed:
         assert len(said) == 2
-        assert said[0].startswith("counts of m@v1 start afresh in partitions [0, 1], and what waited")
+        assert said[0].startswith("counts of m@v1 start afresh in partitions [0, 1], and what")
         assert said[1].startswith("windows of m@v1 start afresh")
     else:
         assert said == []

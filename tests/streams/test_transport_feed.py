@@ -121,6 +121,51 @@ def test_a_new_assignment_starts_where_it_says(broker: tuple[str, Producer]) -> 
     assert [o for batch in batches for o in batch.offsets] == list(range(900, RECORDS))
 
 
+def test_a_held_source_stands_still_and_goes_on_where_it_stood(
+    broker: tuple[str, Producer],
+) -> None:
+    """Held in the middle and let go when the other was read: each record once, in order, and
+    nobody calls it stalled."""
+
+    async def body(feed: Feed) -> tuple[list[Batch], list[tuple[Source, int]]]:
+        labels, predictions = ("labels", 1), ("predictions", 1)
+        await feed.assign({labels: 0, predictions: 0}, 7)
+        batches, places = [], []
+        for step in range(4_000):
+            batches += [batch for _, _, batch in await feed.fetch()]
+            if step == 0:
+                feed.hold([labels])
+            places.append((labels, feed.positions[labels]))
+            if feed.positions[predictions] == RECORDS:
+                break
+        assert len({position for _, position in places}) == 1, "it stood still"
+        assert feed.stalled() == []
+        feed.hold([])
+        async with asyncio.timeout(30):
+            while feed.positions[labels] < RECORDS:
+                batches += [batch for _, _, batch in await feed.fetch()]
+        return batches, places
+
+    batches, places = run(broker, body, batch_size=50)
+    assert places[0][1] < RECORDS
+    for role in ("labels", "predictions"):
+        mine = [b for b in batches if isinstance(b, RecordBatch) and b.topic == role]
+        assert [o for batch in mine for o in batch.offsets] == list(range(RECORDS))
+
+
+def test_a_hold_ends_with_its_assignment(broker: tuple[str, Producer]) -> None:
+    """Whoever takes partitions up begins without any."""
+
+    async def body(feed: Feed) -> list[Batch]:
+        await feed.assign({("labels", 1): 0}, 1)
+        feed.hold([("labels", 1)])
+        assert await feed.fetch() == []
+        return await read(feed, {("labels", 1): 0})
+
+    batches = run(broker, body)
+    assert [o for batch in batches for o in batch.offsets] == list(range(RECORDS))
+
+
 def test_unassigned_reads_nothing(broker: tuple[str, Producer]) -> None:
     """After a revocation there is no generation and no batch."""
 
