@@ -72,7 +72,7 @@ readiness: $(STAMP) ## how fast a worker with 1,000 features is ready again
 pending: $(STAMP) ## ten million predictions that wait for labels on a disk, to docs/pending.md (minutes)
 	$(PY) -m load_tests.pending $(PENDING_ARGS)
 
-quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/quality.md (15 minutes)
+quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/quality.md (half an hour)
 	$(PY) -m load_tests.quality $(QUALITY_ARGS)
 
 test-long: $(STAMP) ## what takes hours: long tests, simulation, chaos, fuzzing, soak, readiness
