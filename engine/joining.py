@@ -20,7 +20,6 @@ from engine.join_batches import LabelColumns, PredictionColumns
 from engine.join_entry import JoinRules, PlaneRule
 from engine.join_store import Clock, JoinStore
 from engine.loss_feeding import feeding_of
-from engine.loss_waiting import PlacedMatches
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
 from engine.panes import AlarmRow
@@ -144,7 +143,7 @@ class Joining:
     def _count(self, found: Contributions) -> None:
         """Add contributions to their panes."""
         if self.losses is not None:
-            self.losses.take(_placed(found))
+            self.losses.take(found)
         places = 2 * found.planes + found.amended
         names, firsts, slots = np.unique(
             found.starts_ms * PLACES_A_START + places, return_index=True, return_inverse=True
@@ -222,22 +221,4 @@ def _matches(found: Contributions, slots: npt.NDArray[np.int64]) -> Matches:
         labels=known.labels,
         delays_ms=known.ts_ms - made.ts_ms,
         assumed=found.assumed,
-    )
-
-
-def _placed(found: Contributions) -> PlacedMatches:
-    """What estimators over losses need of contributions."""
-    made, known = found.made, found.known
-    return PlacedMatches(
-        planes=found.planes,
-        starts_ms=found.starts_ms,
-        amended=found.amended,
-        weights=found.weights,
-        made_ms=made.ts_ms,
-        made_offsets=made.offsets,
-        labels_ms=known.ts_ms,
-        label_offsets=known.offsets,
-        scores=made.scores,
-        decisions=made.decisions,
-        labels=known.labels,
     )

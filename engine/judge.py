@@ -174,12 +174,11 @@ class Judge:
         self, flow: PlaneFlow, ring: WindowRing, end_ms: int, *, revision: int
     ) -> JudgedPerformance:
         counts, _ = ring.total(end_ms, amended=revision == 1)
-        since_ms, judging = flow.first_event_ms, self._performing.concept
+        judging, since_ms = self._performing.concept, flow.first_event_ms
         judged = self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, since_ms)
         if judging is None or flow.plane.number != PERFORMANCE:
             return judged
-        first_ms = end_ms if since_ms is None else since_ms
-        complete = not self._performing.incomplete(flow.plane, judged.start_ms, counts, first_ms)
+        complete = not judged.incomplete
         window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)
         return replace(judged, concept=judging.judge(window, self.decisions.losses))
 

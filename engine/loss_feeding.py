@@ -13,7 +13,6 @@ Declared idleness does not seal a pane: it is no function of the logs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Final
 
 import msgspec
@@ -23,9 +22,10 @@ from detectors.contract import Alarms, ForeignSnapshotError, LossBank
 from detectors.discovery import estimators
 from detectors.rising import build_for_losses
 from engine.canonical import content_hash
+from engine.contributions import Contributions
 from engine.join_store import Clock
 from engine.loss_alarms import AlarmCells, refuse_impossible_alarms
-from engine.loss_waiting import LONGEST_PANE_MS, PlacedMatches, Rows, WaitingLosses, row_type
+from engine.loss_waiting import LONGEST_PANE_MS, Rows, WaitingLosses, row_type
 from engine.losses import LOSSES, Floats, Integers, losses_of
 from engine.model import MonitoredModel
 from engine.panes import AlarmRow, Counts, PaneError
@@ -82,17 +82,18 @@ class LossFeeding:
         params = module.Params(**self._rules.estimators[name])
         return build_for_losses(module, params, len(self._streams[name]), resume)
 
-    def take(self, found: PlacedMatches) -> None:
+    def take(self, found: Contributions) -> None:
         """Let the on-time matches of the plane by arrival wait for their pane to seal."""
         chosen = np.flatnonzero(
-            (found.planes == PERFORMANCE) & ~found.amended & ~np.isnan(found.labels)
+            (found.planes == PERFORMANCE) & ~found.amended & ~np.isnan(found.known.labels)
         )
         if not len(chosen):
             return
-        matches = _chosen(found, chosen)
+        matches = found.at(chosen)
         first_ms = int(matches.starts_ms.min())
         assert first_ms + self._pane_ms > self._sealed_to_ms, "its pane has sealed"
-        losses = losses_of(self._layout, matches.scores, matches.decisions, matches.labels)
+        made, labels = matches.made, matches.known.labels
+        losses = losses_of(self._layout, made.scores, made.decisions, labels)
         self.waiting.take(matches, losses)
 
     def seal(self, watermarks_ms: Mapping[Clock, int | None]) -> Iterator[tuple[int, Counts]]:
@@ -213,11 +214,6 @@ def _streams(cells: AlarmCells) -> dict[str, list[int]]:
     for pair, (name, _) in enumerate(cells.pairs):
         found.setdefault(name, []).append(pair)
     return found
-
-
-def _chosen(found: PlacedMatches, rows: Integers) -> PlacedMatches:
-    """Some of the matches."""
-    return PlacedMatches(*(getattr(found, field.name)[rows] for field in fields(PlacedMatches)))
 
 
 def _rows(told: Alarms, pairs: list[int], ms: Integers, start_ms: int) -> Iterator[AlarmRow]:

@@ -12,13 +12,13 @@ promised for runs without that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.losses import Floats, Integers, Loss
+from engine.contributions import Contributions
+from engine.losses import Floats, Loss
 from engine.pieces import Packed
 from engine.snapshot import SnapshotError
 
@@ -32,30 +32,8 @@ NOT_FED: Final = -1
 ASSUMED_FIRST: Final = 1 << 62
 """Labels that are assumed have no offset: they come first, in the order of their predictions."""
 
-Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[Any]
 """Rows of :func:`row_type`."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedMatches:
-    """Contributions to panes as columns of shape (n,)."""
-
-    planes: Integers
-    starts_ms: Integers
-    """Starts of the panes."""
-    amended: Mask
-    weights: Integers
-    made_ms: Integers
-    """Event times of the predictions."""
-    made_offsets: Integers
-    labels_ms: Integers
-    label_offsets: Integers
-    """-1 of a label that is assumed."""
-    scores: Floats
-    decisions: Integers
-    labels: Floats
-    """NaN of a prediction that is counted as made."""
 
 
 def row_type(losses: Sequence[Loss]) -> np.dtype[Any]:
@@ -122,13 +100,14 @@ class WaitingLosses:
     def __len__(self) -> int:
         return self._rows
 
-    def take(self, found: PlacedMatches, losses: dict[str, Floats]) -> None:
+    def take(self, found: Contributions, losses: dict[str, Floats]) -> None:
         """Let matches wait in their panes; ``losses`` are theirs, by name, shape (n,)."""
         order = np.argsort(found.starts_ms, kind="stable")
         rows = np.zeros(len(order), self._type)
-        rows["ms"] = np.maximum(found.made_ms, found.labels_ms) - found.starts_ms
-        assumed = found.label_offsets < 0
-        rows["order"] = np.where(assumed, found.made_offsets - ASSUMED_FIRST, found.label_offsets)
+        made, known = found.made, found.known
+        rows["ms"] = np.maximum(made.ts_ms, known.ts_ms) - found.starts_ms
+        first = made.offsets - ASSUMED_FIRST
+        rows["order"] = np.where(found.assumed, first, known.offsets)
         rows["weight"] = found.weights
         for loss in self._losses:
             column = losses[loss.name]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -40,9 +40,6 @@ from engine.planes import PERFORMANCE, Plane
 from engine.spec import WindowRule
 from engine.spec_performance import ARRIVAL
 from engine.timestamps import ms_to_rfc3339
-
-EVERY_LABEL: Final[Reason] = ""
-"""Nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +66,9 @@ class JudgedPerformance:
     usual_outcomes: Outcomes | None = None
     """Of the training table."""
     incomplete: Reason = ""
-    """Why its labels are not all; said of the view that decisions read."""
+    """Why its labels are not all; empty when they are as all as they get."""
     is_decided: bool = False
-    """Whether it is of that view."""
+    """Whether it is of the view that decisions on measures and outcomes read."""
     concept: Concept | None = None
     """Of the view by arrival, where estimators watch its losses."""
 
@@ -174,7 +171,7 @@ class PerformanceJudging:
         if model.alarm_cells is not None:
             self.concept = ConceptJudging(model, model.alarm_cells, self._levels)
 
-    def is_decided_by(self, plane: Plane) -> bool:
+    def _is_decided_by(self, plane: Plane) -> bool:
         """Whether decisions read the windows of a plane: those of ``performance.by``, by arrival
         without that section; where there is one they have levels too."""
         rules = self._model.spec.performance
@@ -194,12 +191,11 @@ class PerformanceJudging:
         layout = self._model.performance
         assert layout is not None, "only a model with performance has such a plane"
         found = measure(layout, counts)
-        verdict, reason, is_decided = None, EVERY_LABEL, self.is_decided_by(plane)
-        if is_decided:
-            since_ms = end_ms if first_event_ms is None else first_event_ms
-            reason = self.incomplete(plane, end_ms - window.length_ms, counts, since_ms)
-            if window.name in self._levels:
-                verdict = self._levels[window.name].judge(found, reason)
+        since_ms = end_ms if first_event_ms is None else first_event_ms
+        reason = self._incomplete(plane, end_ms - window.length_ms, counts, since_ms)
+        verdict, is_decided = None, self._is_decided_by(plane)
+        if is_decided and window.name in self._levels:
+            verdict = self._levels[window.name].judge(found, reason)
         estimated = None
         if layout.score_cells:
             negatives, positives, _ = score_histogram(layout, counts)
@@ -221,7 +217,7 @@ class PerformanceJudging:
             is_decided=is_decided,
         )
 
-    def incomplete(
+    def _incomplete(
         self, plane: Plane, start_ms: int, counts: Counts, first_event_ms: int
     ) -> Reason:
         """Why the labels of a window are not all; empty when they are as all as they get."""

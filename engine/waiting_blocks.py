@@ -35,8 +35,8 @@ from engine.waiting_rows import (
     repeated_keys,
 )
 
-FURTHEST_MS: Final = 1 << 60
-"""No event is as far from the epoch as this."""
+FURTHEST: Final = 1 << 60
+"""No time, offset or number in an entry is as far from 0 as this."""
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
@@ -129,7 +129,7 @@ def _other(content: bytes) -> Entry:
     records: list[Prediction | Label] = [*entry.predictions, *entry.labels]
     if not records:
         raise SnapshotError("an entry of a join that is empty")
-    if any(max(abs(r.ts_ms), abs(r.offset)) > FURTHEST_MS for r in records):
+    if any(max(abs(r.ts_ms), abs(r.offset)) > FURTHEST for r in records):
         raise SnapshotError("a time in a join that cannot be")
     return entry
 
@@ -178,6 +178,6 @@ def _known(block: Block, states: Integers) -> LabelColumns:
 
 def _times_ms(packed: PackedIntegers, count: int) -> Integers:
     found = unpack_integers(packed, count)
-    if np.any(np.abs(found) > FURTHEST_MS):
+    if np.any(np.abs(found) > FURTHEST):
         raise SnapshotError("a time in a join that cannot be")
     return found

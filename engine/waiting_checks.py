@@ -8,17 +8,14 @@ end the worker, or count in another pane's cells, when a label comes for it.
 from __future__ import annotations
 
 from itertools import chain
-from typing import Final
 
 import numpy as np
 
 from engine.join_batches import Floats, Integers, LabelColumns, PredictionColumns
 from engine.performance_layout import PerformanceLayout
 from engine.snapshot import SnapshotError
+from engine.waiting_blocks import FURTHEST
 from engine.waiting_rows import KNOWN, MADE, WaitingRows
-
-FURTHEST: Final = 1 << 60
-"""No time or offset is as far from 0 as this."""
 
 
 def refuse_uncountable(rows: WaitingRows, layout: PerformanceLayout) -> None:
@@ -33,7 +30,7 @@ def refuse_uncountable(rows: WaitingRows, layout: PerformanceLayout) -> None:
     predictions = list(chain.from_iterable(entry.predictions for entry in others))
     labels = list(chain.from_iterable(entry.labels for entry in others))
     wanted = len(layout.segments)
-    if any(len(p.segments) != wanted or abs(p.decision) >= FURTHEST for p in predictions):
+    if any(len(p.segments) != wanted or abs(p.decision) > FURTHEST for p in predictions):
         raise SnapshotError("a prediction of a join that is none of this model's")
     if any(abs(label.watermark_ms) > FURTHEST for label in labels):
         raise SnapshotError("a time in a join that cannot be")
