@@ -37,7 +37,8 @@ FEW: Final = 40
 """Records written before each restart."""
 HISTORY_TIMEOUT_S: Final = 1_200.0
 SETTLE_S: Final = 6.0
-"""Longer than the snapshot interval: what a snapshot costs is read over this long."""
+"""Longer than the snapshot interval."""
+SNAPSHOT_TIMEOUT_S: Final = 120.0
 TERMINATED: Final = 128 + signal.SIGTERM
 MEBIBYTE: Final = 1024 * 1024
 
@@ -74,11 +75,16 @@ class Readiness:
         worker = self._incumbent.worker
         time.sleep(SETTLE_S)
         before = worker.await_metrics()
+        names = ("longshore_snapshots_total", "longshore_snapshot_bytes_total")
         self._few()
         self._incumbent.await_counted(self._sent, lambda _: None)
-        time.sleep(SETTLE_S)
+        deadline = time.monotonic() + SNAPSHOT_TIMEOUT_S
+        while worker.await_metrics().total(names[0]) == before.total(names[0]):
+            if time.monotonic() > deadline:
+                raise ContenderFailedError(f"no snapshot within {SNAPSHOT_TIMEOUT_S:g} s")
+            time.sleep(SETTLE_S)
+        time.sleep(SETTLE_S)  # every partition writes its own
         after = worker.await_metrics()
-        names = ("longshore_snapshots_total", "longshore_snapshot_bytes_total")
         written, size = (after.total(name) - before.total(name) for name in names)
         name = "longshore_snapshot_seconds_total"
         seconds = sum(after.values(name)) - sum(before.values(name))

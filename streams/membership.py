@@ -26,6 +26,10 @@ FENCED_INSTANCE_ID: Final = 82
 CONSUMER_REQUEST_TIMEOUT_S: Final = 40.0
 """How long a broker may take to answer; a connection that is only half open is given up then."""
 JOIN_HEADROOM_S: Final = 10.0
+LONG_POLL_MS: Final = 50
+"""How long a broker may hold a fetch of the changelog.  Whatever else is asked of it on the same
+connection waits as long, and aiokafka fetches a node's partitions by one request at a time: with
+Faust's 1,500 ms the end of one partition held up the rest of another, twice in a restore."""
 GROUP_RETRIES: Final = 10
 TROUBLE_FREE_S: Final = 60.0
 """After so long without a trouble those before it are over: months of work have many."""
@@ -169,6 +173,7 @@ class MemberThread(AIOKafkaConsumerThread):
         limit_s = self.app.conf.broker_rebalance_timeout + JOIN_HEADROOM_S
         limit_s = max(CONSUMER_REQUEST_TIMEOUT_S, limit_s)
         consumer._client._request_timeout_ms = int(limit_s * 1_000)  # noqa: SLF001
+        consumer._fetch_max_wait_ms = LONG_POLL_MS  # noqa: SLF001
         return consumer
 
 

@@ -124,7 +124,7 @@ class TakingUp(BatchingConsumer):
         """No batched topic: what is told of them is another test's."""
         return set()
 
-    def _pause_in_aiokafka(self, tps: object) -> None:
+    def _let_aiokafka_fetch(self, tps: object, *, changelog: bool) -> None:
         pass
 
     async def take_up(self, *_: object) -> None:
