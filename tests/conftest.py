@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
-from tests.kafka.broker import RealBroker
+from tests.kafka.broker import SHORT_LIVED, RealBroker
 from tests.kafka.libraries import SystemPackageError
 from tests.left_out import missing, summary_lines
 from tests.time_budgets import TimeBudgets
@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Hold the run to its time budgets; of parallel processes the one that starts the others."""
+    RealBroker.java_options = SHORT_LIVED
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(TimeBudgets(long=config.getoption("--long")))
 

@@ -36,6 +36,8 @@ START_TRIES: Final = 3
 LOG: Final = "broker.log"
 LARGEST_RECORD_BYTES: Final = 10 * 1024 * 1024
 HEAP: Final = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+SHORT_LIVED: Final = ("-XX:TieredStopAtLevel=1",)
+"""Java options of a broker that does not live long enough for better code."""
 PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1

@@ -1,27 +1,49 @@
-"""Oracles that several tests compare workers with, computed once in a session."""
+"""Oracles that several tests compare workers with, computed once in a run."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import pytest
 
-from tests.kafka.oracles import EXAMPLES, Oracle, fraud_data, oracle
+from tests.kafka.oracles import EXAMPLES, Oracle, fraud_data, oracle, spring_data
+from tests.kafka.shared import once_in_a_run
+
+FLIGHTS: Final = ("--predictions", "predictions.parquet", "--labels", "labels.parquet")
 
 
 @pytest.fixture(scope="session")
-def fraud(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
+def fraud(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Oracle:
     """Card payments whose population shifts half-way."""
-    directory = tmp_path_factory.mktemp("fraud-oracle")
-    data = fraud_data(directory)
-    found = oracle("fraud", data, directory, "--predictions", "predictions.ndjson.gz")
-    assert found.expected["retraining-triggers"]
-    return found
+
+    def made(directory: Path) -> Oracle:
+        data = fraud_data(directory)
+        return oracle("fraud", data, directory, "--predictions", "predictions.ndjson.gz")
+
+    return _triggering(once_in_a_run(tmp_path_factory, "fraud-oracle", made, worker_id))
 
 
 @pytest.fixture(scope="session")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
+def flights(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Oracle:
     """The flights of March to December with their labels, against January and February."""
-    directory = tmp_path_factory.mktemp("flights-oracle")
-    files = ("--predictions", "predictions.parquet", "--labels", "labels.parquet")
-    found = oracle("flights", EXAMPLES / "flights", directory, *files)
-    assert found.expected["retraining-triggers"], "the year must trigger"
+
+    def made(directory: Path) -> Oracle:
+        return oracle("flights", EXAMPLES / "flights", directory, *FLIGHTS)
+
+    return _triggering(once_in_a_run(tmp_path_factory, "flights-oracle", made, worker_id))
+
+
+@pytest.fixture(scope="session")
+def spring(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Oracle:
+    """The flights of March to mid-June, for tests to which the whole year says no more."""
+
+    def made(directory: Path) -> Oracle:
+        return oracle("flights", spring_data(directory), directory, *FLIGHTS)
+
+    return _triggering(once_in_a_run(tmp_path_factory, "spring-oracle", made, worker_id))
+
+
+def _triggering(found: Oracle) -> Oracle:
+    assert found.expected["retraining-triggers"], "what triggers nothing proves little"
     return found

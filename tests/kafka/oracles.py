@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import polars as pl
 from click.testing import CliRunner
 
 from examples.fraud.generate import main as generate
@@ -13,6 +14,8 @@ from tests.kafka.longshore_run import ROOT, Records, in_process, replayed
 
 EXAMPLES: Final = ROOT / "examples"
 FRAUD_EVENTS: Final = "60000"
+SPRING_ENDS_MS: Final = 1_371_254_400_000
+"""2013-06-15T00:00Z; the first trigger of the year is of 6 June."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ def oracle(name: str, data: Path, directory: Path, *files: str) -> Oracle:
     in_process("profile", spec, "--data", reference, "--out", profile)
     in_process("replay", *sent, "--profile", profile, "--out", str(out))
     return Oracle(spec, profile, sent, replayed(out))
+
+
+def spring_data(directory: Path) -> Path:
+    """Predictions and labels until SPRING_ENDS_MS, by the clock of each; their directory."""
+    out = directory / "spring"
+    out.mkdir()
+    for name, clock in (("predictions", "ts"), ("labels", "label_ts")):
+        table = pl.read_parquet(EXAMPLES / "flights" / f"{name}.parquet")
+        table.filter(pl.col(clock) < SPRING_ENDS_MS).write_parquet(out / f"{name}.parquet")
+    (out / "reference.parquet").symlink_to(EXAMPLES / "flights" / "reference.parquet")
+    return out
 
 
 def fraud_data(directory: Path) -> Path:

@@ -60,7 +60,6 @@ class SecuredBroker(RealBroker):
     """As :class:`RealBroker`; ``bootstrap`` is the door with a login, ``tls_bootstrap`` the one
     with a certificate."""
 
-    java_options = ("-XX:TieredStopAtLevel=1",)  # it does not live long enough for better code
     start_seconds = 120.0  # its own connections are encrypted too, which a busy machine feels
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from tests.kafka.longshore_run import (
 from tests.kafka.oracles import Oracle
 
 FLIGHTS = ROOT / "examples" / "flights"
-RATE = "15000"
+RATE = "8000"
 """Records a second, so that the stream lasts long enough for workers to come and go in it."""
 SLOW_RATE = "6000"
 """Some twenty seconds of disorder, in which a partition must be found idle."""
@@ -33,17 +33,22 @@ SLOW_RATE = "6000"
 
 @pytest.mark.timeout(600)
 def test_workers_and_replay_agree(
-    kafka: str, topic_prefix: Callable[[], str], tmp_path: Path, flights: Oracle
+    kafka: str,
+    topic_prefix: Callable[[], str],
+    tmp_path: Path,
+    flights: Oracle,
+    spring: Oracle,
 ) -> None:
-    """March to December, as it was: one worker, two workers of which one comes later, one killed in
-    the middle, and replay.  The three runs go on side by side under prefixes of their own."""
-    scenarios = (one_worker, a_second_worker, a_killed_worker)
+    """One worker over March to December, as it was; two workers of which one comes later and one
+    killed in the middle, over spring; and replay.  The three runs go on side by side under prefixes
+    of their own."""
+    scenarios = ((one_worker, flights), (a_second_worker, spring), (a_killed_worker, spring))
     with ThreadPoolExecutor(len(scenarios)) as side_by_side, ExitStack() as runs:
         entered = [
-            (scenario, runs.enter_context(LongshoreRun(kafka, topic_prefix(), tmp_path)))
-            for scenario in scenarios
+            (scenario, runs.enter_context(LongshoreRun(kafka, topic_prefix(), tmp_path)), data)
+            for scenario, data in scenarios
         ]
-        done = [side_by_side.submit(scenario, run, flights) for scenario, run in entered]
+        done = [side_by_side.submit(scenario, run, data) for scenario, run, data in entered]
         for each in done:
             each.result()
 
@@ -56,31 +61,31 @@ def one_worker(run: LongshoreRun, flights: Oracle) -> None:
     run.stop(worker)
 
 
-def a_second_worker(run: LongshoreRun, flights: Oracle) -> None:
+def a_second_worker(run: LongshoreRun, spring: Oracle) -> None:
     """Joins while the stream goes on."""
-    run.worker(flights.model, log="first.log")
-    publisher = run.start("publish", *flights.sent, "--rate", RATE, log="publish-two.log")
-    while run.count("judgements") < len(flights.expected["judgements"]) // 3:
+    run.worker(spring.model, log="first.log")
+    publisher = run.start("publish", *spring.sent, "--rate", RATE, log="publish-two.log")
+    while run.count("judgements") < len(spring.expected["judgements"]) // 3:
         assert publisher.poll() in {None, 0}, run.log("publish-two.log")
         time.sleep(0.5)
-    run.worker(flights.model, log="second.log")
+    run.worker(spring.model, log="second.log")
     assert publisher.wait(240) == 0, run.log("publish-two.log")
-    assert_equal(run.wait_for(flights.expected, limit_s=240), flights.expected)
+    assert_equal(run.wait_for(spring.expected, limit_s=240), spring.expected)
 
 
-def a_killed_worker(run: LongshoreRun, flights: Oracle) -> None:
+def a_killed_worker(run: LongshoreRun, spring: Oracle) -> None:
     """Dies while the stream goes on; its successor starts from the last snapshots."""
-    doomed = run.worker(flights.model, log="doomed.log")
-    publisher = run.start("publish", *flights.sent, "--rate", RATE, log="publish-killed.log")
-    while run.count("judgements") < len(flights.expected["judgements"]) // 3:
+    doomed = run.worker(spring.model, log="doomed.log")
+    publisher = run.start("publish", *spring.sent, "--rate", RATE, log="publish-killed.log")
+    while run.count("judgements") < len(spring.expected["judgements"]) // 3:
         assert doomed.poll() is None, run.log("doomed.log")
         time.sleep(0.5)
     doomed.kill()
     doomed.wait()
-    run.worker(flights.model, log="restarted.log")
+    run.worker(spring.model, log="restarted.log")
     assert publisher.wait(240) == 0, run.log("publish-killed.log")
-    found = run.wait_for(flights.expected, limit_s=240)
-    assert_equal(found, flights.expected, crashed=True)
+    found = run.wait_for(spring.expected, limit_s=240)
+    assert_equal(found, spring.expected, crashed=True)
 
 
 def labels_meanwhile(directory: Path) -> Path:

@@ -17,11 +17,11 @@ def test_three_models_at_once_and_two_broken(
     topic_prefix: Callable[[], str],
     tmp_path: Path,
     fraud: Oracle,
-    flights: Oracle,
+    spring: Oracle,
 ) -> None:
     """Each is judged as if it were alone; a broken spec and a broken profile stop nobody else."""
     acs = oracle("acs", EXAMPLES / "acs", tmp_path, "--predictions", "predictions.parquet")
-    oracles = {"flights": flights, "acs": acs, "fraud": fraud}
+    oracles = {"flights": spring, "acs": acs, "fraud": fraud}
     expected = {
         topic: [record for each in oracles.values() for record in each.expected[topic]]
         for topic in DECIDED
@@ -31,8 +31,8 @@ def test_three_models_at_once_and_two_broken(
     broken_profile = tmp_path / "broken.json"
     broken_profile.write_text('{"schema": 1')
     other = tmp_path / "other.yaml"
-    other.write_text(Path(flights.spec).read_text().replace("model: flights", "model: other"))
-    broken = (f"{broken_spec}:{flights.profile}", f"{other}:{broken_profile}")
+    other.write_text(Path(spring.spec).read_text().replace("model: flights", "model: other"))
+    broken = (f"{broken_spec}:{spring.profile}", f"{other}:{broken_profile}")
     with LongshoreRun(kafka, topic_prefix(), tmp_path) as run:
         worker = run.worker(*(each.model for each in oracles.values()), *broken)
         publishers = {
