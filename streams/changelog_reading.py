@@ -5,6 +5,11 @@ and aiokafka's position stands behind them: what such a fetch gave is dropped, a
 again.  Otherwise those records reach nobody and the recovery waits for them for ever: aiokafka
 holds a fetch until a rebalance is over, and Faust's recovery seeks in the same moment.  What is
 read twice is harmless, the recovery drops offsets that it has seen.
+
+Once it is restored the changelog is not fetched any more: what comes to be on it is this worker's
+own.  A seek fetches it again, so that whatever assignment it is of, a recovery never waits for what
+is paused.  Both are done in the consumer's thread: aiokafka's fetcher does not bear a pause in the
+middle of its look at the partitions.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import Consumer as AioConsumer
 from faust.types import TP
 
@@ -34,7 +40,24 @@ class ChangelogConsumer(AioConsumer):
         """Seek, and remember to where."""
         self._seeks += 1
         self._sought, self._sought_in = dict(partitions), self._assigned
+        await self._thread.call_thread(self._fetch_sought)
         await super().seek_wait(partitions)
+
+    async def stop_fetching(self, seeks: int) -> None:
+        """Pause what was sought, unless a recovery sought again since there were ``seeks``."""
+        await self._thread.call_thread(self._pause_sought, seeks)
+
+    async def _fetch_sought(self) -> None:
+        self._thread._ensure_consumer().resume(*self._still_assigned())  # noqa: SLF001 - no public way
+
+    async def _pause_sought(self, seeks: int) -> None:
+        if seeks == self._seeks:
+            self._thread._ensure_consumer().pause(*self._still_assigned())  # noqa: SLF001 - no public way
+
+    def _still_assigned(self) -> list[TopicPartition]:
+        assigned = self._thread._ensure_consumer().assignment()  # noqa: SLF001 - no public way
+        sought = [TopicPartition(tp.topic, tp.partition) for tp in self._sought]
+        return [tp for tp in sought if tp in assigned]
 
     async def _read_changelog(
         self, partitions: set[TP], timeout_s: float

@@ -75,7 +75,7 @@ class BatchingConsumer(CoveringConsumer):
         beyond = sorted(tp for tp in assigned if tp.partition >= self._partitions)
         if beyond:
             self._keeper.fail(AddedPartitionsError(beyond[0], self._partitions))
-        self._let_aiokafka_fetch(assigned, changelog=True)
+        self._pause_in_aiokafka(assigned)
         self._assigned = generation_id
         await super().on_partitions_assigned(assigned, generation_id)
         if not assigned:
@@ -101,10 +101,11 @@ class BatchingConsumer(CoveringConsumer):
         generation = self._assigned
         if generation is None or generation != self._sought_in:
             raise RebalanceAgain
+        seeks = self._seeks
         await super().perform_seek()
         self._refuse_revoked(generation)
         sources = {self._source(tp): tp for tp in self.assignment() if self._batched(tp)}
-        self._let_aiokafka_fetch(sources.values(), changelog=True)
+        self._pause_in_aiokafka(sources.values())
         try:
             committed = {source: self._committed_offset[tp] for source, tp in sources.items()}
             await self._keeper.take_up(committed, generation)
@@ -119,9 +120,10 @@ class BatchingConsumer(CoveringConsumer):
             self._keeper.fail(error)
             raise
         self._refuse_revoked(generation)
+        await self.stop_fetching(seeks)
+        self._refuse_revoked(generation)
         for source, tp in sources.items():
             self._read_offset[tp] = starts[source] or None
-        self._let_aiokafka_fetch(self.assignment(), changelog=False)
 
     def _refuse_revoked(self, generation: int) -> None:
         """RebalanceAgain when the partitions of this generation are held no more.
@@ -131,17 +133,10 @@ class BatchingConsumer(CoveringConsumer):
         if self._assigned != generation or self.app.consumer_generation_id != generation:
             raise RebalanceAgain
 
-    def _let_aiokafka_fetch(self, tps: Iterable[TP], *, changelog: bool) -> None:
-        """Of these partitions only the changelog's, and those only until they are restored: what
-        comes to be on them later is this worker's own."""
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - no public way
-        fetched: list[TopicPartition] = []
-        kept: list[TopicPartition] = []
-        for tp in tps:
-            wanted = changelog and not self._batched(tp)
-            (fetched if wanted else kept).append(TopicPartition(tp.topic, tp.partition))
-        consumer.pause(*kept)
-        consumer.resume(*fetched)
+    def _pause_in_aiokafka(self, tps: Any) -> None:  # noqa: ANN401 - any iterable of TP
+        ours = [TopicPartition(tp.topic, tp.partition) for tp in tps if self._batched(tp)]
+        if ours:
+            self._thread._ensure_consumer().pause(*ours)  # noqa: SLF001 - no public way
 
     async def _starts(
         self, sources: Mapping[Source, TP], needed: Mapping[Source, int]

@@ -36,15 +36,24 @@ class Reading(ChangelogConsumer):
         self._sought: dict[TP, int] = {}
         self._assigned = 5
         self._thread = cast("Any", self)
+        self.paused: set[TP] = set()
 
     def _ensure_consumer(self) -> Any:  # noqa: ANN401 - stands for aiokafka's
         return SimpleNamespace(
-            assignment=lambda: frozenset(self.positions), seek=self.positions.__setitem__
+            assignment=lambda: frozenset(self.positions),
+            seek=self.positions.__setitem__,
+            pause=lambda *tps: self.paused.update(self._known(tps)),
+            resume=lambda *tps: self.paused.difference_update(self._known(tps)),
         )
 
-    async def call_thread(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _known(self, tps: tuple[Any, ...]) -> set[TP]:
+        """As aiokafka, which knows no partition that is not assigned."""
+        assert set(tps) <= set(self.positions)
+        return {TP(tp.topic, tp.partition) for tp in tps}
+
+    async def call_thread(self, work: Callable[..., Awaitable[None]], *arguments: object) -> None:
         """There is one thread here."""
-        await work()
+        await work(*arguments)
 
     async def _getmany(
         self,
@@ -106,12 +115,34 @@ def test_without_a_seek_every_record_is_handed_on(monkeypatch: pytest.MonkeyPatc
     asyncio.run(main())
 
 
+def test_a_changelog_that_is_read_is_not_fetched_until_it_is_sought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What went elsewhere is left alone, and a pause that comes after the next seek is none."""
+    monkeypatch.setattr(AioConsumer, "seek_wait", _sought)
+
+    async def main() -> None:
+        reading = Reading()
+        await reading.seek_wait({SNAPSHOTS: 3, GIVEN_AWAY: 2})
+        del reading.positions[GIVEN_AWAY]
+        await reading.stop_fetching(reading._seeks)
+        assert reading.paused == {SNAPSHOTS}
+        before = reading._seeks
+        await reading.seek_wait({SNAPSHOTS: 4})
+        assert reading.paused == set()
+        await reading.stop_fetching(before)
+        assert reading.paused == set()
+
+    asyncio.run(main())
+
+
 class TakingUp(BatchingConsumer):
     """As much of a consumer as taking partitions up needs, and what comes in between."""
 
     def __init__(self, meanwhile: str) -> None:
         self._meanwhile = meanwhile
         self._assigned = self._sought_in = 5
+        self._seeks = 1
         self._feed = cast("Any", self)
         self.assigned: list[int] = []
         self._sources: dict[Any, TP] = {}
@@ -124,8 +155,13 @@ class TakingUp(BatchingConsumer):
         """No batched topic: what is told of them is another test's."""
         return set()
 
-    def _let_aiokafka_fetch(self, tps: object, *, changelog: bool) -> None:
+    def _pause_in_aiokafka(self, tps: object) -> None:
         pass
+
+    async def stop_fetching(self, seeks: int) -> None:
+        """As if the consumer's thread had done it."""
+        assert seeks == 1
+        self.revoked("while the changelog is let go")
 
     async def take_up(self, *_: object) -> None:
         """As the keeper, whose take-up may come to nothing."""
@@ -173,6 +209,7 @@ MEANWHILE = (
     "while brokers are asked",
     "so that the question ends",
     "while the feed is assigned",
+    "while the changelog is let go",
 )
 
 
@@ -193,7 +230,7 @@ def test_partitions_revoked_while_taken_up_do_not_start_the_flow(
     with pytest.raises(RebalanceAgain):
         asyncio.run(consumer.perform_seek())
     assert consumer.failures == []
-    assert consumer.assigned == ([5] if meanwhile == "while the feed is assigned" else [])
+    assert consumer.assigned == ([5] if meanwhile in MEANWHILE[-2:] else [])
 
 
 def test_partitions_taken_up_in_peace_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
