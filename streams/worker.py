@@ -231,7 +231,7 @@ class Worker:
         if any(waits.get(task) == "crashed" for task in done if isinstance(task, asyncio.Task)):
             _tell(wired.app.crash_reason)
             return EXIT_FAILED
-        if started in done:
+        if started in done and started.exception() is not None:
             log.error("could not start: %s", describe(started.exception()))
             return EXIT_FAILED
         log.info("asked to stop")
