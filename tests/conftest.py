@@ -26,8 +26,12 @@ MARKED_BY: Final = {
     "private_broker": "kafka",
     "prometheus_program": "prometheus",
     "promtool": "prometheus",
+    "alertmanager_program": "prometheus",
+    "amtool": "prometheus",
 }
 """What uses the fixture gets the marker."""
+
+ALERTMANAGER: Final = "prometheus-alertmanager"
 
 # The time budgets say what is too slow; one slow example says that the machine was busy.
 settings.register_profile("longshore", deadline=None)
@@ -123,10 +127,22 @@ def promtool() -> str:
     return _installed("promtool")
 
 
-def _installed(program: str) -> str:
+@pytest.fixture(scope="session")
+def alertmanager_program() -> str:
+    """The path of Alertmanager, for tests.prometheus.receivers.RealAlertmanager."""
+    return _installed("prometheus-alertmanager", ALERTMANAGER)
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    """The path of amtool."""
+    return _installed("amtool", ALERTMANAGER)
+
+
+def _installed(program: str, package: str = "prometheus") -> str:
     path = shutil.which(program)
     if path is None:
-        missing("Prometheus", "apt-get install prometheus")
+        missing(package, f"apt-get install {package}")
     return path
 
 

@@ -60,6 +60,7 @@ class RealPrometheus:
         log = self._directory / "prometheus.log"
         config = yaml.safe_load((COMMITTED / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL}
+        del config["alerting"]
         for job in config["scrape_configs"]:
             job.pop("dns_sd_configs", None)
             job["static_configs"] = [{"targets": self._targets}]

@@ -45,10 +45,11 @@ def awaited(condition: Callable[[], bool]) -> bool:
 def test_an_alert_of_the_worker_fires_and_ends(prometheus_program: str) -> None:
     """The worker's open episode is a firing alert with its severity, until the worker closes it."""
     registry = CollectorRegistry()
-    labels = ["model", "version", "severity", "rule"]
+    labels = ["model", "version", "severity", "rule", "cause"]
     active = Gauge("drift_alert_active", "an open episode", labels, registry=registry)
-    active.labels("fraud", "1", "critical", "psi_features").set(1)
-    active.labels("credit", "1", "warning", "volume").set(0)
+    held = ("fraud", "1", "CRITICAL", "service_level", "service_level")
+    active.labels(*held).set(1)
+    active.labels("credit", "1", "WARNING", "volume", "volume").set(0)
     with exporter(registry) as target, RealPrometheus(prometheus_program, [target]) as server:
         assert awaited(lambda: len(server.query("drift_alert_active")) == 2)
         fired = {
@@ -56,10 +57,11 @@ def test_an_alert_of_the_worker_fires_and_ends(prometheus_program: str) -> None:
             "model": "fraud",
             "version": "1",
             "severity": "critical",
-            "rule": "psi_features",
+            "rule": "service_level",
+            "cause": "service_level",
         }
         assert awaited(lambda: server.firing() == [fired])
-        active.labels("fraud", "1", "critical", "psi_features").set(0)
+        active.labels(*held).set(0)
         assert awaited(lambda: server.firing() == [])
 
 

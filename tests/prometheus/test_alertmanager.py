@@ -1,0 +1,170 @@
+"""Who hears of an alert: the committed configuration of Alertmanager, by amtool and by itself."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import yaml
+
+from engine.decide.decisions import SEVERITY
+from engine.decide.rules import rules
+from tests.prometheus.receivers import RealAlertmanager, Receivers
+from tests.prometheus.test_rules import ROOT, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIG: Final = "prometheus/alertmanager.yml"
+DEADLINE_SECONDS: Final = 20.0
+OF: Final = ("model", "version", "instance")
+HEARD_BY: Final = {"critical": "page", "warning": "chat", "info": "digest"}
+
+
+def test_the_configuration_is_valid(amtool: str) -> None:
+    """Alertmanager's own check, templates included."""
+    result = run(amtool, "check-config", CONFIG)
+    assert result.returncode == 0, result.stdout
+    assert "1 templates" in result.stdout
+
+
+@pytest.mark.parametrize("severity", sorted({text.lower() for text in SEVERITY.values()}))
+def test_every_severity_of_the_worker_has_its_receiver(amtool: str, severity: str) -> None:
+    """CRITICAL pages, WARNING goes to the chat, INFO to the digest; of models and of workers."""
+    for labels in (["model=fraud", "version=1"], ["alertname=WorkerDown"]):
+        result = run(amtool, *TESTED, f"severity={severity}", *labels)
+        assert result.stdout.splitlines()[-1] == HEARD_BY[severity]
+
+
+TESTED: Final = ("config", "routes", "test", f"--config.file={CONFIG}")
+
+
+@pytest.mark.parametrize("labels", [[], ["severity=CRITICAL"], ["severity=page"]])
+def test_a_severity_that_nobody_knows_is_heard(amtool: str, labels: list[str]) -> None:
+    """A mistake in a rule must not be silence."""
+    result = run(amtool, *TESTED, "alertname=Any", *labels)
+    assert result.stdout.splitlines()[-1] == "chat"
+
+
+def test_prometheus_tells_the_alertmanager_of_compose() -> None:
+    """By the name and the port that compose gives it; alerts of a week are kept for the digest."""
+    prometheus = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text())
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    ((target,),) = [
+        each["targets"]
+        for manager in prometheus["alerting"]["alertmanagers"]
+        for each in manager["static_configs"]
+    ]
+    service, port = target.split(":")
+    described = compose["services"][service]
+    assert described["ports"] == [f"127.0.0.1:{port}:{port}"]
+    (kept,) = re.findall(r"--data.retention=(\d+)h", " ".join(described["command"]))
+    assert int(kept) > 7 * 24
+    secrets = {
+        place
+        for receiver in yaml.safe_load((ROOT / CONFIG).read_text())["receivers"]
+        for configs in receiver.values()
+        if isinstance(configs, list)
+        for each in configs
+        for name, place in each.items()
+        if name.endswith("_file")
+    }
+    mounted = [volume.rsplit(":", 2)[1] for volume in described["volumes"] if "secrets" in volume]
+    assert {str(Path(place).parent) for place in secrets} == set(mounted)
+
+
+def test_every_rule_has_a_runbook() -> None:
+    """What ModelAlert points to is a heading of docs/alerts.md."""
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(rules())
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    """Stand for PagerDuty and Slack."""
+    found = Receivers()
+    yield found
+    found.close()
+
+
+def alert(name: str, severity: str, **labels: str) -> dict[str, dict[str, str]]:
+    """As the rules make it."""
+    return {
+        "labels": {"alertname": name, "severity": severity, **labels},
+        "annotations": {
+            "summary": " ".join([name, "of", *(labels[k] for k in OF if k in labels)]),
+            "description": "What it is.",
+            "runbook": "docs/alerts.md#any",
+        },
+    }
+
+
+def test_of_a_model_the_worst_is_told_and_by_one_message(
+    alertmanager_program: str, receivers: Receivers
+) -> None:
+    """A page inhibits what is less of the same version of the same model and of nothing else, its
+    causes are one message, and the texts are filled in."""
+    fraud, other = {"model": "fraud", "version": "1"}, {"model": "fraud", "version": "2"}
+    credit, trading = {"model": "credit", "version": "1"}, {"model": "trading", "version": "1"}
+    with RealAlertmanager(alertmanager_program, receivers) as manager:
+        manager.fire(
+            alert("ModelAlert", "critical", rule="service_level", **fraud),
+            alert("ModelAlert", "critical", rule="operations", **fraud),
+            alert("ModelAlert", "warning", rule="psi_features", **fraud),
+            alert("FeatureDrift", "info", feature="amount", **fraud),
+            alert("ModelAlert", "warning", rule="psi_features", **other),
+            alert("ModelAlert", "warning", rule="volume", **credit),
+            alert("FeatureDrift", "info", feature="age", **credit),
+            alert("FeatureDrift", "info", feature="price", **trading),
+            alert("WorkerDown", "warning", instance="a"),
+        )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(receivers.told) < 5 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1.0)  # twice the wait: a message too many would be here
+        held_back = manager.suppressed()
+    assert held_back == {
+        ("ModelAlert of fraud 1", "warning"),
+        ("FeatureDrift of fraud 1", "info"),
+        ("FeatureDrift of credit 1", "info"),
+    }
+    pages = [body for kind, body in receivers.told if kind == "pagerduty"]
+    chats = [body for kind, body in receivers.told if kind == "slack"]
+    (page,) = pages
+    assert page["payload"]["severity"] == "critical"
+    assert page["payload"]["component"] == "fraud"
+    assert page["payload"]["summary"].startswith("[FIRING 2] fraud 1")
+    assert page["payload"]["custom_details"]["alerts"].count("docs/alerts.md#any") == 2
+    said = {each["channel"]: [] for each in chats}  # type: dict[str, list[str]]
+    for each in chats:
+        (attachment,) = each["attachments"]
+        said[each["channel"]].append(attachment["title"] + attachment["text"])
+    assert sorted(said) == ["#model-alerts", "#model-digest"]
+    assert len(said["#model-alerts"]) == 3
+    assert sum("credit 1" in text for text in said["#model-alerts"]) == 1
+    assert sum("fraud 2" in text for text in said["#model-alerts"]) == 1
+    (digest,) = said["#model-digest"]
+    assert "1 to read" in digest
+    assert "FeatureDrift of trading 1" in digest
+    assert "amount" not in digest
+
+
+def test_without_a_worker_nothing_else_of_workers_is_told(
+    alertmanager_program: str, receivers: Receivers
+) -> None:
+    """One page that none answers, and not one message more for each that does not."""
+    with RealAlertmanager(alertmanager_program, receivers) as manager:
+        manager.fire(
+            alert("NoWorker", "critical"),
+            alert("WorkerDown", "warning", instance="a"),
+            alert("ModelAlert", "warning", model="credit", version="1", rule="volume"),
+        )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(receivers.told) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        held_back = manager.suppressed()
+    assert held_back == {("WorkerDown of a", "warning")}
+    assert sorted(kind for kind, _ in receivers.told) == ["pagerduty", "slack"]
