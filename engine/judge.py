@@ -21,6 +21,7 @@ from engine.decide.decisions import DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import AlarmCount, Judged
 from engine.loss_history import forget_foreign_histories
+from engine.maintenance import maintenance_in
 from engine.marks import Marks
 from engine.model import MonitoredModel
 from engine.panes import Counts, PaneError, PaneRecord, decode
@@ -148,16 +149,22 @@ class Judge:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            if not measured.is_disjoint or not (measured.is_decided or measured.concept):
+            examined = measured.is_disjoint and self._examined(due)
+            if not examined or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
             measured = self._charted(measured)
             return self._publish_performance(measured) + decide(measured, self.decisions)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
-        if judged.is_disjoint:
+        if judged.is_disjoint and self._examined(due):
             out += decide(judged, self.decisions)
         return out
+
+    def _examined(self, due: DueWindow) -> bool:
+        """Whether rules look at a window."""
+        start_ms = due.end_ms - due.ring.rule.length_ms
+        return maintenance_in(self.model.spec, start_ms, due.end_ms) is None
 
     def _revise(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         out: list[Publish] = []

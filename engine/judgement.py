@@ -25,6 +25,7 @@ from engine.judgement_sections import (
 )
 from engine.layout import EVENTS, PREDICTIONS, NumericColumn
 from engine.levels import Level, worst
+from engine.maintenance import maintenance_tree
 from engine.measuring import Verdict, mean_and_stddev
 from engine.model import MonitoredModel
 from engine.operations import Compared, against_usual
@@ -33,6 +34,7 @@ from engine.positive_rate import RateVerdict, ScoreMoments
 from engine.quality import Quality, Rates
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
+from engine.upstream import roots_of
 from engine.verdict_tree import put, verdict_tree
 from engine.volume import Volume, volume
 
@@ -98,14 +100,23 @@ class Judged:
         return self.end_ms % self.window.length_ms == 0
 
     def held_back(self, feature: str) -> bool:
-        """Whether a feature's values are bad, so that nothing that they show counts as drift."""
-        return self.quality is not None and self.quality.holds_back(feature)
+        """Whether a feature's values, or those that it is made from, are bad, so that nothing that
+        they show counts as drift."""
+        if self.quality is None:
+            return False
+        above = self.model.ancestors.get(feature, ())
+        return any(self.quality.holds_back(name) for name in (feature, *above))
 
     def drifted(self, above: float) -> list[Verdict]:
         """The features that are over ``above`` and not held back."""
         return [
             v for v in self.verdicts if v.over(above, self.alpha) and not self.held_back(v.name)
         ]
+
+    def causes(self, above: float) -> dict[str, list[str]]:
+        """Of these features the ones that moved by themselves, with those made from them that did
+        too."""
+        return roots_of([v.name for v in self.drifted(above)], self.model.ancestors)
 
     def prediction_level(self) -> Level:
         """The worst of score, positive decisions and decided classes; UNKNOWN without any."""
@@ -118,7 +129,7 @@ class Judged:
         rule = self.model.spec.retraining.psi_features
         wanted = rule.features if rule is not None else DRIFTED_FEATURES
         above = rule.above if rule is not None else self.model.spec.psi_drift
-        drifted = len(self.drifted(above))
+        drifted = len(self.causes(above))
         level = worst(v.level for v in self.verdicts)
         if drifted >= min(wanted, max(1, len(self.verdicts))):
             return "DRIFT"
@@ -158,6 +169,7 @@ class Judged:
             "psi": {"bins": "reference quantiles", "pseudo_count": spec.pseudo_count},
             "significance": self.alpha,
         }
+        tree |= maintenance_tree(spec, self.start_ms, self.end_ms)
         tree["profile"] = self.model.profile.hash
         tree["spec"] = self.model.policy_hash
         return tree

@@ -14,6 +14,7 @@ from engine.performance_layout import PerformanceLayout, build_performance_layou
 from engine.planes import DATA, Plane
 from engine.profile import Profile, ProfileError
 from engine.spec import Parameters, Spec, Topic
+from engine.upstream import Ancestors, ancestors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class MonitoredModel:
     """None where no estimator watches losses."""
     planes: tuple[Plane, ...]
     """The data plane first."""
+    ancestors: Ancestors
     policy_hash: str
     """Names the whole spec; a changed policy keeps counts, a changed layout starts them afresh."""
 
@@ -63,7 +65,8 @@ def build_model(spec: Spec, profile: Profile) -> MonitoredModel:
         alarms = alarm_cells(spec, performance.size)
         planes += label_planes(spec, performance, alarms)
     policy = content_hash(spec)
-    return MonitoredModel(spec, profile, layout, performance, alarms, tuple(planes), policy)
+    above = ancestors_of(spec.features)
+    return MonitoredModel(spec, profile, layout, performance, alarms, tuple(planes), above, policy)
 
 
 def _faults(section: str, chosen: Mapping[str, Parameters], watch: str, other: str) -> list[str]:

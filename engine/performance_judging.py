@@ -29,6 +29,7 @@ from engine.concept_tree import concept_tree
 from engine.estimating import ScoreMap, estimated_tree, estimates
 from engine.judgement import JUDGEMENT_SCHEMA
 from engine.levels import significance
+from engine.maintenance import maintenance_tree
 from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.performance import Performance, measure, score_histogram
@@ -135,6 +136,7 @@ class JudgedPerformance:
             "events": self.events,
             **({} if self.verdict is None else {"level": self.verdict.level}),
             **told,
+            **maintenance_tree(spec, self.start_ms, self.end_ms),
             "profile": self.model.profile.hash,
             "spec": self.model.policy_hash,
         }

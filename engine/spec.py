@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from engine.alert_rules import AlertRules
+
 Topic = Literal["features", "predictions", "labels"]
 Season = Literal["hour", "weekday"]
 Parameters = dict[str, float | int | str | bool]
@@ -59,6 +61,8 @@ class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     importance: float | None = None
+    upstream: tuple[str, ...] = ()
+    """Features that this one is made from: what moves them moves it as well, and is one cause."""
     sensitive: bool = False
     unchecked: tuple[str, ...] = ()
     """Kinds of quality fault that are normal for this feature (:mod:`engine.quality`)."""
@@ -273,6 +277,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     performance: PerformanceRules | None
     """None without labels, or where it is switched off."""
     concept: ConceptRules | None
+    alerts: AlertRules
     budget: AlarmBudget
     psi_watch: float
     psi_drift: float

@@ -15,6 +15,7 @@ from engine.canonical import content_hash
 from engine.durations import UNITS_MS, format_duration
 from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
+from engine.spec_alerts import read_alerts
 from engine.spec_concept import read_concept, with_window_of_concept
 from engine.spec_estimators import read_estimators
 from engine.spec_faults import Fault, SpecError, did_you_mean
@@ -79,12 +80,14 @@ def read_spec(
     text: str,
     known_estimators: Collection[str] = DEFAULT_ESTIMATORS,
     loss_estimators: Collection[str] = (),
+    known_rules: Collection[str] | None = None,
 ) -> Spec:
     """The spec that ``text`` (YAML, at most MAX_SPEC_BYTES) says.
 
     Raises SpecError with every fault of the file.  ``known_estimators`` are the names that
     ``estimators`` may have, which watch features; ``loss_estimators`` those that watch losses only,
-    and are refused as such.
+    and are refused as such.  ``known_rules`` are the decision rules that a mute may name, None for
+    any.
     """
     faults: list[Fault] = []
     fields = Fields(read_tree(text, faults), faults)
@@ -119,6 +122,7 @@ def read_spec(
         operations=read_operations(fields, known_windows),
         performance=performance,
         concept=read_concept(fields, known_windows, prediction, inputs, performance),
+        alerts=read_alerts(fields, known_rules),
         budget=read_budget(fields),
         psi_watch=watch,
         psi_drift=drift,
@@ -126,15 +130,22 @@ def read_spec(
         estimators=read_estimators(fields, known_estimators, loss_estimators),
         columns=_read_columns(fields),
     )
-    refuse_outcomes_without_labels(spec, fields)
-    if pane_sound and fields.sound("label", "windows"):
-        refuse_open_label_panes(spec, fields)
-        refuse_outcomes_nobody_reads(spec, fields)
-        spec = with_window_of_concept(with_windows_of_labels(spec, fields), fields)
+    spec = _with_windows(spec, fields, sound=pane_sound)
     fields.close()
     if faults:
         raise SpecError(faults)
     return spec
+
+
+def _with_windows(spec: Spec, fields: Fields, *, sound: bool) -> Spec:
+    """The spec with the windows that labels and losses are judged over, where those of the data
+    are ``sound``."""
+    refuse_outcomes_without_labels(spec, fields)
+    if not sound or not fields.sound("label", "windows"):
+        return spec
+    refuse_open_label_panes(spec, fields)
+    refuse_outcomes_nobody_reads(spec, fields)
+    return with_window_of_concept(with_windows_of_labels(spec, fields), fields)
 
 
 def spec_hash(spec: Spec) -> str:

@@ -18,6 +18,7 @@ from engine.spec import (
 )
 from engine.spec_fields import Fields, finite_number
 from engine.spec_yaml import Listing, Scalar, Value
+from engine.upstream import MAX_UPSTREAM, refuse_circles
 
 MAX_FEATURES: Final = 2_000
 MAX_FEATURE_NAME: Final = 200
@@ -114,7 +115,9 @@ def read_features(spec: Fields) -> tuple[FeatureSpec, ...]:
     if len(names) > MAX_FEATURES:
         spec.fault("features", f"has {len(names)} features, at most {MAX_FEATURES} are allowed")
         return ()
-    return tuple(_read_feature(section, name) for name in names)
+    features = tuple(_read_feature(section, name) for name in names)
+    refuse_circles(section, features)
+    return features
 
 
 def _read_feature(section: Fields, name: str) -> FeatureSpec:
@@ -146,6 +149,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
     unchecked = fields.texts(
         "unchecked", len(FAULTS), "|".join(FAULTS), f"a fault is {', '.join(FAULTS)}"
     )
+    upstream = fields.texts("upstream", MAX_UPSTREAM, r".{1,200}", "the name is too long")
     fields.know("bins", "fine_bins", "range", "categories", "importance")
     fields.close()
     return FeatureSpec(
@@ -158,6 +162,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         low=low,
         high=high,
         importance=importance,
+        upstream=upstream,
         sensitive=sensitive,
         unchecked=unchecked,
     )

@@ -118,6 +118,11 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
     active = GaugeMetricFamily(
         "drift_alert_active", "Open alert episodes.", labels=(*_MODEL, "severity", "rule", "cause")
     )
+    muted = GaugeMetricFamily(
+        "drift_alert_muted",
+        "Open alert episodes that a mute keeps quiet.",
+        labels=(*_MODEL, "rule", "cause"),
+    )
     triggers = CounterMetricFamily(
         "drift_retraining_triggers", "Retraining triggers.", labels=(*_MODEL, "rule")
     )
@@ -129,11 +134,15 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
         judgements.add_metric(labels, judge.judged_windows)
         for key, episode in judge.decisions.episodes.items():
             rule, cause = key.split("/", 1)
-            active.add_metric((*labels, episode.severity, rule, cause), 1)
+            if episode.muted:
+                muted.add_metric((*labels, rule, cause), 1)
+            else:
+                active.add_metric((*labels, episode.severity, rule, cause), 1)
         for rule, module in rules().items():
             if asks_for_retraining(module) and chosen(module, judge.model.spec) is not None:
                 triggers.add_metric((*labels, rule), judge.decisions.triggers.get(rule, 0))
     yield active
+    yield muted
     yield triggers
     yield judgements
 

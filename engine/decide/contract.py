@@ -40,3 +40,5 @@ class Finding:
     parameters: dict[str, Any] = field(default_factory=dict)
     """All parameters of the rule: part of the trigger's identity."""
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    severity: str = ""
+    """CRITICAL, WARNING or INFO; empty for the verdict's own (:mod:`engine.decide.episodes`)."""

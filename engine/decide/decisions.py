@@ -6,8 +6,7 @@ trigger the model asks for no other within its cool-down, in event time.  What t
 cool-down of its own: when it comes, between which windows of the data, is no function of the logs
 (:mod:`engine.judge`), and neither kind may therefore hold the other back.
 
-An episode opens with the first finding of its cause and is resolved by the first quiet window of
-the same rule.
+What becomes of alerts is :mod:`engine.decide.episodes`.
 """
 
 from __future__ import annotations
@@ -19,42 +18,23 @@ import orjson
 
 from engine.canonical import content_hash
 from engine.decide.contract import Finding
+from engine.decide.episodes import Episodes, Window, follow
 from engine.decide.history import History
 from engine.decide.rules import chosen, reads_performance, rules
 from engine.effects import Publish
-from engine.judgement import Judged
 from engine.loss_history import LossHistory
 from engine.performance_charts import Chart
 from engine.performance_judging import JudgedPerformance
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
-SEVERITY: Final = {
-    "trigger": "WARNING",
-    "operations": "CRITICAL",
-    "data_quality": "WARNING",
-    "business": "WARNING",
-    "promise": "CRITICAL",
-    "concept": "WARNING",
-    "notice": "INFO",
-}
-Window = Judged | JudgedPerformance
-
-
-class Episode(msgspec.Struct):
-    """One alert from opening to resolution."""
-
-    episode: str
-    severity: str
-    since_ms: int
 
 
 class DecisionState(msgspec.Struct):
     """What decisions remember; survives restarts, changed layouts and changed policies."""
 
     histories: dict[str, History] = msgspec.field(default_factory=dict)
-    episodes: dict[str, Episode] = msgspec.field(default_factory=dict)
-    """Open ones by ``rule/cause``."""
+    episodes: Episodes = msgspec.field(default_factory=dict)
     cooldown_until_ms: int = 0
     triggers: dict[str, int] = msgspec.field(default_factory=dict)
     """Triggers so far by rule."""
@@ -76,14 +56,14 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
         rule = chosen(module, judged.model.spec)
         if rule is None:
             off = Finding("quiet", f"{name} is switched off")
-            out += _alerts(name, judged, off, state)
+            out += follow(name, judged, off, state.episodes, off=True)
             continue
         history = state.histories.setdefault(name, History())
         history.belong_to(content_hash([judged.model.layout.hash, rule]))
         finding = module.examine(judged, history)
         if finding is None:
             continue
-        out += _alerts(name, judged, finding, state)
+        out += follow(name, judged, finding, state.episodes)
         cooldown_until_ms = (
             state.performance_cooldown_until_ms if of_performance else state.cooldown_until_ms
         )
@@ -140,40 +120,3 @@ def _trigger(rule: str, judged: Window, finding: Finding, state: DecisionState) 
         "spec": judged.model.policy_hash,
     }
     return Publish("retraining-triggers", spec.model.encode(), orjson.dumps(tree))
-
-
-def _alerts(rule: str, judged: Window, finding: Finding, state: DecisionState) -> list[Publish]:
-    current = f"{rule}/{finding.cause}" if finding.verdict != "quiet" else None
-    over = [k for k in state.episodes if k.startswith(f"{rule}/") and k != current]
-    out = [_alert(k, judged, state.episodes.pop(k), "resolved", finding) for k in over]
-    if current is not None and current not in state.episodes:
-        identity = [judged.model.key, current, judged.window.name, ms_to_rfc3339(judged.end_ms)]
-        severity = SEVERITY[finding.verdict]
-        episode = Episode(content_hash(identity), severity, judged.start_ms)
-        state.episodes[current] = episode
-        out.append(_alert(current, judged, episode, "open", finding))
-    return out
-
-
-def _alert(key: str, judged: Window, episode: Episode, state: str, finding: Finding) -> Publish:
-    spec = judged.model.spec
-    rule, cause = key.split("/", 1)
-    tree = {
-        "alert_id": content_hash([episode.episode, state]),
-        "schema": SCHEMA,
-        "episode": episode.episode,
-        "model": spec.model,
-        "version": spec.version,
-        "severity": episode.severity,
-        "rule": rule,
-        "cause": cause,
-        "state": state,
-        "since": ms_to_rfc3339(episode.since_ms),
-        "window": judged.window.name,
-        "end": ms_to_rfc3339(judged.end_ms),
-        "evidence": {
-            "observed": finding.observed,
-            "measures" if isinstance(judged, JudgedPerformance) else "features": finding.evidence,
-        },
-    }
-    return Publish("alerts", spec.model.encode(), orjson.dumps(tree))

@@ -1,11 +1,15 @@
 """Data drift: PSI over a bound on several features, in k of the last n disjoint windows.
 
 Rule.  What is held back because its data are bad counts for nothing.  Where it might have made the
-difference the window says nothing, so bad data do not end an episode of drift.
+difference the window says nothing, so bad data do not end an episode of drift.  What moved with a
+feature that it is made from is its dependant, and one cause with it.  The alert is CRITICAL where
+the model's scores or decisions drifted too: then the world is not only another, it is decided
+otherwise.  Features are told in the order of PSI times importance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,12 +17,16 @@ import msgspec
 from engine.decide.contract import Finding
 from engine.decide.history import History
 from engine.judgement import Judged
+from engine.measuring import Verdict
+from engine.spec import FeatureSpec
 from engine.verdict_tree import bins_tree
 
 SECTION: Final = "retraining"
 NAME: Final = "psi_features"
 MAX_EVIDENCE_FEATURES: Final = 10
 EVIDENCE_BINS: Final = 3
+MAX_DEPENDANTS: Final = 10
+"""Named beside the feature that they are made from."""
 
 
 def examine(judged: Judged, history: History) -> Finding | None:
@@ -29,7 +37,8 @@ def examine(judged: Judged, history: History) -> Finding | None:
     if all(v.level == "UNKNOWN" for v in judged.verdicts):
         history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=False)
         return None
-    over = judged.drifted(rule.above)
+    roots = judged.causes(rule.above)
+    over = [v for v in judged.verdicts if v.name in roots]
     count = history.note(
         judged.end_ms,
         judged.window.length_ms,
@@ -41,18 +50,6 @@ def examine(judged: Judged, history: History) -> Finding | None:
         return None
     if len(over) < rule.features or count < rule.at_least:
         return Finding("quiet", "data_drift")
-    over.sort(key=lambda v: (-v.psi, v.name))
-    evidence: list[dict[str, Any]] = [
-        {
-            "feature": v.name,
-            "psi": v.measures["psi"].value,
-            "psi_corrected": v.psi,
-            "p_value": v.measures["psi"].p_value,
-            "psi_threshold": max(rule.above, v.own_floor),
-            "top_bins": bins_tree(v, judged.model)[:EVIDENCE_BINS],
-        }
-        for v in over[:MAX_EVIDENCE_FEATURES]
-    ]
     return Finding(
         "trigger",
         "data_drift",
@@ -60,5 +57,36 @@ def examine(judged: Judged, history: History) -> Finding | None:
         {"features_over": len(over), "windows_over": count, "of_last": rule.of_last},
         {"psi": rule.above, "features": rule.features, "at_least": rule.at_least},
         msgspec.to_builtins(rule),
-        evidence,
+        _evidence(judged, over, roots),
+        "CRITICAL" if judged.prediction_level() == "DRIFT" else "",
     )
+
+
+def importances(features: Sequence[FeatureSpec]) -> dict[str, float]:
+    """The importance of each feature; one without has the mean of the others, 1 where none has."""
+    given = [f.importance for f in features if f.importance is not None]
+    usual = sum(given) / len(given) if given else 1.0
+    return {f.name: usual if f.importance is None else f.importance for f in features}
+
+
+def _evidence(
+    judged: Judged, over: Sequence[Verdict], roots: Mapping[str, list[str]]
+) -> list[dict[str, Any]]:
+    rule = judged.model.spec.retraining.psi_features
+    assert rule is not None, "it is what was examined"
+    weights = importances(judged.model.spec.features)
+    weighted = set(weights.values()) != {1.0}
+    ranked = sorted(over, key=lambda v: (-v.psi * weights[v.name], v.name))
+    return [
+        {
+            "feature": v.name,
+            **({"importance": weights[v.name]} if weighted else {}),
+            "psi": v.measures["psi"].value,
+            "psi_corrected": v.psi,
+            "p_value": v.measures["psi"].p_value,
+            "psi_threshold": max(rule.above, v.own_floor),
+            "top_bins": bins_tree(v, judged.model)[:EVIDENCE_BINS],
+            **({"dependants": roots[v.name][:MAX_DEPENDANTS]} if roots[v.name] else {}),
+        }
+        for v in ranked[:MAX_EVIDENCE_FEATURES]
+    ]

@@ -38,6 +38,7 @@ def model(
         windows="[{length: 1m, judge_every: 1m}]",
         performance=performance,
         quality="null",
+        alerts="{calm: 1}",
         retraining=f"{{cooldown: {cooldown}, rules: {{{RULE}}}}}",
     )
     return model_of(text, reference())

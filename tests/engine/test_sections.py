@@ -30,7 +30,12 @@ from tests.engine.models import (
 )
 
 A_MINUTE: Final = 600
-QUIET: Final = {"windows": "[1m]", "quality": "null", "retraining": "{rules: {}}"}
+QUIET: Final = {
+    "windows": "[1m]",
+    "quality": "null",
+    "retraining": "{rules: {}}",
+    "alerts": "{calm: 1}",
+}
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import yaml
 
-from engine.decide.decisions import SEVERITY
+from engine.decide.episodes import RANKS
 from engine.decide.rules import rules
 from tests.prometheus.receivers import RealAlertmanager, Receivers
 from tests.prometheus.test_rules import ROOT, run
@@ -31,7 +31,7 @@ def test_the_configuration_is_valid(amtool: str) -> None:
     assert "1 templates" in result.stdout
 
 
-@pytest.mark.parametrize("severity", sorted({text.lower() for text in SEVERITY.values()}))
+@pytest.mark.parametrize("severity", [rank.lower() for rank in RANKS])
 def test_every_severity_of_the_worker_has_its_receiver(amtool: str, severity: str) -> None:
     """CRITICAL pages, WARNING goes to the chat, INFO to the digest; of models and of workers."""
     for labels in (["model=fraud", "version=1"], ["alertname=WorkerDown"]):

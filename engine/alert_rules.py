@@ -1,0 +1,37 @@
+"""What a spec says of alerts: how episodes end, and when they are quiet."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Maintenance(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which the data say nothing of the model: no rule examines a window that overlaps
+    with it."""
+
+    from_ms: int
+    until_ms: int
+    reason: str
+
+
+class Mute(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which alerts of a rule and cause, of all where they are empty, are marked as muted
+    and wake nobody; what they ask for, a retraining say, is asked for."""
+
+    rule: str = ""
+    cause: str = ""
+    from_ms: int
+    until_ms: int
+    reason: str
+
+
+class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How episodes of alerts end, and when they are quiet."""
+
+    calm: int = 2
+    """Windows of a rule in a row without the cause, or with less of it, that end an episode, or
+    make it less severe."""
+    runbook: str = ""
+    """Where it says what to do; empty for the page of the rules, docs/alerts.md."""
+    mutes: tuple[Mute, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
