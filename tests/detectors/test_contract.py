@@ -43,6 +43,7 @@ FROM_COUNTS = {
     "control_chart",
     "fixed_point",
     "intervals",
+    "mcnemar",
     "ranking",
     "rate_kernels",
     "rate_shift",
