@@ -44,6 +44,7 @@ FROM_COUNTS = {
     "fixed_point",
     "intervals",
     "mcnemar",
+    "paired_auc",
     "ranking",
     "rate_kernels",
     "rate_shift",
