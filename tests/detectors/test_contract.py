@@ -36,6 +36,8 @@ NOT_DETECTORS = {
     "rising", "sealing", "stale_kernel",
 }  # fmt: skip
 FROM_COUNTS = {
+    "alpha_spending",
+    "boundary_crossing",
     "calibration",
     "cbpe",
     "conditional_shift",
