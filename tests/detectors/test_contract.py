@@ -52,6 +52,7 @@ FROM_COUNTS = {
     "rate_shift",
     "rate_tests",
     "regression_errors",
+    "sample_ratio",
 }
 """Numbers of labelled windows, of rates and of series: called by name, not discovered."""
 
