@@ -130,9 +130,8 @@ def score_of(lost: FloatArray, won: FloatArray, size: FloatArray, gap: FloatArra
     product = 8.0 * size * fewer * spread
     root = np.sqrt(slope * slope + product)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # The sum of the two would lose all digits where w is negative.
-        quarter = np.where(slope < 0.0, product / (root - slope), slope + root)
-        variance = quarter / 2.0 + size * spread
+        # Where the slope is negative the sum cancels, and is nothing beside the other term.
+        variance = (slope + root) / 2.0 + size * spread
         found = (won - lost - size * gap) / np.sqrt(variance)
     return np.where(variance > 0.0, found, np.nan)
 

@@ -116,7 +116,7 @@ def test_huge_counts_and_ends() -> None:
     """2**40 pairs keep their digits, and where all pairs are discordant nothing divides by 0."""
     small, huge = score([3], [8], [100], 0.02), score([3 << 40], [8 << 40], [100 << 40], 0.02)
     np.testing.assert_allclose(huge, small * 2**20, rtol=1e-12)
-    # Few discordant pairs far from the margin: the plain root would lose all digits.
+    # Few discordant pairs far from the margin: the root cancels.
     far = score([1], [0], [2**40], 0.9)
     np.testing.assert_allclose(far, -0.9 * math.sqrt(2**40 / (0.9 * 0.1)), rtol=1e-9)
     assert difference(0, 7, 7).high == pytest.approx(1.0, abs=1e-12)
