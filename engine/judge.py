@@ -9,6 +9,7 @@ judgements is a function of the logs, how the planes' judgements fall between ea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -20,6 +21,8 @@ from engine.decide import operations
 from engine.decide.decisions import DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import AlarmCount, Judged
+from engine.late_counts import surplus_record
+from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
 from engine.maintenance import maintenance_in
 from engine.marks import Marks
@@ -55,8 +58,7 @@ class Judge:
         self.policy_changed = False
         """Whether the snapshot was made under another policy; counts and decisions are kept."""
         self.decisions = DecisionState()
-        self.latest: dict[str, Judged] = {}
-        """Newest judged window by window name, for /metrics."""
+        self._latest = LatestWindows()
         self.latest_performance: dict[tuple[str, str], JudgedPerformance] = {}
         """Newest judged window by plane's and window's name, for /metrics."""
         self.judged_windows = 0
@@ -75,6 +77,11 @@ class Judge:
         self._features = max(1, len(model.spec.features))
         if resume is not None:
             self._resume(judge_snapshot.read(resume), PieceReader(resume.pieces))
+
+    @property
+    def latest(self) -> dict[str, Judged]:
+        """Newest judged window by window name, for /metrics."""
+        return self._latest.all()
 
     @property
     def clock_ms(self) -> int | None:
@@ -106,7 +113,8 @@ class Judge:
             if flow is None:
                 raise PaneError(f"a pane of plane {record.plane}")
             surplus = flow.hold(record)
-            return self._tell_surplus(record, surplus) if surplus else []
+            self.late_counts += surplus
+            return [surplus_record(self.model.spec, record, surplus)] if surplus else []
         if not self._marks.take(record):
             return []
         moved = [flow.advance() for flow in self.flows.values()]
@@ -133,17 +141,6 @@ class Judge:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
         return out
-
-    def _tell_surplus(self, record: PaneRecord, surplus: int) -> list[Publish]:
-        self.late_counts += surplus
-        tree = {
-            "model": self.model.spec.model,
-            "version": self.model.spec.version,
-            "partition": record.partition,
-            "pane_start_ms": record.start_ms,
-            "events": surplus,
-        }
-        return [Publish("late", self.model.spec.model.encode(), orjson.dumps(tree))]
 
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
@@ -214,6 +211,10 @@ class Judge:
         return [Publish("judgements", self.model.spec.model.encode(), value)]
 
     def _window(self, ring: WindowRing, end_ms: int, *, revision: int) -> Judged:
+        return self._read(ring, end_ms, revision=revision)()
+
+    def _read(self, ring: WindowRing, end_ms: int, *, revision: int) -> Callable[[], Judged]:
+        """Read all that a window's judgement is made of; the call then makes it, at any time."""
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
         alarms: dict[str, dict[str, AlarmCount]] = {}
@@ -227,15 +228,16 @@ class Judge:
         first_event = known if known is not None else end_ms
         history = self.decisions.histories.get(operations.NAME)
         usual = operations.usual_of(self.model, history, ring.rule.name, end_ms)
-        judged = self._judging.judge(
-            ring.rule, end_ms, revision, counts, slices, alarms, first_event
-        )
-        return replace(judged, usual=usual) if usual else judged
+        rule = ring.rule
+
+        def judged() -> Judged:
+            found = self._judging.judge(rule, end_ms, revision, counts, slices, alarms, first_event)
+            return replace(found, usual=usual) if usual else found
+
+        return judged
 
     def _publish(self, judged: Judged) -> list[Publish]:
-        known = self.latest.get(judged.window.name)
-        if known is None or known.end_ms <= judged.end_ms:
-            self.latest[judged.window.name] = judged
+        self._latest.put(judged)
         self.judged_windows += 1
         value = orjson.dumps(judged.as_tree(), option=orjson.OPT_SERIALIZE_NUMPY)
         return [Publish("judgements", self.model.spec.model.encode(), value)]
@@ -290,7 +292,7 @@ class Judge:
                     continue
                 revision = int(end not in ring.awaiting_revision and ring.was_amended(end))
                 if flow is self.data:
-                    self.latest[name] = self._window(ring, end, revision=revision)
+                    self._latest.recall(name, self._read(ring, end, revision=revision))
                 else:
                     judged = self._performance(flow, ring, end, revision=revision)
                     self.latest_performance[flow.plane.name, name] = judged

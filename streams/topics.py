@@ -35,9 +35,11 @@ CARRIES_RAW_RECORDS: Final = frozenset({*INPUT_ROLES, "dead-letters", "late"})
 HEADERS_ROOM_BYTES: Final = 65_536
 SNAPSHOT_SEGMENT_MS: Final = 3_600_000
 """Compaction never touches the active segment, so a slow topic needs it rolled."""
-SNAPSHOT_SEGMENT_BYTES: Final = 16 * 1024 * 1024
+SNAPSHOT_SEGMENT_BYTES: Final = 4 * 1024 * 1024
 """A fast one as well: whoever takes a partition up reads what was not compacted yet, and a wide
 model writes megabytes a snapshot."""
+SNAPSHOT_DIRTY_RATIO: Final = 0.2
+"""Of a log that must not be compacted yet; brokers' own half doubles what a restart reads."""
 METADATA_TIMEOUT_S: Final = 10.0
 VISIBLE_WITHIN_S: Final = 15.0
 VISIBLE_LOOK_S: Final = 0.1
@@ -68,6 +70,7 @@ def topic_config(settings: Settings, role: str) -> dict[str, str]:
         config["cleanup.policy"] = "compact"
         config["segment.ms"] = str(SNAPSHOT_SEGMENT_MS)
         config["segment.bytes"] = str(SNAPSHOT_SEGMENT_BYTES)
+        config["min.cleanable.dirty.ratio"] = str(SNAPSHOT_DIRTY_RATIO)
     if role == "panes":
         config["retention.ms"] = str(int(settings.panes_retention_h * 3_600_000))
     if role in CARRIES_RAW_RECORDS:
