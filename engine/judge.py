@@ -24,7 +24,6 @@ from engine.judgement import AlarmCount, Judged
 from engine.late_counts import surplus_record
 from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
-from engine.maintenance import maintenance_in
 from engine.marks import Marks
 from engine.model import MonitoredModel
 from engine.panes import Counts, PaneError, PaneRecord, decode
@@ -33,6 +32,7 @@ from engine.performance_judging import JudgedPerformance, PerformanceJudging
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA, PERFORMANCE
+from engine.quiet import maintenance_in
 from engine.snapshot import Snapshot, SnapshotError
 from engine.window_judging import WindowJudging
 from engine.windows import WindowRing
@@ -181,6 +181,8 @@ class Judge:
         judging, since_ms = self._performing.concept, flow.first_event_ms
         judged = self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, since_ms)
         if judging is None or flow.plane.number != PERFORMANCE:
+            return judged
+        if maintenance_in(self.model.spec, judged.start_ms, end_ms) is not None:
             return judged
         complete = not judged.incomplete
         window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)

@@ -25,13 +25,13 @@ from engine.judgement_sections import (
 )
 from engine.layout import EVENTS, PREDICTIONS, NumericColumn
 from engine.levels import Level, worst
-from engine.maintenance import maintenance_tree
 from engine.measuring import Verdict, mean_and_stddev
 from engine.model import MonitoredModel
 from engine.operations import Compared, against_usual
 from engine.panes import Counts
 from engine.positive_rate import RateVerdict, ScoreMoments
 from engine.quality import Quality, Rates
+from engine.quiet import maintenance_tree
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
 from engine.upstream import roots_of

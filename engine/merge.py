@@ -52,11 +52,14 @@ class Merge:
         refuse_impossible_pane(start, plane.pane_ms, parts, plane.counted)
         refuse_impossible_alarms(record.alarms, plane.alarm_pairs, start, plane.pane_ms)
         self._marks.hear(record)
+        # A correction takes away again what was on time: a tally that was restored before it tells
+        # the pane as it was then, and that is no surplus.
+        before_corrections = events_in(on_time, None) if plane.nets else 0
         held = Held(
             stamp_of(record),
             Packed(record.on_time),
             None if record.amended is None else Packed(record.amended),
-            events_in(on_time, amended),
+            max(events_in(on_time, amended), before_corrections),
             record.alarms,
         )
         if clock_ms is not None and start + plane.pane_ms + plane.amend_ms <= clock_ms:

@@ -29,7 +29,6 @@ from engine.concept_tree import concept_tree
 from engine.estimating import ScoreMap, estimated_tree, estimates
 from engine.judgement import JUDGEMENT_SCHEMA
 from engine.levels import significance
-from engine.maintenance import maintenance_tree
 from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.performance import Performance, measure, score_histogram
@@ -38,6 +37,7 @@ from engine.performance_levels import PerformanceLevels, PerformanceVerdict, Rea
 from engine.performance_tree import performance_tree, selected
 from engine.performance_verdict_tree import verdict_tree
 from engine.planes import PERFORMANCE, Plane
+from engine.quiet import maintenance_tree
 from engine.spec import WindowRule
 from engine.spec_performance import ARRIVAL
 from engine.timestamps import ms_to_rfc3339

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from engine.alert_rules import AlertRules, Maintenance, Mute
+from engine.durations import UNITS_MS
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
 from engine.spec_yaml import Mapping
@@ -20,6 +21,8 @@ MAX_CALM: Final = 100
 """Windows that an episode may outlive its cause."""
 MAX_MUTES: Final = 100
 """Mutes, and as many maintenance windows."""
+MAX_QUIET_MS: Final = 366 * UNITS_MS["d"]
+"""How long one of them may last: what is never wanted is switched off in the spec."""
 _TIME: Final = "a time with a zone such as 2026-11-27T00:00:00Z"
 _LINK: Final = r"\S{1,500}"
 
@@ -67,6 +70,8 @@ def _read_period(fields: Fields) -> tuple[int, int, str]:
     reason = fields.text("reason")
     if fields.sound("from", "until") and from_ms >= until_ms:
         fields.fault("until", "must be after from")
+    elif fields.sound("from", "until") and until_ms - from_ms > MAX_QUIET_MS:
+        fields.fault("until", f"must be at most {MAX_QUIET_MS // UNITS_MS['d']} days after from")
     return from_ms, until_ms, reason
 
 

@@ -27,6 +27,7 @@ from detectors.kernels import SUM
 from engine.decide.rules import asks_for_retraining, chosen, rules
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
+from engine.quiet import is_quiet
 from engine.tally import Tally
 from streams.bounds import MAX_SERIES
 from streams.concept_gauges import concept_help, concept_samples, losses
@@ -134,7 +135,7 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
         judgements.add_metric(labels, judge.judged_windows)
         for key, episode in judge.decisions.episodes.items():
             rule, cause = key.split("/", 1)
-            if episode.muted:
+            if judge.clock_ms is not None and is_quiet(judge.model.spec, key, judge.clock_ms):
                 muted.add_metric((*labels, rule, cause), 1)
             else:
                 active.add_metric((*labels, episode.severity, rule, cause), 1)

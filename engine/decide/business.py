@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.judgement import Judged
 
@@ -28,7 +28,7 @@ def examine(judged: Judged, history: History) -> Finding | None:
     if figures is None:
         return None
     if not broken or count < rule.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=bool(broken))
     evidence = [
         {"figure": b.figure, "value": b.value, "limit": b.limit, "p_value": b.p_value}
         for b in broken

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.concept_judging import ELEVATED, LEAST_AGREEING
 from engine.concept_tree import loss_tree
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.performance_judging import JudgedPerformance
 
@@ -33,7 +33,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
     if not judged.found.labelled:
         return None
     if not holding or count < rules.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=bool(holding))
     observed: dict[str, Any] = {
         "losses": {loss.name: list(loss.alarming) for loss in holding},
         "kind": concept.shift.kind,

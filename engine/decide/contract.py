@@ -40,5 +40,13 @@ class Finding:
     parameters: dict[str, Any] = field(default_factory=dict)
     """All parameters of the rule: part of the trigger's identity."""
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    also: tuple[str, ...] = ()
+    """Further causes that hold in the window; each is an episode of its own."""
     severity: str = ""
     """CRITICAL, WARNING or INFO; empty for the verdict's own (:mod:`engine.decide.episodes`)."""
+
+
+def not_confirmed(cause: str, *, held: bool) -> Finding | None:
+    """What a rule says of a window that confirms nothing: that it is quiet; nothing where the
+    condition did hold and only too few windows before it."""
+    return None if held else Finding("quiet", cause)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.judgement import Judged
 from engine.quality import Fault
@@ -29,7 +29,7 @@ def examine(judged: Judged, history: History) -> Finding | None:
     if not judged.events:
         return None
     if not quality.bad or count < rule.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=quality.bad)
     named = sorted(quality.faults.items(), key=lambda item: (-len(item[1]), item[0]))
     evidence: list[dict[str, Any]] = [
         {

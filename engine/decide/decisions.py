@@ -52,14 +52,17 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
     of_performance = isinstance(judged, JudgedPerformance)
     for name, module in rules().items():
         if reads_performance(module) != of_performance:
+            if of_performance or judged.model.performance is not None:
+                continue
+            out += _over(name, judged, state)  # no window of performance will ever come
             continue
         rule = chosen(module, judged.model.spec)
         if rule is None:
-            off = Finding("quiet", f"{name} is switched off")
-            out += follow(name, judged, off, state.episodes, off=True)
+            out += _over(name, judged, state)
             continue
         history = state.histories.setdefault(name, History())
-        history.belong_to(content_hash([judged.model.layout.hash, rule]))
+        if history.belong_to(content_hash([judged.model.layout.hash, rule])):
+            out += _over(name, judged, state)
         finding = module.examine(judged, history)
         if finding is None:
             continue
@@ -70,6 +73,12 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
         if finding.verdict == "trigger" and judged.end_ms >= cooldown_until_ms:
             out.append(_trigger(name, judged, finding, state))
     return out
+
+
+def _over(rule: str, judged: Window, state: DecisionState) -> list[Publish]:
+    """End what a rule said that is asked no more, or asked otherwise: nobody else would."""
+    off = Finding("quiet", f"{rule} is switched off or changed")
+    return follow(rule, judged, off, state.episodes, off=True)
 
 
 def trigger_id(rule: str, judged: Window, parameters: dict[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """Episodes: one alert a cause from its opening to its resolution, however often windows say it.
 
 Rule.  An episode opens with the first finding of its cause.  A finding that is more severe
-escalates it at once; one that is less severe, or a quiet window of the rule, does nothing until
-there were ``calm`` of them in a row: then it is less severe, or resolved.  A cause that flickers is
-one alert and not ten.  A window that tells nothing leaves everything as it is; a rule that is
-switched off resolves its episodes at once.
+escalates it at once; after ``calm`` windows in a row that were less severe it is less severe, and
+after ``calm`` quiet ones in a row it is resolved.  A cause that flickers is one alert and not ten.
+A window that tells nothing leaves everything as it is; a rule that is switched off, or asked
+otherwise, resolves its episodes at once.
 
-While a mute of the spec holds, by event time, what is told says so and the episode is not active.
-One that is still there when the mute ends is told as open again.
+What a window says that overlaps with a mute of the spec says so.  An episode that was told muted is
+told as open again by the first window of its cause after the mute.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from engine.alert_rules import Mute
 from engine.canonical import content_hash
 from engine.decide.contract import Finding
 from engine.effects import Publish
 from engine.judgement import Judged
 from engine.performance_judging import JudgedPerformance
+from engine.quiet import mute_of
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
@@ -47,9 +47,12 @@ class Episode(msgspec.Struct):
     episode: str
     severity: str
     since_ms: int
-    calm: int = 0
-    """Windows in a row that were quiet or less severe."""
+    quiet: int = 0
+    """Quiet windows in a row."""
+    lower: int = 0
+    """Windows in a row that were less severe, quiet ones among them."""
     muted: bool = False
+    """Whether what was told last was told muted."""
 
 
 Episodes = dict[str, Episode]
@@ -61,16 +64,18 @@ def follow(
 ) -> list[Publish]:
     """What one window's finding does to the episodes of its rule, which are changed in place;
     ``off``: the rule holds no more."""
-    current = f"{rule}/{finding.cause}" if finding.verdict != "quiet" else None
+    causes = () if finding.verdict == "quiet" else (finding.cause, *finding.also)
+    current = [f"{rule}/{cause}" for cause in causes]
     out: list[Publish] = []
-    for key in [k for k in episodes if k.startswith(f"{rule}/") and k != current]:
+    for key in [k for k in episodes if k.startswith(f"{rule}/") and k not in current]:
         episode = episodes[key]
-        episode.calm += 1
-        if off or episode.calm >= judged.model.spec.alerts.calm:
+        episode.quiet += 1
+        episode.lower += 1
+        if off or episode.quiet >= judged.model.spec.alerts.calm:
             del episodes[key]
             out.append(_alert(key, judged, episode, "resolved", finding))
-    if current is not None:
-        out += _hold(current, judged, finding, episodes)
+    for key in current:
+        out += _hold(key, judged, finding, episodes)
     return out
 
 
@@ -86,24 +91,18 @@ def _hold(key: str, judged: Window, finding: Finding, episodes: Episodes) -> lis
         episode = Episode(content_hash(identity), severity, judged.start_ms)
         episodes[key] = episode
         return [_alert(key, judged, episode, "open", finding)]
-    was_muted, more = episode.muted, RANKS.index(severity) - RANKS.index(episode.severity)
-    episode.calm = episode.calm + 1 if more < 0 else 0
-    if more > 0 or episode.calm >= judged.model.spec.alerts.calm:
-        episode.severity, episode.calm = severity, 0
-        return [_alert(key, judged, episode, "escalated" if more > 0 else "de-escalated", finding)]
-    episode.muted = _mute(key, judged) is not None
-    if was_muted and not episode.muted:
+    more = RANKS.index(severity) - RANKS.index(episode.severity)
+    episode.quiet = 0
+    episode.lower = episode.lower + 1 if more < 0 else 0
+    changed = more > 0 or episode.lower >= judged.model.spec.alerts.calm
+    if changed:
+        episode.severity, episode.lower = severity, 0
+    covered = mute_of(judged.model.spec, key, judged.start_ms, judged.end_ms) is not None
+    if episode.muted and not covered:
         return [_alert(key, judged, episode, "open", finding, again=True)]
+    if changed:
+        return [_alert(key, judged, episode, "escalated" if more > 0 else "de-escalated", finding)]
     return []
-
-
-def _mute(key: str, judged: Window) -> Mute | None:
-    rule, cause = key.split("/", 1)
-    for mute in judged.model.spec.alerts.mutes:
-        about = mute.rule in {"", rule} and mute.cause in {"", cause}
-        if about and mute.from_ms <= judged.end_ms < mute.until_ms:
-            return mute
-    return None
 
 
 def _alert(
@@ -115,7 +114,8 @@ def _alert(
     *,
     again: bool = False,
 ) -> Publish:
-    spec, mute = judged.model.spec, _mute(key, judged)
+    spec = judged.model.spec
+    mute = mute_of(spec, key, judged.start_ms, judged.end_ms)
     rule, cause = key.split("/", 1)
     episode.muted = mute is not None
     once = state in {"open", "resolved"} and not again

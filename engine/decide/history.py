@@ -22,13 +22,16 @@ class History(msgspec.Struct):
     fingerprint: str = ""
     """Hash of the layout and the rule that the windows were examined by."""
 
-    def belong_to(self, fingerprint: str) -> None:
-        """Begin anew unless the windows so far were examined by the same layout and rule."""
-        if self.fingerprint != fingerprint:
+    def belong_to(self, fingerprint: str) -> bool:
+        """Begin anew unless the windows so far were examined by the same layout and rule; whether
+        it did."""
+        began_anew = self.fingerprint != fingerprint
+        if began_anew:
             self.fingerprint = fingerprint
             self.held_ends_ms = []
             self.usual = self.usual_before = []
             self.usual_end_ms = 0
+        return began_anew
 
     def usual_at(self, end_ms: int) -> list[int]:
         """What was usual when the window that ends then was judged; empty of one before the last

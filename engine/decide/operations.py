@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from engine.canonical import content_hash
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.judgement import Judged
 from engine.model import MonitoredModel
@@ -52,12 +52,14 @@ def examine(judged: Judged, history: History) -> Finding | None:
     if not known or counts[0] < MIN_EVENTS:
         return None
     if not risen or held < rule.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=bool(risen))
+    cause, *others = risen
     return Finding(
         "operations",
-        next(iter(risen)),
+        cause,
         "",
         dict(risen),
         {"errors": rule.errors, "slow": rule.slow},
         msgspec.to_builtins(rule),
+        also=tuple(others),
     )

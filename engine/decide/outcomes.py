@@ -14,7 +14,7 @@ import msgspec
 
 from engine.business_figures import OUTCOME_FIGURES
 from engine.business_outcomes import told
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.performance_judging import JudgedPerformance
 
@@ -41,7 +41,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
     if found is None or not complete:
         return None
     if not broken or count < rule.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=bool(broken))
     observed = {name: figure.value for name, figure in found.figures.items()}
     parameters = msgspec.to_builtins(rule)
     return Finding("business", NAME, "", observed, limits, parameters, [told(b) for b in broken])

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.performance import numbers
 from engine.performance_judging import JudgedPerformance
@@ -37,7 +37,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
     if verdict.level == "UNKNOWN":
         return None
     if not fallen or count < rule.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=bool(fallen))
     fallen.sort(key=lambda measure: (measure.worse_by - measure.worse.value, measure.name))
     unforeseen = [m.name for m in fallen if is_unforeseen(judged, m)]
     return Finding(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.judgement import Judged
 from engine.measuring import Verdict
@@ -49,7 +49,7 @@ def examine(judged: Judged, history: History) -> Finding | None:
     if len(over) < rule.features <= len(over) + unknown:
         return None
     if len(over) < rule.features or count < rule.at_least:
-        return Finding("quiet", "data_drift")
+        return not_confirmed("data_drift", held=len(over) >= rule.features)
     return Finding(
         "trigger",
         "data_drift",
@@ -58,7 +58,7 @@ def examine(judged: Judged, history: History) -> Finding | None:
         {"psi": rule.above, "features": rule.features, "at_least": rule.at_least},
         msgspec.to_builtins(rule),
         _evidence(judged, over, roots),
-        "CRITICAL" if judged.prediction_level() == "DRIFT" else "",
+        severity="CRITICAL" if judged.prediction_level() == "DRIFT" else "",
     )
 
 
@@ -86,7 +86,13 @@ def _evidence(
             "p_value": v.measures["psi"].p_value,
             "psi_threshold": max(rule.above, v.own_floor),
             "top_bins": bins_tree(v, judged.model)[:EVIDENCE_BINS],
-            **({"dependants": roots[v.name][:MAX_DEPENDANTS]} if roots[v.name] else {}),
+            **({"dependants": _dependants(judged, roots[v.name])} if roots[v.name] else {}),
         }
         for v in ranked[:MAX_EVIDENCE_FEATURES]
     ]
+
+
+def _dependants(judged: Judged, names: list[str]) -> list[dict[str, Any]]:
+    moved = {v.name: v.psi for v in judged.verdicts if v.name in names}
+    ranked = sorted(moved, key=lambda name: (-moved[name], name))
+    return [{"feature": name, "psi_corrected": moved[name]} for name in ranked[:MAX_DEPENDANTS]]

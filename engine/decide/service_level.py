@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.decide.performance import evidence
 from engine.performance_judging import JudgedPerformance
@@ -34,7 +34,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
     if all(measure.level == "UNKNOWN" for measure in promised):
         return None
     if not broken or count < rules.at_least:
-        return Finding("quiet", NAME)
+        return not_confirmed(NAME, held=bool(broken))
     return Finding(
         "promise",
         NAME,

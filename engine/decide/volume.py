@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from detectors.contract import P_VALUE_FLOOR
-from engine.decide.contract import Finding
+from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.judgement import Judged
 
@@ -47,4 +47,4 @@ def examine(judged: Judged, history: History) -> Finding | None:
         return Finding("trigger", "volume", "volume", observed, threshold, parameters)
     if sure and ratio < 1 / rule.factor:
         return Finding("operations", "volume_low", "", observed, threshold, parameters)
-    return Finding("quiet", "volume")
+    return not_confirmed("volume", held=bool(high))

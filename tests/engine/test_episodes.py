@@ -48,8 +48,7 @@ def told(kinds: list[str], alerts: AlertRules, cause: str = "drift") -> list[dic
 def plainly(kinds: list[str], calm: int) -> list[tuple[int, str, str]]:
     """(window, state, severity) of each alert, by looking back over the windows each time."""
     out: list[tuple[int, str, str]] = []
-    held = ""
-    since = 0
+    held, since = "", 0
     for number, kind in enumerate(kinds, start=1):
         if not held:
             if kind:
@@ -57,19 +56,17 @@ def plainly(kinds: list[str], calm: int) -> list[tuple[int, str, str]]:
                 out.append((number, "open", held))
             continue
         rank = RANKS.index(held)
+        last = kinds[max(since, number - calm) : number]
+        whole = len(last) == calm
         if kind and RANKS.index(kind) > rank:
             held, since = kind, number
             out.append((number, "escalated", held))
-            continue
-        last = kinds[max(since, number - calm) : number]
-        less = [not one or RANKS.index(one) < rank for one in last]
-        if len(last) == calm and all(less):
-            if kind:
-                held, since = kind, number
-                out.append((number, "de-escalated", held))
-            else:
-                out.append((number, "resolved", held))
-                held = ""
+        elif kind and whole and all(not one or RANKS.index(one) < rank for one in last):
+            held, since = kind, number
+            out.append((number, "de-escalated", held))
+        elif not any(last) and whole:
+            out.append((number, "resolved", held))
+            held = ""
     return out
 
 
@@ -107,11 +104,12 @@ def test_a_rule_that_is_switched_off_resolves_at_once() -> None:
 
 
 def mute(first: int, last: int, **about: str) -> Mute:
-    """From the end of one window up to that of another."""
-    return Mute(from_ms=first * HOUR, until_ms=last * HOUR, reason="a campaign", **about)
+    """That covers these windows, the first and the last of them."""
+    from_ms, until_ms = (first - 1) * HOUR, last * HOUR
+    return Mute(from_ms=from_ms, until_ms=until_ms, reason="a campaign", **about)
 
 
-MUTED: Final = {"until": ms_to_rfc3339(4 * HOUR), "reason": "a campaign"}
+MUTED: Final = {"until": ms_to_rfc3339(3 * HOUR), "reason": "a campaign"}
 
 
 @pytest.mark.parametrize("about", [{}, {"rule": RULE}, {"rule": RULE, "cause": "drift"}])
@@ -119,7 +117,7 @@ def test_what_a_mute_covers_is_told_as_muted_and_once_more_when_it_ends(
     about: dict[str, str],
 ) -> None:
     """The record is there for whoever audits, and nobody is woken until the mute is over."""
-    rules = AlertRules(mutes=(mute(1, 4, **about),))
+    rules = AlertRules(mutes=(mute(1, 3, **about),))
     alerts = told(["WARNING"] * 6, rules)
     found = [(a["events"] - 100, a["state"], a.get("muted")) for a in alerts]
     assert found == [(1, "open", MUTED), (4, "open", None)]
@@ -129,7 +127,7 @@ def test_what_a_mute_covers_is_told_as_muted_and_once_more_when_it_ends(
 
 def test_an_episode_that_ends_under_its_mute_wakes_nobody() -> None:
     """Opened, escalated and resolved, all of it muted."""
-    alerts = told(["WARNING", "CRITICAL", "", ""], AlertRules(mutes=(mute(0, 9),)))
+    alerts = told(["WARNING", "CRITICAL", "", ""], AlertRules(mutes=(mute(1, 9),)))
     assert [a["state"] for a in alerts] == ["open", "escalated", "resolved"]
     assert all(a["muted"]["reason"] == "a campaign" for a in alerts)
 
@@ -137,20 +135,61 @@ def test_an_episode_that_ends_under_its_mute_wakes_nobody() -> None:
 @pytest.mark.parametrize("about", [{"rule": "volume"}, {"cause": "volume"}])
 def test_a_mute_of_something_else_changes_nothing(about: dict[str, str]) -> None:
     """Nor one whose time is not now."""
-    for muted in (mute(0, 9, **about), mute(7, 9)):
+    for muted in (mute(1, 9, **about), mute(7, 9)):
         alerts = told(["WARNING", "", ""], AlertRules(mutes=(muted,)))
         assert [a.get("muted") for a in alerts] == [None, None]
 
 
-def test_a_mute_of_an_open_episode_is_remembered_by_it() -> None:
-    """What is active for Prometheus is asked of the episode: muted windows make it inactive."""
-    rules = AlertRules(mutes=(mute(2, 4),))
+def test_a_mute_covers_every_window_that_it_touches() -> None:
+    """By a millisecond at either end, and not the windows beside them."""
+    touching = Mute(from_ms=2 * HOUR - 1, until_ms=3 * HOUR + 1, reason="a campaign")
+    alerts = told(["WARNING"] * 6, AlertRules(mutes=(touching,)))
+    assert [a["events"] - 100 for a in alerts if "muted" in a] == []
+    story = ["", "WARNING", "", "", "", ""]
+    for first in range(5):
+        alerts = told([""] * first + story[1:], AlertRules(calm=1, mutes=(touching,)))
+        assert "muted" in alerts[0] if first + 1 in {2, 3, 4} else "muted" not in alerts[0]
+
+
+def test_what_escalates_when_a_mute_ends_is_told_as_open() -> None:
+    """As severe as it is by then, and once."""
+    alerts = told(["WARNING", "WARNING", "CRITICAL", "CRITICAL"], AlertRules(mutes=(mute(1, 2),)))
+    assert [(a["state"], a["severity"]) for a in alerts] == [
+        ("open", "WARNING"),
+        ("open", "CRITICAL"),
+    ]
+
+
+def test_quiet_is_not_merely_less_severe() -> None:
+    """A window that is less severe does not count towards the end; one that is quiet does count
+    towards less severe."""
+    alerts = told(["CRITICAL", "WARNING", "", "WARNING", "", ""], AlertRules(calm=2))
+    assert [(a["events"] - 100, a["state"]) for a in alerts] == [
+        (1, "open"),
+        (4, "de-escalated"),
+        (6, "resolved"),
+    ]
+
+
+def test_causes_of_one_window_are_an_episode_each() -> None:
+    """Errors and latency rise together; latency goes on when errors are over."""
     episodes: Episodes = {}
-    states = []
-    for number in range(1, 6):
-        follow(RULE, window(number, rules), Finding("trigger", "drift"), episodes)
-        states.append(episodes[f"{RULE}/drift"].muted)
-    assert states == [False, True, True, False, False]
+    rules, said = AlertRules(calm=1), []
+    findings = [
+        Finding("operations", "errors", also=("latency",)),
+        Finding("operations", "latency"),
+        Finding("quiet", ""),
+    ]
+    for number, finding in enumerate(findings, start=1):
+        for effect in follow(RULE, window(number, rules), finding, episodes):
+            tree = orjson.loads(cast("bytes", effect.value))
+            said.append((number, tree["cause"], tree["state"]))
+    assert said == [
+        (1, "errors", "open"),
+        (1, "latency", "open"),
+        (2, "errors", "resolved"),
+        (3, "latency", "resolved"),
+    ]
 
 
 def test_an_alert_says_what_to_do() -> None:
