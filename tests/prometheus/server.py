@@ -1,12 +1,14 @@
 """A real Prometheus for the tests, started from the very configuration that compose starts.
 
 Rule.  Only what a test must change is changed: the targets are given addresses instead of names in
-a container network, and scraping and evaluation run every second.  The rules are as committed.
+a container network, scraping and evaluation run every second, and an alert is kept no longer than
+that.  The rules are as committed otherwise.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 COMMITTED: Final = Path(__file__).resolve().parents[2] / "prometheus"
 START_SECONDS: Final = 30.0
 INTERVAL: Final = "1s"
+HELD: Final = re.compile(r"keep_firing_for: \w+")
 
 
 class RealPrometheus:
@@ -66,6 +69,8 @@ class RealPrometheus:
             job["static_configs"] = [{"targets": self._targets}]
         (self._directory / "prometheus.yml").write_text(yaml.safe_dump(config))
         shutil.copytree(COMMITTED / "rules", self._directory / "rules")
+        for rules in (self._directory / "rules").iterdir():
+            rules.write_text(HELD.sub(f"keep_firing_for: {INTERVAL}", rules.read_text()))
         command = [
             self._program,
             f"--config.file={self._directory / 'prometheus.yml'}",

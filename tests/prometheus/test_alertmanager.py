@@ -92,10 +92,13 @@ def receivers() -> Iterator[Receivers]:
 
 def alert(name: str, severity: str, **labels: str) -> dict[str, dict[str, str]]:
     """As the rules make it."""
+    rule = [labels["rule"]] if "rule" in labels else []
     return {
         "labels": {"alertname": name, "severity": severity, **labels},
         "annotations": {
-            "summary": " ".join([name, "of", *(labels[k] for k in OF if k in labels)]),
+            "summary": " ".join(
+                [name, *rule, "of", *(labels[k] for k in OF if k in labels)],
+            ),
             "description": "What it is.",
             "runbook": "docs/alerts.md#any",
         },
@@ -114,6 +117,8 @@ def test_of_a_model_the_worst_is_told_and_by_one_message(
             alert("ModelAlert", "critical", rule="service_level", **fraud),
             alert("ModelAlert", "critical", rule="operations", **fraud),
             alert("ModelAlert", "warning", rule="psi_features", **fraud),
+            alert("ModelAlert", "warning", rule="data_quality", **fraud),
+            alert("WatermarkStuck", "warning", **fraud),
             alert("FeatureDrift", "info", feature="amount", **fraud),
             alert("ModelAlert", "warning", rule="psi_features", **other),
             alert("ModelAlert", "warning", rule="volume", **credit),
@@ -122,49 +127,59 @@ def test_of_a_model_the_worst_is_told_and_by_one_message(
             alert("WorkerDown", "warning", instance="a"),
         )
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while len(receivers.told) < 5 and time.monotonic() < deadline:
+        while len(receivers.told) < 7 and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(1.0)  # twice the wait: a message too many would be here
         held_back = manager.suppressed()
     assert held_back == {
-        ("ModelAlert of fraud 1", "warning"),
+        ("ModelAlert psi_features of fraud 1", "warning"),
         ("FeatureDrift of fraud 1", "info"),
         ("FeatureDrift of credit 1", "info"),
     }
     pages = [body for kind, body in receivers.told if kind == "pagerduty"]
     chats = [body for kind, body in receivers.told if kind == "slack"]
-    (page,) = pages
-    assert page["payload"]["severity"] == "critical"
-    assert page["payload"]["component"] == "fraud"
-    assert page["payload"]["summary"].startswith("[FIRING 2] fraud 1")
-    assert page["payload"]["custom_details"]["alerts"].count("docs/alerts.md#any") == 2
+    assert sorted(page["payload"]["summary"] for page in pages) == [
+        "[FIRING 1] ModelAlert operations of fraud 1",
+        "[FIRING 1] ModelAlert service_level of fraud 1",
+    ]
+    assert len({page["dedup_key"] for page in pages}) == 2
+    for page in pages:
+        assert (page["payload"]["severity"], page["payload"]["component"]) == ("critical", "fraud")
+        assert page["payload"]["custom_details"]["alerts"].count("docs/alerts.md#any") == 1
     said = {each["channel"]: [] for each in chats}  # type: dict[str, list[str]]
     for each in chats:
         (attachment,) = each["attachments"]
-        said[each["channel"]].append(attachment["title"] + attachment["text"])
+        said[each["channel"]].append(attachment["title"] + "\n" + attachment["text"])
     assert sorted(said) == ["#model-alerts", "#model-digest"]
-    assert len(said["#model-alerts"]) == 3
-    assert sum("credit 1" in text for text in said["#model-alerts"]) == 1
-    assert sum("fraud 2" in text for text in said["#model-alerts"]) == 1
+    *alone, together = sorted(said["#model-alerts"])
+    assert [text.split("\n")[0] for text in alone] == [
+        "[FIRING 1] ModelAlert psi_features of fraud 2",
+        "[FIRING 1] ModelAlert volume of credit 1",
+        "[FIRING 1] WorkerDown of a",
+    ]
+    assert together.startswith("[FIRING 2]")
+    assert "ModelAlert data_quality of fraud 1" in together
+    assert "WatermarkStuck of fraud 1" in together
     (digest,) = said["#model-digest"]
     assert "1 to read" in digest
     assert "FeatureDrift of trading 1" in digest
     assert "amount" not in digest
 
 
-def test_without_a_worker_nothing_else_of_workers_is_told(
+def test_without_a_worker_it_is_no_news_that_one_is_missing(
     alertmanager_program: str, receivers: Receivers
 ) -> None:
-    """One page that none answers, and not one message more for each that does not."""
+    """One page that none answers; what others watch by the same Alertmanager is told as ever."""
     with RealAlertmanager(alertmanager_program, receivers) as manager:
         manager.fire(
             alert("NoWorker", "critical"),
             alert("WorkerDown", "warning", instance="a"),
             alert("ModelAlert", "warning", model="credit", version="1", rule="volume"),
+            alert("PostgresDown", "critical", instance="b"),
         )
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while len(receivers.told) < 2 and time.monotonic() < deadline:
+        while len(receivers.told) < 3 and time.monotonic() < deadline:
             time.sleep(0.1)
         held_back = manager.suppressed()
     assert held_back == {("WorkerDown of a", "warning")}
-    assert sorted(kind for kind, _ in receivers.told) == ["pagerduty", "slack"]
+    assert sorted(kind for kind, _ in receivers.told) == ["pagerduty", "pagerduty", "slack"]
