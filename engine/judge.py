@@ -18,7 +18,7 @@ import orjson
 from engine import judge_snapshot
 from engine.concept_judging import LossWindow
 from engine.decide import operations
-from engine.decide.decisions import DecisionState, decide
+from engine.decide.decisions import Decide, DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import AlarmCount, Judged
 from engine.late_counts import surplus_record
@@ -68,6 +68,8 @@ class Judge:
         """Kafka time of the record that last moved event time; -1 unknown."""
         self.late_counts = 0
         """Events that came after their pane was rolled up and are in no window."""
+        self.decide: Decide = decide
+        """Who decides on a window; a replay that decides again later puts its memory here."""
         self._judging = WindowJudging(model)
         self._performing = PerformanceJudging(model)
         self._marks = Marks(partitions)
@@ -150,12 +152,12 @@ class Judge:
             if not examined or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
             measured = self._charted(measured)
-            return self._publish_performance(measured) + decide(measured, self.decisions)
+            return self._publish_performance(measured) + self.decide(measured, self.decisions)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
         if judged.is_disjoint and self._examined(due):
-            out += decide(judged, self.decisions)
+            out += self.decide(judged, self.decisions)
         return out
 
     def _examined(self, due: DueWindow) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 
 from detectors.kernels import murmur2_partitions
+from engine.decide.decisions import Decide, decide
 from engine.effects import OutputTopic, Publish
 from engine.model import MonitoredModel
 from engine.outcomes import Outcomes
@@ -79,14 +80,19 @@ def replay(
     partitions: int,
     out: Path,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    decides: Decide = decide,
 ) -> ReplaySummary:
     """Run files through the core and write what the output topics would carry into ``out``.
 
-    ``progress`` is told how many further records were read.  Raises OSError when a file cannot be
+    ``progress`` is told how many further records were read; ``decides`` stands in for the decisions
+    of every judge.  Raises OSError when a file cannot be
     read or written.  The files appear together, when the replay is done.
     """
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(models, partitions)
+    for judge in run.pipeline.judges.values():
+        judge.decide = decides
     with whole_files([out / f"{name}.ndjson" for name in FILES]) as opened:
         files: dict[OutputTopic, BinaryIO] = dict(zip(FILES, opened, strict=True))
         newest: dict[int, int] = {}

@@ -11,6 +11,7 @@ What becomes of alerts is :mod:`engine.decide.episodes`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -43,6 +44,9 @@ class DecisionState(msgspec.Struct):
     """Control charts of performance, by window and measure."""
     losses: dict[str, LossHistory] = msgspec.field(default_factory=dict)
     """Histories of losses, by window."""
+
+
+Decide = Callable[[Window, DecisionState], list[Publish]]
 
 
 def decide(judged: Window, state: DecisionState) -> list[Publish]:
