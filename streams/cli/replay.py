@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from streams.cli.faults import Failed, Refused, counted
 from streams.cli.inputs import FILE, model_from
+from streams.cli.policy import PolicyOptions, tell_policy
 from streams.cli.publish import EVENTS, rows, sources_from
 from streams.cli.terminal import LEVEL_STYLES, err, progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from engine.model import MonitoredModel
     from streams.replay import ReplaySummary, Source
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 SHOWN_TRIGGERS = 10
 LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
+
+
+def policy_options(command: _Command) -> _Command:
+    """The options of ``--policy``, as arguments of the names of PolicyOptions."""
+    written = click.Path(dir_okay=False, path_type=Path)
+    each = click.FloatRange(min=0)
+    for option in (
+        click.option(
+            "--alert-minutes", type=each, help="Minutes that one alert takes (no default)."
+        ),
+        click.option(
+            "--retraining-cost", type=each, help="What one retraining costs (no default)."
+        ),
+        click.option("--report", type=written, help="The HTML report to write, with plots."),
+        click.option(
+            "--against-profile", type=FILE, help="Profile of --against; else that of SPEC."
+        ),
+        click.option("--against", type=FILE, help="A second spec of the model, side by side."),
+        click.option("--policy", is_flag=True, help="Print every alert and trigger, and why."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -40,9 +64,10 @@ LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Directory for judgements, alerts, retraining-triggers, dead-letters and late (.ndjson).",
+    help="Directory for judgements, alerts, retraining-triggers, dead-letters and late (.ndjson); "
+    "may be left out with --policy.",
 )
+@policy_options
 def replay(
     spec: Path,
     profile: Path,
@@ -50,21 +75,40 @@ def replay(
     labels: Path | None,
     features: Path | None,
     partitions: int,
-    out: Path,
+    out: Path | None,
+    **policy: Any,  # noqa: ANN401 - the fields of PolicyOptions
 ) -> None:
     """Judge files as the worker would have judged the stream that they hold, to the last bit.
 
+    With --policy, print every alert and retraining trigger that the spec would have given, when,
+    why and at what cost; --against compares two specs, --report writes it with plots.
+
     \b
-    Example:
+    Examples:
       longshore replay spec.yaml --profile profile.json \\
         --predictions history.parquet --labels outcomes.parquet --out out
+      longshore replay spec.yaml --profile profile.json --predictions history.parquet \\
+        --policy --against stricter.yaml --report report.html
     """
+    options = PolicyOptions(**policy)
+    options.refuse_strays(out)
     model = model_from(spec, profile)
-    sources = sources_from(model.spec, predictions, labels, features)
-    began = perf_counter()
-    summary = _run(model, sources, partitions, out)
-    _report(model, summary, out, perf_counter() - began)
-    click.echo(out)
+
+    def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
+        sources = sources_from(one.spec, predictions, labels, features)
+        began = perf_counter()
+        summary = _run(one, sources, partitions, directory)
+        _tell_records(summary, perf_counter() - began)
+        return summary
+
+    if options.policy:
+        tell_policy(options, model, profile, out, run)
+    else:
+        assert out is not None, "it was asked for"
+        run(model, out)
+        _report(model, out)
+    if out is not None:
+        click.echo(out, err=options.policy)
 
 
 def _run(model: MonitoredModel, sources: list[Source], partitions: int, out: Path) -> ReplaySummary:
@@ -86,18 +130,21 @@ def _run(model: MonitoredModel, sources: list[Source], partitions: int, out: Pat
             raise Failed(f"{error.filename or out}: {error.strerror}") from error
 
 
-def _report(model: MonitoredModel, summary: ReplaySummary, out: Path, seconds: float) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = err()
+def _tell_records(summary: ReplaySummary, seconds: float) -> None:
     written = summary.written
-    console.print(
+    err().print(
         f"{counted(summary.records, 'record')} in {seconds:.1f} s; "
         f"{counted(written.get('judgements', 0), 'judgement')}, "
         f"{counted(written.get('dead-letters', 0), 'dead letter')}, "
         f"{written.get('late', 0):,} late"
     )
+
+
+def _report(model: MonitoredModel, out: Path) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = err()
     levels, psi = _levels(out / "judgements.ndjson")
     for window in model.spec.windows:
         counts = levels.get((window.name, ""), Counter())

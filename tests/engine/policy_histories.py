@@ -75,3 +75,17 @@ def history(
     return PolicyHistory(
         title, one or model(), windows, tuple(episodes_of(alerts)), tuple(triggers)
     )
+
+
+def of_each_severity(title: str = "A") -> PolicyHistory:
+    """An episode of each severity, one of them muted, and two triggers."""
+    muted = {"muted": {"until": "2013-02-01T00:00:00Z", "reason": "a campaign"}}
+    alerts = [
+        alert("a", 2, "open", evidence=drift("x")),
+        alert("a", 12, "escalated", "CRITICAL", evidence=drift("x")),
+        alert("a", 24, "resolved", "CRITICAL"),
+        alert("b", 5, "open", "INFO", "performance_chart", "performance_chart"),
+        alert("c", 30, "open", "WARNING", "volume", "volume_low", **muted),
+        alert("c", 36, "resolved", "WARNING", "volume", "volume_low"),
+    ]
+    return history(alerts, [trigger(2), trigger(40)], title)

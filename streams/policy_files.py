@@ -1,0 +1,54 @@
+"""The files of a replay as a history of what its spec said.
+
+Rule.  Read are the records themselves, a line at a time, and the judgements are not kept: a year of
+windows of a thousand features is gigabytes.  Only the features that alerts named are followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from engine.decide.episodes import Window
+from engine.model import MonitoredModel
+from engine.policy.episodes import episodes_of
+from engine.policy.history import PolicyHistory, triggers_of, windows_of
+from engine.policy.redeciding import decide_again
+
+
+def read_history(title: str, model: MonitoredModel, directory: Path) -> PolicyHistory:
+    """The history in the files of ``streams.replay``; OSError when one cannot be read."""
+    episodes = episodes_of(_records(directory / "alerts.ndjson"))
+    followed: set[str] = set().union(*(episode.features for episode in episodes))
+    return PolicyHistory(
+        title,
+        model,
+        tuple(windows_of(_records(directory / "judgements.ndjson"), sorted(followed))),
+        tuple(episodes),
+        tuple(triggers_of(_records(directory / "retraining-triggers.ndjson"))),
+    )
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        yield from map(orjson.loads, file)
+
+
+def history_again(
+    title: str, model: MonitoredModel, windows: Sequence[Window], judged: PolicyHistory
+) -> PolicyHistory:
+    """The history of the same windows under other thresholds, without another replay."""
+    records: dict[str, list[dict[str, Any]]] = {"alerts": [], "retraining-triggers": []}
+    for effect in decide_again(model, windows):
+        assert effect.value is not None, "decisions have a value"
+        records[effect.topic].append(orjson.loads(effect.value))
+    return PolicyHistory(
+        title,
+        model,
+        judged.windows,
+        tuple(episodes_of(records["alerts"])),
+        tuple(triggers_of(records["retraining-triggers"])),
+    )

@@ -1,0 +1,90 @@
+"""The time axis that all plots of a report share.
+
+Rule.  All plots of a page have the same axis, so that what stands above each other is at the same
+time.  It is wide enough for a screen and is scrolled on a telephone, where it would else be too
+small to read.  Ticks stand at the first days of months, or at equal parts of a shorter history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from streams.report.markup import Markup, tag
+from streams.report.wording import day, moment
+
+WIDTH: Final = 960.0
+LEFT: Final = 190.0
+RIGHT: Final = 14.0
+TICKS_AT_MOST: Final = 13
+PARTS: Final = 6
+"""Of a history without months."""
+MONTHS: Final = 12
+FEW_DAYS_MS: Final = 3 * 86_400_000
+"""Below it ticks tell the hour as well."""
+AXIS_HEIGHT: Final = 26.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """From event time to places on the page."""
+
+    start_ms: int
+    end_ms: int
+
+    def x(self, ms: int) -> float:
+        """Where a time stands; what is outside stands at the edge."""
+        length = max(1, self.end_ms - self.start_ms)
+        share = (min(max(ms, self.start_ms), self.end_ms) - self.start_ms) / length
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def ticks(self) -> list[int]:
+        """The times that are written at the axis."""
+        months = _months(self.start_ms, self.end_ms)
+        step = -(-len(months) // TICKS_AT_MOST)
+        if len(months) > 1:
+            return months[::step]
+        length = self.end_ms - self.start_ms
+        return [self.start_ms + length * part // PARTS for part in range(PARTS)]
+
+    def grid(self, height: float) -> list[Markup]:
+        """Lines at the ticks with their times below."""
+        drawn = []
+        short = self.end_ms - self.start_ms < FEW_DAYS_MS
+        for ms in self.ticks():
+            x = self.x(ms)
+            drawn.append(tag("line", x1=x, x2=x, y1=0.0, y2=height, class_="grid"))
+            told = moment(ms)[5:] if short else day(ms)
+            drawn.append(tag("text", told, x=x, y=height + 16.0, class_="tick"))
+        return drawn
+
+
+def _months(start_ms: int, end_ms: int) -> list[int]:
+    """The first moments of the months within."""
+    first = datetime.fromtimestamp(start_ms / 1000, UTC)
+    year, month = first.year, first.month
+    found: list[int] = []
+    while True:
+        ms = int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1000
+        if ms >= end_ms:
+            return found
+        if ms >= start_ms:
+            found.append(ms)
+        year, month = (year, month + 1) if month < MONTHS else (year + 1, 1)
+
+
+def plot(axis: TimeAxis, height: float, label: str, *drawn: Markup) -> Markup:
+    """A plot of so many pixels, with the axis below; ``label`` is read out to who cannot see it."""
+    whole = height + AXIS_HEIGHT
+    picture = tag(
+        "svg",
+        tag("title", label),
+        *axis.grid(height),
+        *drawn,
+        viewBox=f"0 0 {WIDTH:g} {whole:g}",
+        width=WIDTH,
+        height=whole,
+        role="img",
+    )
+    return tag("div", picture, class_="wide")
