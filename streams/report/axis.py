@@ -2,7 +2,8 @@
 
 Rule.  All plots of a page have the same axis, so that what stands above each other is at the same
 time.  It is wide enough for a screen and is scrolled on a telephone, where it would else be too
-small to read.  Ticks stand at the first days of months, or at equal parts of a shorter history.
+small to read.  Ticks stand at the first days of months, or at round hours and days of a shorter
+history.
 """
 
 from __future__ import annotations
@@ -11,15 +12,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from engine.durations import UNITS_MS
 from streams.report.markup import Markup, tag
 from streams.report.wording import day, moment
 
 WIDTH: Final = 960.0
 LEFT: Final = 190.0
 RIGHT: Final = 14.0
-TICKS_AT_MOST: Final = 13
-PARTS: Final = 6
-"""Of a history without months."""
+TICKS_AT_MOST: Final = 10
+FEWEST: Final = 2
+"""Months from which ticks stand at months."""
+STEPS_MS: Final = tuple(
+    number * UNITS_MS[unit]
+    for unit, numbers in (
+        ("s", (1, 10)),
+        ("m", (1, 5, 15, 30)),
+        ("h", (1, 3, 6, 12)),
+        ("d", (1, 2, 7, 14)),
+    )
+    for number in numbers
+)
 MONTHS: Final = 12
 FEW_DAYS_MS: Final = 3 * 86_400_000
 """Below it ticks tell the hour as well."""
@@ -40,13 +52,16 @@ class TimeAxis:
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def ticks(self) -> list[int]:
-        """The times that are written at the axis."""
+        """The times that are written at the axis; none of a history that is shorter than all."""
         months = _months(self.start_ms, self.end_ms)
-        step = -(-len(months) // TICKS_AT_MOST)
-        if len(months) > 1:
-            return months[::step]
-        length = self.end_ms - self.start_ms
-        return [self.start_ms + length * part // PARTS for part in range(PARTS)]
+        if len(months) > FEWEST:
+            return months[:: -(-len(months) // TICKS_AT_MOST)]
+        for step in STEPS_MS:
+            first = -(-self.start_ms // step) * step
+            found = list(range(first, self.end_ms, step))
+            if len(found) <= TICKS_AT_MOST:
+                return found
+        return months
 
     def grid(self, height: float) -> list[Markup]:
         """Lines at the ticks with their times below."""
