@@ -32,7 +32,7 @@ from engine.policy.episodes import ToldEpisode, episodes_of
 from engine.policy.history import ToldTrigger, covered_ms, per_month, triggers_of
 from engine.policy.redeciding import Thresholds, decide_again, with_thresholds
 
-ABOVE: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
+ABOVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times the spec's own bound."""
 FEATURES: Final = (-1, 0, 1, 2)
 """More than the spec's own number; one feature, too."""
@@ -70,7 +70,7 @@ class Outcome:
 
 
 def grid(current: Thresholds, features: int) -> list[Thresholds]:
-    """The points that are tried, of a spec with so many features; at most 1,120 of them."""
+    """The points that are tried, of a spec with so many features; at most 1,260 of them."""
     above = sorted({current.above, *(round(current.above * times, 4) for times in ABOVE)})
     above = [value for value in above if value > 0]
     wanted = {1, *(current.features + more for more in FEATURES)}
