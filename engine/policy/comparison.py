@@ -18,6 +18,8 @@ from engine.policy.episodes import ToldEpisode
 from engine.policy.history import PolicyHistory, ToldTrigger
 
 Side = Literal["A", "B", "both"]
+_Member = tuple[int, int, int, ToldEpisode]
+"""(since, until, side, episode) of one episode of either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +97,26 @@ def _findings(key: tuple[str, str], a: PolicyHistory, b: PolicyHistory) -> list[
         for episode in history.episodes
         if (episode.rule, episode.cause) == key
     ]
-    groups: list[list[tuple[int, int, int, ToldEpisode]]] = []
-    for member in sorted(members, key=lambda m: (m[0], m[1], m[2])):
-        linked = [group for group in groups if any(_overlaps(member, other) for other in group)]
-        groups = [group for group in groups if group not in linked]
-        groups.append([each for group in linked for each in group] + [member])
-    return [Finding(*key, _of(group, 0), _of(group, 1)) for group in groups]
+    over: list[list[_Member]] = []
+    open_groups: list[list[_Member]] = []
+    for member in sorted(members, key=lambda m: m[:3]):
+        over += [g for g in open_groups if max(m[1] for m in g) <= member[0]]
+        linked, others = [member], []
+        for group in (g for g in open_groups if max(m[1] for m in g) > member[0]):
+            if any(_overlaps(member, other) for other in group):
+                linked = group + linked
+            else:
+                others.append(group)
+        open_groups = [*others, linked]
+    return [Finding(*key, _of(group, 0), _of(group, 1)) for group in over + open_groups]
 
 
-def _overlaps(one: tuple[int, int, int, object], other: tuple[int, int, int, object]) -> bool:
+def _overlaps(one: _Member, other: _Member) -> bool:
     """Whether two episodes of different sides have time in common."""
     return one[2] != other[2] and one[0] < other[1] and other[0] < one[1]
 
 
-def _of(group: Sequence[tuple[int, int, int, ToldEpisode]], side: int) -> tuple[ToldEpisode, ...]:
+def _of(group: Sequence[_Member], side: int) -> tuple[ToldEpisode, ...]:
     return tuple(episode for _, _, each, episode in group if each == side)
 
 

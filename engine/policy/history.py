@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from engine.model import MonitoredModel
@@ -48,7 +49,7 @@ class ToldTrigger:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicyHistory:
     """All that a spec said over a history."""
 
@@ -59,12 +60,12 @@ class PolicyHistory:
     episodes: tuple[ToldEpisode, ...]
     triggers: tuple[ToldTrigger, ...]
 
-    @property
+    @cached_property
     def start_ms(self) -> int:
         """Start of the history; 0 of an empty one."""
         return min((w.start_ms for w in self.windows if w.events), default=0)
 
-    @property
+    @cached_property
     def end_ms(self) -> int:
         """End of the history; 0 of an empty one."""
         told = [w.end_ms for w in self.windows if w.events]

@@ -8,6 +8,7 @@ what is wider than a telephone is scrolled by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from engine.policy.comparison import compare
 from engine.policy.history import PolicyHistory
@@ -21,7 +22,9 @@ from streams.report.side_by_side import compared_sheets
 from streams.report.style import STYLE
 from streams.report.timeline import key, patterns, timeline
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+LONG: Final = 32
+"""Characters from which a cell may have several lines."""
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(history: PolicyHistory, against: PolicyHistory | None, prices: Prices) -> str:
@@ -106,6 +109,6 @@ def _table(sheet: Sheet) -> Markup:
 
 def _cells(row: Sequence[str], right: frozenset[int]) -> list[Markup]:
     return [
-        tag("td", cell, class_="number") if column in right else tag("td", cell)
+        tag("td", cell, class_="number" if column in right else "long" if len(cell) > LONG else "")
         for column, cell in enumerate(row)
     ]

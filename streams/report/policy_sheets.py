@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.durations import format_duration
-from engine.policy.episodes import RESOLVED, Step, ToldEpisode
+from engine.policy.episodes import ToldEpisode
 from engine.policy.history import MONTH_MS, PolicyHistory, per_month
 from engine.policy.summary import Sum, costs, sums
 from streams.report.sheets import Sheet
@@ -69,7 +69,7 @@ def _episode(episode: ToldEpisode, history: PolicyHistory) -> tuple[str, ...]:
         moment(episode.opened_ms),
         "still open" if resolved is None else moment(resolved),
         spell(episode.open_ms(history.end_ms)),
-        severities(episode),
+        episode.severity,
         episode.rule,
         episode.cause,
         episode.window,
@@ -77,8 +77,9 @@ def _episode(episode: ToldEpisode, history: PolicyHistory) -> tuple[str, ...]:
     )
 
 
-def severities(episode: ToldEpisode) -> str:
-    """The severity, or the way that it went: ``WARNING > CRITICAL 2013-06-13``."""
+def _course(episode: ToldEpisode) -> str:
+    """The way that its severity went: ``WARNING > CRITICAL 2013-06-13 00:00``; empty where it was
+    one from first to last."""
     first, *more = episode.open_steps
     told = [first.severity]
     before = first
@@ -86,18 +87,15 @@ def severities(episode: ToldEpisode) -> str:
         if step.severity != before.severity:
             told.append(f"{step.severity} {moment(step.at_ms)}")
         before = step
-    return " > ".join(told)
+    return " > ".join(told) if len(told) > 1 else ""
 
 
 def _why(episode: ToldEpisode) -> str:
+    """The reason of its worst, how its severity went, and why it was muted."""
     worst = episode.worst
-    text = f"{worst.why} ({several(worst.events, 'event')})"
-    told = [_muting(step) for step in episode.steps if step.muted and step.state != RESOLVED]
-    return f"{text}; {told[0]}" if told else text
-
-
-def _muting(step: Step) -> str:
-    return f"muted: {step.muted}"
+    muted = [f"muted: {step.muted}" for step in episode.open_steps if step.muted]
+    told = [f"{worst.why} ({several(worst.events, 'event')})", _course(episode), *muted[:1]]
+    return "; ".join(filter(None, told))
 
 
 def _triggers(history: PolicyHistory) -> Sheet:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from engine.policy.comparison import Comparison, Finding, Told
 from engine.policy.episodes import ToldEpisode
 from engine.policy.history import PolicyHistory
-from streams.report.policy_sheets import severities
 from streams.report.sheets import Sheet
 from streams.report.wording import moment, spell
 
@@ -42,7 +41,7 @@ def _told_by(finding: Finding) -> str:
 
 def _episodes(episodes: Sequence[ToldEpisode], end_ms: int) -> str:
     told = [
-        f"{moment(e.opened_ms)} {severities(e)}{', muted' if e.muted else ''}, "
+        f"{moment(e.opened_ms)} {e.severity}{', muted' if e.muted else ''}, "
         f"{spell(e.open_ms(end_ms))}{'' if e.resolved_ms is not None else ', still open'}"
         for e in episodes
     ]

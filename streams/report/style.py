@@ -24,9 +24,8 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font
 table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal; }
 th, td { border-bottom: 1px solid var(--rule); padding: 0.25rem 0.7rem 0.25rem 0; text-align: left;
   vertical-align: top; white-space: nowrap; }
-td:last-child { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap;
-  min-width: 0; }
+td.long { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 svg .tick { fill: var(--dim); text-anchor: middle; } svg .name { text-anchor: end; }
 svg .bound { fill: var(--dim); text-anchor: end; font-size: 11px; }

@@ -10,7 +10,7 @@ from engine.policy.history import MONTH_MS, PolicyHistory, per_month
 from engine.policy.redeciding import Thresholds
 from engine.policy.tuning import OPEN_AT_MOST, Outcome
 from engine.spec import PsiFeaturesRule
-from streams.report.policy_sheets import SHORT, severities
+from streams.report.policy_sheets import SHORT
 from streams.report.sheets import Sheet
 from streams.report.wording import moment
 
@@ -101,7 +101,7 @@ def _period(finding: Finding, end_ms: int) -> tuple[str, ...]:
         MARKS[finding.side],
         moment(min(e.opened_ms for e in told)),
         moment(until_ms),
-        " | ".join(map(severities, told)),
+        " | ".join(episode.severity for episode in told),
         told[0].worst.why,
     )
 
