@@ -100,6 +100,25 @@ def decide_again(model: MonitoredModel, windows: Sequence[Window]) -> list[Publi
     return [effect for judged in _under(model, windows) for effect in decide(judged, state)]
 
 
+def read_by(rule: str, model: MonitoredModel, windows: Sequence[Window]) -> list[Window]:
+    """The windows of the data that what the rule on PSI says can depend on.
+
+    Rules know of each other by the cool-down of triggers alone.  Where without any cool-down no
+    other rule of the data asks for retraining, none can hold a trigger back, and only windows of
+    the rule's own length matter; else all of them do.
+    """
+    of_data = [window for window in windows if isinstance(window, Judged)]
+    retraining = msgspec.structs.replace(model.spec.retraining, cooldown_ms=0)
+    hasty = replace(model, spec=msgspec.structs.replace(model.spec, retraining=retraining))
+    state = DecisionState()
+    for judged in _under(hasty, of_data):
+        decide(judged, state)
+    if any(name != rule for name in state.triggers):
+        return list(of_data)
+    own = getattr(model.spec.retraining, rule).window
+    return [window for window in of_data if window.window.name == own]
+
+
 def _under(model: MonitoredModel, windows: Sequence[Window]) -> Iterator[Window]:
     for judged in windows:
         yield replace(judged, model=model)

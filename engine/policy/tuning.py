@@ -1,11 +1,11 @@
 """Thresholds for a wanted number of alerts: what each of a grid would have said.
 
 Rule.  The grid is stated and bounded (:func:`grid`): around the spec's own thresholds, which are in
-it.  Each of its points decides again on all windows of the data (:mod:`engine.policy.redeciding`;
-those of performance have rules and a cool-down of their own), and the episodes of the rule on PSI
-that woke somebody are counted.  Of those with few enough the one is chosen that keeps most of the
-episodes that the spec itself tells, then the one that leaves the spec most as it is.  A spec that
-is quiet enough is so left as it is; what is more sensitive stands in the frontier.
+it.  Each of its points decides again on all windows that the rule on PSI can depend on
+(:func:`engine.policy.redeciding.read_by`), and its episodes that woke somebody are counted.  Of
+those with few enough the one is chosen that keeps most of the episodes that the spec itself tells,
+then the one that leaves the spec most as it is.  A spec that is quiet enough is so left as it is;
+what is more sensitive stands in the frontier.
 
 One alert that never ends is one episode, and no gain: what is open longer than the spec itself is,
 is not chosen, and what is open in more than half of the history is not in the frontier.
@@ -26,11 +26,10 @@ import orjson
 from engine.decide.episodes import Window
 from engine.decide.psi_features import NAME
 from engine.effects import Publish
-from engine.judgement import Judged
 from engine.model import MonitoredModel
 from engine.policy.episodes import ToldEpisode, episodes_of
 from engine.policy.history import ToldTrigger, covered_ms, per_month, triggers_of
-from engine.policy.redeciding import Thresholds, decide_again, with_thresholds
+from engine.policy.redeciding import Thresholds, decide_again, read_by, with_thresholds
 
 ABOVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times the spec's own bound."""
@@ -91,14 +90,14 @@ def outcomes(
 ) -> list[Outcome]:
     """What each point of the grid says of the windows of a history; the spec's own is among
     them."""
-    of_data = [window for window in windows if isinstance(window, Judged)]
+    matter = read_by(NAME, model, windows)
     points = grid(current, len(model.spec.features))
     axes = [sorted({axis(point) for point in points}) for axis in _AXES]
-    end_ms = max((window.end_ms for window in of_data), default=0)
-    own, _ = _told(decide_again(with_thresholds(model, current), of_data))
+    end_ms = max((window.end_ms for window in windows), default=0)
+    own, _ = _told(decide_again(with_thresholds(model, current), matter))
     found = []
     for point in points:
-        episodes, triggers = _told(decide_again(with_thresholds(model, point), of_data))
+        episodes, triggers = _told(decide_again(with_thresholds(model, point), matter))
         kept = sum(any(_overlap(e, other, end_ms) for other in episodes) for e in own)
         steps = [
             abs(values.index(axis(point)) - values.index(axis(current)))

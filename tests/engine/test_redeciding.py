@@ -16,17 +16,20 @@ from engine.effects import Publish
 from engine.model import MonitoredModel, build_model
 from engine.pipeline import Pipeline
 from engine.policy import redeciding
+from engine.policy.episodes import episodes_of
 from engine.policy.redeciding import (
     Thresholds,
     TooMuchHistoryError,
     WindowMemory,
     decide_again,
+    read_by,
     thresholds_of,
     with_thresholds,
 )
+from engine.policy.tuning import outcomes
 from engine.records import RecordBatch
-from engine.timestamps import ms_to_rfc3339
-from tests.engine.models import MINUTE, START, logs_of, model_of, said, spec_text, stream
+from engine.timestamps import ms_to_rfc3339, rfc3339_to_ms
+from tests.engine.models import MINUTE, START, logs_of, model_of, reference, said, spec_text, stream
 
 TOPICS: Final = ("alerts", "retraining-triggers")
 MUTE: Final = (
@@ -147,3 +150,26 @@ def test_too_much_history_is_refused_before_memory_is_full(
     monkeypatch.setattr(redeciding, "MAX_REMEMBERED_VERDICTS", 10)
     with pytest.raises(TooMuchHistoryError, match="give less history"):
         judged(model())
+
+
+@pytest.mark.parametrize("usual_step_ms", [None, 2_000])
+def test_windows_that_are_left_out_change_nothing(usual_step_ms: int | None) -> None:
+    """Every point of the grid says of the windows that matter what it says of all; with a rule on
+    volume that asks for retraining as well (five times the usual events) none is left out."""
+    rules = RULES.replace("volume: {factor: 1.5, window: 1m}", "volume: {factor: 1.5, window: 5m}")
+    assert rules != RULES
+    one = model_of(spec_text(retraining=rules), reference(step_ms=usual_step_ms))
+    windows = judged(one)[1]
+    matter = read_by("psi_features", one, windows)
+    assert (len(matter) == len(windows)) == (usual_step_ms == 2_000)
+    current = thresholds_of(one.spec)
+    assert current is not None
+    for found in outcomes(one, windows, current):
+        again = decide_again(with_thresholds(one, found.thresholds), windows)
+        alerts = [orjson.loads(value) for value in bytes_of(again)["alerts"]]
+        expected = episodes_of(a for a in alerts if a["rule"] == "psi_features")
+        assert list(found.episodes) == expected
+        asked = [orjson.loads(value) for value in bytes_of(again)["retraining-triggers"]]
+        assert [t.at_ms for t in found.triggers] == [
+            rfc3339_to_ms(t["window"]["end"]) for t in asked if t["rule"] == "psi_features"
+        ]
