@@ -22,7 +22,9 @@ from engine.upstream import MAX_UPSTREAM, refuse_circles
 
 MAX_FEATURES: Final = 2_000
 MAX_FEATURE_NAME: Final = 200
-"""Characters of a feature's name; any but control characters."""
+"""Characters of a feature's name; any but control characters and those of UNDECODED."""
+UNDECODED: Final = frozenset('"\\')
+"""JSON escapes them in a key, and the decoder takes no field of such a name."""
 MAX_BINS: Final = 100
 MAX_FINE_BINS: Final = 1_000
 MAX_CATEGORIES: Final = 1_000
@@ -174,8 +176,8 @@ def feature_name_fault(name: str) -> str:
         return "a feature's name must not be empty"
     if len(name) > MAX_FEATURE_NAME:
         return f"a feature's name has at most {MAX_FEATURE_NAME} characters, not {len(name)}"
-    if not name.isprintable():
-        return "a feature's name must not contain control characters"
+    if not name.isprintable() or UNDECODED & set(name):
+        return "a feature's name must not contain control characters, \" or \\"
     return ""
 
 

@@ -232,6 +232,12 @@ def test_feature_names_are_free_text() -> None:
     assert one_fault(named.replace("numeric", "n")).place == 'features."größe in m.".type'
 
 
+@pytest.mark.parametrize("name", ['a"b', "a\\b"])
+def test_a_feature_name_that_no_decoder_takes_is_a_fault(name: str) -> None:
+    """It passed the check, and the worker ended at its start."""
+    assert "must not contain" in one_fault(LEAST.replace("x:", f"'{name}':")).message
+
+
 def test_estimators_are_those_that_are_known() -> None:
     """Names come from discovery; an empty mapping switches all off."""
     text = LEAST + "estimators: {kswin: {alpha: 1e-4, seed: 3, fast: true, mode: slow}}\n"
