@@ -52,6 +52,8 @@ class PolicyOptions:
         for price in (self.retraining_cost, self.alert_minutes):
             if price is not None and not isfinite(price):
                 raise click.UsageError(f"{price} is no cost: give a finite number")
+        if self.report is not None and not self.report.parent.is_dir():
+            raise click.UsageError(f"--report: make {self.report.parent} first, it is no directory")
 
     def _given(self) -> Iterator[tuple[str, bool]]:
         yield "--against", self.against is not None
@@ -68,9 +70,13 @@ class PolicyOptions:
         return Prices(self.retraining_cost, self.alert_minutes)
 
 
-def other_model(options: PolicyOptions, model: MonitoredModel, profile: Path) -> MonitoredModel:
-    """The model of ``--against``; Refused where it watches another model's events."""
-    assert options.against is not None, "it was asked for"
+def other_model(
+    options: PolicyOptions, model: MonitoredModel, profile: Path
+) -> MonitoredModel | None:
+    """The model of ``--against``, None without it; Refused where it watches another model's
+    events."""
+    if options.against is None:
+        return None
     other = model_from(options.against, options.against_profile or profile)
     if other.spec.model != model.spec.model:
         raise Refused(
@@ -98,7 +104,11 @@ def directory_of(out: Path | None) -> Iterator[Path]:
 
 
 def tell_policy(
-    options: PolicyOptions, model: MonitoredModel, profile: Path, out: Path | None, run: Run
+    options: PolicyOptions,
+    model: MonitoredModel,
+    other: MonitoredModel | None,
+    out: Path | None,
+    run: Run,
 ) -> None:
     """Replay, print, and write the report."""
     from engine.policy.comparison import compare
@@ -106,7 +116,6 @@ def tell_policy(
     from streams.report.policy_sheets import headline, sheets_of
     from streams.report.side_by_side import compared_sheets
 
-    other = None if options.against is None else other_model(options, model, profile)
     with directory_of(out) as directory:
         run(model, directory)
         history = read_history("A", model, directory)

@@ -12,7 +12,7 @@ import click
 
 from streams.cli.faults import Failed, Refused, counted
 from streams.cli.inputs import FILE, model_from
-from streams.cli.policy import PolicyOptions, tell_policy
+from streams.cli.policy import PolicyOptions, other_model, tell_policy
 from streams.cli.publish import EVENTS, rows, sources_from
 from streams.cli.terminal import LEVEL_STYLES, err, progress_bar
 
@@ -94,15 +94,22 @@ def replay(
     options.refuse_strays(out)
     model = model_from(spec, profile)
 
+    other = other_model(options, model, profile)
+    # Of both before the first is read: what cannot be compared is told at once.
+    sources = {
+        one.policy_hash: sources_from(one.spec, predictions, labels, features)
+        for one in (model, other)
+        if one is not None
+    }
+
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
-        sources = sources_from(one.spec, predictions, labels, features)
         began = perf_counter()
-        summary = _run(one, sources, partitions, directory)
+        summary = _run(one, sources[one.policy_hash], partitions, directory)
         _tell_records(summary, perf_counter() - began)
         return summary
 
     if options.policy:
-        tell_policy(options, model, profile, out, run)
+        tell_policy(options, model, other, out, run)
     else:
         assert out is not None, "it was asked for"
         run(model, out)

@@ -143,6 +143,19 @@ def test_a_spec_beside_itself_has_no_difference(drifted: ExampleFiles) -> None:
     assert "only A" not in result.stdout
 
 
+def test_two_profiles_are_told_side_by_side(drifted: ExampleFiles, tmp_path: Path) -> None:
+    """One spec, and a reference that is the drifted hours themselves: for that there is no
+    drift."""
+    newer = tmp_path / "newer.json"
+    made = run("profile", drifted.spec, "--data", drifted.predictions, "--out", newer)
+    assert made.exit_code == 0, made.output
+    result = policy(drifted, "--against", drifted.spec, "--against-profile", newer)
+    assert result.exit_code == 0, result.output
+    found = table(result.stdout, "findings side by side")[1:-1]
+    assert ["only", "A", "psi_features"] in [line.split()[:3] for line in found]
+    assert all("only B" not in line for line in found)
+
+
 def test_a_muted_episode_stands_apart(drifted: ExampleFiles, tmp_path: Path) -> None:
     """And is in no count of what is heard."""
     mute = (
@@ -222,8 +235,22 @@ def test_a_spec_of_another_model_is_refused(drifted: ExampleFiles, tmp_path: Pat
     assert "watches cards" in result.stderr
 
 
-def test_a_report_that_cannot_be_written_fails(drifted: ExampleFiles, tmp_path: Path) -> None:
-    """With its place; exit code 1."""
+def test_a_report_that_has_no_place_is_refused_before_anything_is_read(
+    drifted: ExampleFiles, tmp_path: Path
+) -> None:
+    """With what to do."""
     result = policy(drifted, "--report", tmp_path / "no" / "such" / "r.html")
-    assert result.exit_code == 1
-    assert "r.html" in result.stderr
+    assert result.exit_code == 2
+    assert "make " in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_second_spec_that_takes_other_files_is_refused_before_anything_is_read(
+    drifted: ExampleFiles, tmp_path: Path
+) -> None:
+    """It has no labels among its inputs."""
+    other = stricter(tmp_path, **{"inputs: [predictions, labels]": "inputs: [predictions]"})
+    result = policy(drifted, "--against", other)
+    assert result.exit_code == 2
+    assert "--labels" in result.stderr
+    assert "records in" not in result.stderr
