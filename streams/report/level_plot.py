@@ -12,6 +12,7 @@ from typing import Final
 from engine.policy.history import PolicyHistory, ToldWindow
 from streams.report.axis import TimeAxis, plot
 from streams.report.markup import Markup, tag
+from streams.report.thinning import Part, parts
 from streams.report.timeline import lane_name
 from streams.report.wording import moment
 
@@ -28,19 +29,25 @@ def level_plot(axis: TimeAxis, histories: Sequence[PolicyHistory]) -> Markup:
             name = f"windows of {window.name}"
             name = f"{history.title}: {name}" if len(histories) > 1 else name
             drawn.append(lane_name(name, y - LANE / 2))
-            drawn += [_bar(axis, w, y) for w in history.windows if w.name == window.name]
+            told = [w for w in history.windows if w.name == window.name]
+            drawn += [_bar(axis, part, y) for part in parts(told, _badness)]
             drawn.append(tag("line", x1=0.0, x2=axis.x(axis.end_ms), y1=y, y2=y, class_="lane"))
             lanes += 1
     return plot(axis, lanes * LANE, "level of the data section by window", *drawn)
 
 
-def _bar(axis: TimeAxis, window: ToldWindow, y: float) -> Markup:
-    left, height = axis.x(window.start_ms), HEIGHTS[window.data_level]
-    width = max(0.5, axis.x(window.end_ms) - left - 0.5)
+def _badness(window: ToldWindow) -> float:
+    return HEIGHTS[window.data_level]
+
+
+def _bar(axis: TimeAxis, part: Part, y: float) -> Markup:
+    window = part.worst
+    left, height = axis.x(part.start_ms), HEIGHTS[window.data_level]
+    width = max(0.5, axis.x(part.end_ms) - left - 0.5)
     note = f"; maintenance: {window.maintenance}" if window.maintenance else ""
     told = (
         f"{window.name} to {moment(window.end_ms)}: {window.data_level}, "
-        f"{window.events:,} events{note}"
+        f"{window.events:,} events{note}{part.note}"
     )
     kind = f"level-{window.data_level.lower()}{' maintained' if window.maintenance else ''}"
     bar = tag("rect", x=left, y=y - height, width=width, height=height, class_=kind)

@@ -14,6 +14,7 @@ from typing import Final
 from engine.policy.history import PolicyHistory, ToldWindow
 from streams.report.axis import LEFT, TimeAxis, plot
 from streams.report.markup import Markup, tag
+from streams.report.thinning import Part, parts
 from streams.report.timeline import lane_name
 from streams.report.wording import moment
 
@@ -72,19 +73,19 @@ def _lane(axis: TimeAxis, history: PolicyHistory, feature: str, y: float) -> lis
 
     bound = height(threshold)
     right = axis.x(axis.end_ms)
-    points = _points(history, feature)
-    places = [(axis.x(w.end_ms), height(w.psi[feature])) for w in points]
+    drawn = parts(_points(history, feature), lambda window: window.psi[feature])
+    places = [(axis.x(p.worst.end_ms), height(p.worst.psi[feature])) for p in drawn]
     return [
         tag("line", x1=LEFT, x2=right, y1=bound, y2=bound, class_="threshold"),
         tag("text", f"over {threshold:.2f}", x=LEFT - 8.0, y=bound + 4.0, class_="bound"),
         tag("polyline", points=" ".join(f"{x:.1f},{v:.1f}" for x, v in places), class_="psi"),
-        *(_point(x, v, w, feature, threshold) for (x, v), w in zip(places, points, strict=True)),
+        *(_point(x, v, p, feature, threshold) for (x, v), p in zip(places, drawn, strict=True)),
     ]
 
 
-def _point(x: float, y: float, window: ToldWindow, feature: str, threshold: float) -> Markup:
-    psi = window.psi[feature]
-    told = f"{feature} to {moment(window.end_ms)}: PSI {max(0.0, psi):.3f}"
+def _point(x: float, y: float, part: Part, feature: str, threshold: float) -> Markup:
+    psi = part.worst.psi[feature]
+    told = f"{feature} to {moment(part.worst.end_ms)}: PSI {max(0.0, psi):.3f}{part.note}"
     if psi > TOP * threshold:
         mark = tag("path", d=f"M{x:.1f} {y - 5:.1f}l-4 8h8z", class_="over")
     elif psi > threshold:

@@ -101,7 +101,7 @@ def _period(finding: Finding, end_ms: int) -> tuple[str, ...]:
         MARKS[finding.side],
         moment(min(e.opened_ms for e in told)),
         moment(until_ms),
-        " | ".join(episode.severity for episode in told),
+        " | ".join(e.severity + (" (muted)" if e.muted else "") for e in told),
         told[0].worst.why,
     )
 

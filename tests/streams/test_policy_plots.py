@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from engine.decide.episodes import RANKS
-from engine.policy.history import PolicyHistory
+from engine.policy.history import PolicyHistory, ToldWindow
 from engine.reference_table import ReferenceTable
 from streams.report.axis import LEFT, WIDTH, TimeAxis
 from streams.report.page import page
 from streams.report.policy_sheets import Prices
 from streams.report.psi_plot import SHOWN, left_out, shown_features
+from streams.report.thinning import DRAWN, parts
 from tests.engine.models import HOUR, MINUTE, START, model_of, spec_text
 from tests.engine.policy_histories import alert, history, of_each_severity
 from tests.streams.test_policy_report import parsed
@@ -112,6 +113,39 @@ def test_many_features_have_a_plot_for_the_highest_and_a_name_for_the_rest() -> 
     assert shown_features(one) == names[5:]
     assert left_out(one) == names[:5]
     assert f"first {SHOWN}): f00, f01, f02, f03, f04." in page(one, None, Prices())
+
+
+def windows(levels: Sequence[str]) -> list[ToldWindow]:
+    """A window of a minute of each level."""
+    return [
+        ToldWindow("1m", START + n * MINUTE, START + (n + 1) * MINUTE, 5, level, "", {"x": 0.0})
+        for n, level in enumerate(levels)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, DRAWN, DRAWN + 1, 30 * DRAWN + 7])
+def test_nothing_bad_disappears_from_a_lane_of_many_windows(count: int) -> None:
+    """Each part is as bad as its worst window; the parts are in a row, without a gap, and few."""
+    levels = ["DRIFT" if n % 977 == 976 else "STABLE" for n in range(count)]
+    told = windows(levels)
+    drawn = parts(told, lambda window: window.data_level == "DRIFT")
+    assert len(drawn) <= DRAWN
+    assert sum(part.windows for part in drawn) == count
+    assert [p.start_ms for p in drawn[1:]] == [p.end_ms for p in drawn[:-1]]
+    assert (drawn[0].start_ms, drawn[-1].end_ms) == (told[0].start_ms, told[-1].end_ms)
+    bad = [w.end_ms for w in told if w.data_level == "DRIFT"]
+    for part in drawn:
+        holds = any(part.start_ms < end <= part.end_ms for end in bad)
+        assert (part.worst.data_level == "DRIFT") == holds
+        assert bool(part.note) == (part.windows > 1)
+
+
+def test_a_year_of_minutes_is_no_page_of_megabytes() -> None:
+    """The plots are thinned; the page stays small."""
+    one = of_each_severity()
+    told = tuple(windows(["STABLE", "DRIFT"] * 20_000))
+    wide = PolicyHistory("A", one.model, told, one.episodes, one.triggers)
+    assert len(page(wide, None, Prices())) < 1_000_000
 
 
 def many(names: Sequence[str]) -> dict[str, Any]:
