@@ -143,3 +143,10 @@ def test_one_long_episode_here_may_be_two_there() -> None:
     both, only_b = compare(a, b).findings
     assert (len(both.a), len(both.b), both.side) == (1, 2, "both")
     assert (only_b.side, only_b.b[0].opened_ms) == ("B", START + 30 * HOUR)
+
+
+def test_what_overlaps_on_one_side_only_is_not_one_finding() -> None:
+    """Only the other side's episodes can say that two are the same."""
+    a = history([alert("a", 2, "open"), alert("b", 4, "open")])
+    assert [len(f.a) for f in compare(a, history([])).findings] == [1, 1]
+    assert [len(f.a) for f in compare(a, history([alert("c", 5, "open")])).findings] == [2]

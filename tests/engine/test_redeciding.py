@@ -173,3 +173,28 @@ def test_windows_that_are_left_out_change_nothing(usual_step_ms: int | None) -> 
         assert [t.at_ms for t in found.triggers] == [
             rfc3339_to_ms(t["window"]["end"]) for t in asked if t["rule"] == "psi_features"
         ]
+
+
+def test_a_rule_that_only_the_cool_down_held_back_may_speak_under_other_thresholds() -> None:
+    """The rule on volume asks for nothing in this history, for the one on PSI asked before it; its
+    windows matter all the same."""
+    rules = RULES.replace("cooldown: 3m", "cooldown: 1d").replace(
+        "volume: {factor: 1.5, window: 1m}",
+        "volume: {factor: 1.5, window: 5m, at_least: 3, of_last: 3}",
+    )
+    one = model_of(spec_text(retraining=rules), reference(step_ms=2_000))
+    out, windows = judged(one)
+    (asked,) = [orjson.loads(value) for value in bytes_of(out)["retraining-triggers"]]
+    assert asked["rule"] == "psi_features"
+    assert read_by("psi_features", one, windows) == windows
+
+
+def test_muted_episodes_are_nobodys_alerts() -> None:
+    """They are not counted, and what they ask for is."""
+    mute = "{from: 2013-01-01T00:00:00Z, until: 2013-02-01T00:00:00Z, reason: a campaign}"
+    one = model_of(spec_text(alerts=f"{{mutes: [{mute}]}}", retraining=RULES))
+    current = thresholds_of(one.spec)
+    assert current is not None
+    found = outcomes(one, judged(one)[1], current)
+    assert all(each.episodes == () and each.kept == 0 for each in found)
+    assert any(each.triggers for each in found)
