@@ -148,7 +148,7 @@ class Judge:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            examined = measured.is_disjoint and self._examined(due)
+            examined = measured.is_disjoint and not self._maintained(measured)
             if not examined or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
             measured = self._charted(measured)
@@ -156,14 +156,12 @@ class Judge:
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
-        if judged.is_disjoint and self._examined(due):
+        if judged.is_disjoint and not self._maintained(judged):
             out += self.decide(judged, self.decisions)
         return out
 
-    def _examined(self, due: DueWindow) -> bool:
-        """Whether rules look at a window."""
-        start_ms = due.end_ms - due.ring.rule.length_ms
-        return maintenance_in(self.model.spec, start_ms, due.end_ms) is None
+    def _maintained(self, judged: Judged | JudgedPerformance) -> bool:
+        return maintenance_in(self.model.spec, judged.start_ms, judged.end_ms) is not None
 
     def _revise(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         out: list[Publish] = []
@@ -184,7 +182,7 @@ class Judge:
         judged = self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, since_ms)
         if judging is None or flow.plane.number != PERFORMANCE:
             return judged
-        if maintenance_in(self.model.spec, judged.start_ms, end_ms) is not None:
+        if self._maintained(judged):
             return judged
         complete = not judged.incomplete
         window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)
