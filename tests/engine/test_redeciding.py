@@ -34,7 +34,7 @@ from tests.engine.models import MINUTE, START, logs_of, model_of, reference, sai
 TOPICS: Final = ("alerts", "retraining-triggers")
 MUTE: Final = (
     f"{{rule: psi_features, from: {ms_to_rfc3339(START + 5 * MINUTE)}, "
-    f"until: {ms_to_rfc3339(START + 7 * MINUTE)}, reason: a campaign}}"
+    f"until: {ms_to_rfc3339(START + 11 * MINUTE)}, reason: a campaign}}"
 )
 MAINTENANCE: Final = (
     f"{{from: {ms_to_rfc3339(START + 12 * MINUTE)}, until: {ms_to_rfc3339(START + 13 * MINUTE)}, "
