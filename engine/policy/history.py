@@ -62,8 +62,14 @@ class PolicyHistory:
 
     @cached_property
     def start_ms(self) -> int:
-        """Start of the history; 0 of an empty one."""
-        return min((w.start_ms for w in self.windows if w.events), default=0)
+        """Start of the history, by the shortest windows: the first of the long ones begins long
+        before there was anything; 0 of an empty one."""
+        firsts: dict[str, int] = {}
+        for window in self.windows:
+            if window.events:
+                start_ms = firsts.get(window.name, window.start_ms)
+                firsts[window.name] = min(start_ms, window.start_ms)
+        return max(firsts.values(), default=0)
 
     @cached_property
     def end_ms(self) -> int:

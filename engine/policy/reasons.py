@@ -36,8 +36,13 @@ def features_of(record: Tree) -> set[str]:
     found: set[str] = set()
     for row in record.get("evidence", {}).get("features", ()):
         if "feature" in row:
-            found |= {row["feature"], *row.get("dependants", ())}
+            found |= {row["feature"], *_dependants(row)}
     return found
+
+
+def _dependants(row: Tree) -> list[str]:
+    """The features made from one that moved, that moved with it."""
+    return [made["feature"] for made in row.get("dependants", ())]
 
 
 def number(value: object) -> str:
@@ -64,7 +69,7 @@ def _piece(row: Tree) -> str:
     if "faults" in row:
         return f"{row.get('feature')} {', '.join(map(_fault, row['faults']))}"
     if "feature" in row:
-        made = row.get("dependants")
+        made = _dependants(row)
         text = f"{row['feature']} PSI {_two(row.get('psi_corrected', row.get('psi')))}"
         text += f" over {_two(row.get('psi_threshold'))}"
         return f"{text} (with {', '.join(made[:NAMED])})" if made else text

@@ -35,6 +35,9 @@ ABOVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times the spec's own bound."""
 FEATURES: Final = (-1, 0, 1, 2)
 """More than the spec's own number; one feature, too."""
+LEAST_ABOVE: Final = 1e-6
+MOST_ABOVE: Final = 100.0
+"""What the spec takes."""
 CONFIRMATIONS: Final = ((1, 1), (2, 2), (2, 3), (3, 3), (3, 5), (4, 6))
 CALM: Final = (1, 2, 4)
 OPEN_AT_MOST: Final = 0.5
@@ -59,8 +62,9 @@ class Outcome:
 
     @property
     def first_ms(self) -> int | None:
-        """When the first episode was told."""
-        return min((e.opened_ms for e in self.episodes), default=None)
+        """When an episode first woke somebody, or would have."""
+        heard = (s.at_ms for e in self.episodes for s in e.open_steps if not s.muted)
+        return min(heard, default=None)
 
     @property
     def first_trigger_ms(self) -> int | None:
@@ -71,7 +75,7 @@ class Outcome:
 def grid(current: Thresholds, features: int) -> list[Thresholds]:
     """The points that are tried, of a spec with so many features; at most 1,260 of them."""
     above = sorted({current.above, *(round(current.above * times, 4) for times in ABOVE)})
-    above = [value for value in above if value > 0]
+    above = [value for value in above if LEAST_ABOVE <= value <= MOST_ABOVE]
     wanted = {1, *(current.features + more for more in FEATURES)}
     counts = sorted(count for count in wanted if 1 <= count <= features)
     confirmations = sorted({*CONFIRMATIONS, (current.at_least, current.of_last)})
@@ -145,13 +149,14 @@ def choose(
     found: Sequence[Outcome], current: Thresholds, wanted: float, length_ms: int
 ) -> Outcome | None:
     """The best of those with at most ``wanted`` episodes in 30 days; None where there is none."""
-    (own,) = (o for o in found if o.thresholds == current)
-    few = [
-        o
-        for o in found
-        if per_month(len(o.episodes), length_ms) <= wanted and o.open_ms <= own.open_ms
-    ]
+    few = [o for o in eligible(found, current) if per_month(len(o.episodes), length_ms) <= wanted]
     return min(few, key=lambda o: (-o.kept, *_order(o)), default=None)
+
+
+def eligible(found: Sequence[Outcome], current: Thresholds) -> list[Outcome]:
+    """Those that are open no longer than the spec itself, which is one of them."""
+    (own,) = (o for o in found if o.thresholds == current)
+    return [o for o in found if o.open_ms <= own.open_ms]
 
 
 def frontier(found: Sequence[Outcome], length_ms: int) -> list[Outcome]:

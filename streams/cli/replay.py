@@ -197,13 +197,17 @@ def _levels(
 
 
 def _tell_triggers(path: Path) -> None:
+    from rich.text import Text
+
+    from engine.policy.reasons import of_trigger
+
     triggers = list(_lines(path))
     console = err()
     console.print(f"[bold]{counted(len(triggers), 'retraining trigger')}[/]")
     for trigger in triggers[:SHOWN_TRIGGERS]:
         window = trigger["window"]
-        named = ", ".join(f"{e['feature']} {e['psi']:.2f}" for e in trigger.get("evidence", ()))
-        console.print(f"  {window['end'][:16]}  {trigger['rule']}  {named}", soft_wrap=True)
+        line = f"  {window['end'][:16]}  {trigger['rule']}  {of_trigger(trigger)}"
+        console.print(Text(line), soft_wrap=True)
     if len(triggers) > SHOWN_TRIGGERS:
         console.print(f"  and {len(triggers) - SHOWN_TRIGGERS} more, in {path}")
 

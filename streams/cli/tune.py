@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,7 +119,8 @@ def _judged(
             again = decide_again(model, memory.windows)
             for topic in ("alerts", "retraining-triggers"):
                 said = b"".join((e.value or b"") + b"\n" for e in again if e.topic == topic)
-                assert said == (out / f"{topic}.ndjson").read_bytes(), "decisions are a function"
+                if said != (out / f"{topic}.ndjson").read_bytes():
+                    raise Failed(f"deciding again did not give the {topic} of the replay")
             return memory.windows, read_history("A", model, out)
     except TableError as error:
         raise Refused(str(error), hint="name the columns under `columns` in the spec") from error
@@ -136,7 +138,7 @@ def _propose(
     wanted: float,
 ) -> None:
     from engine.policy.history import per_month
-    from engine.policy.tuning import choose, frontier, grid, outcomes
+    from engine.policy.tuning import choose, eligible, frontier, grid, outcomes
 
     points = len(grid(current, len(model.spec.features)))
     with progress_bar() as bar:
@@ -144,15 +146,22 @@ def _propose(
         found = outcomes(model, windows, current, lambda: bar.update(task, advance=1))
     chosen = choose(found, current, wanted, history.length_ms)
     if chosen is None:
-        fewest = min(per_month(len(o.episodes), history.length_ms) for o in found)
+        able = eligible(found, current)
+        fewest = min(per_month(len(o.episodes), history.length_ms) for o in able)
         raise Failed(
-            f"none of {points:,} points has at most {wanted:g} episodes in 30 days; "
+            f"none of {points:,} points that are open no longer than the spec itself has at most "
+            f"{wanted:g} episodes in 30 days; "
             f"the fewest are {fewest:.2f}",
             hint=f"--alerts-per-month {fewest + 0.005:.2f}, or a profile of newer data",
         )
     best = frontier(found, history.length_ms)
     own = next(o for o in found if o.thresholds == current)
     _tell(model, windows, history, chosen, own, best, wanted, points)
+
+
+def _heard(history: PolicyHistory) -> PolicyHistory:
+    """The history with the episodes that woke somebody."""
+    return replace(history, episodes=tuple(e for e in history.episodes if not e.muted))
 
 
 def _tell(
@@ -184,7 +193,7 @@ def _tell(
     _print_sheets(
         [
             frontier_sheet(best, chosen, own, history.length_ms),
-            periods_sheet(compare(history, after), RULES[0], history.end_ms),
+            periods_sheet(compare(_heard(history), _heard(after)), RULES[0], history.end_ms),
             others_sheet(history, after, RULES[0]),
         ]
     )

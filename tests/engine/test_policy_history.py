@@ -16,6 +16,7 @@ from engine.timestamps import ms_to_rfc3339
 from tests.engine.models import HOUR, MINUTE, START
 from tests.engine.policy_histories import alert, drift, history, trigger
 
+MADE = {"feature": "z", "psi_corrected": 0.4}
 MUTED = {"until": "2013-02-01T00:00:00Z", "reason": "a campaign"}
 
 
@@ -25,7 +26,7 @@ def test_an_episode_is_what_its_records_say() -> None:
     (found,) = episodes_of(
         [
             alert("e", 2, "open", evidence=drift("x")),
-            alert("e", 4, "escalated", "CRITICAL", evidence=drift("y", dependants=["z"])),
+            alert("e", 4, "escalated", "CRITICAL", evidence=drift("y", dependants=[MADE])),
             alert("e", 6, "de-escalated", evidence=drift("x")),
             alert("e", 9, "resolved"),
         ]

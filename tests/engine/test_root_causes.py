@@ -11,6 +11,7 @@ import pytest
 from engine.decide.psi_features import importances
 from engine.effects import Publish
 from engine.model import MonitoredModel
+from engine.policy.reasons import features_of, of_trigger
 from engine.spec_reading import read_spec
 from engine.timestamps import ms_to_rfc3339
 from engine.upstream import ancestors_of, roots_of
@@ -74,6 +75,10 @@ def test_the_evidence_names_the_root_and_who_moved_with_it() -> None:
     (dependant,) = root["dependants"]
     assert dependant["feature"] == "y"
     assert dependant["psi_corrected"] > 0.2
+    assert of_trigger(trigger).startswith("x PSI")
+    assert "(with y)" in of_trigger(trigger)
+    (alert,) = trees(effects(model(MADE_FROM_X, 1), "DDD"), "alerts")
+    assert features_of(alert) == {"x", "y"}
 
 
 def test_what_is_made_from_bad_data_is_held_back_with_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import main
+from streams.cli.replay import _tell_triggers
 from tests.streams.cli_example import ExampleFiles, example_files
 
 OUTPUTS = ("alerts", "dead-letters", "judgements", "late", "retraining-triggers")
@@ -115,3 +116,24 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, damage: str) -> N
     result = replay(files, tmp_path / "out")
     assert result.exit_code == 2
     assert str(files.predictions) in result.stderr
+
+
+def test_a_trigger_of_performance_is_told_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its evidence is measures and not features, and names are no markup."""
+    window = {"name": "1d", "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
+    rows = [
+        {"rule": "performance", "window": window, "evidence": [{"measure": "auc", "value": 0.7}]},
+        {
+            "rule": "psi_features",
+            "window": window,
+            "evidence": [{"feature": "[red]x", "psi_corrected": 0.5, "psi_threshold": 0.2}],
+        },
+    ]
+    path = tmp_path / "retraining-triggers.ndjson"
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    _tell_triggers(path)
+    said = capsys.readouterr().err
+    assert "performance  auc 0.7" in said
+    assert "psi_features  [red]x PSI 0.50 over 0.20" in said
