@@ -52,14 +52,14 @@ class Merge:
         refuse_impossible_pane(start, plane.pane_ms, parts, plane.counted)
         refuse_impossible_alarms(record.alarms, plane.alarm_pairs, start, plane.pane_ms)
         self._marks.hear(record)
-        # A correction takes away again what was on time: a tally that was restored before it tells
-        # the pane as it was then, and that is no surplus.
-        before_corrections = events_in(on_time, None) if plane.nets else 0
+        # Corrections take away and add again: of what they net, a tally that was restored before
+        # them tells more than before, and nothing of it is late.  What was on time only grows.
+        events = events_in(on_time, None if plane.nets else amended)
         held = Held(
             stamp_of(record),
             Packed(record.on_time),
             None if record.amended is None else Packed(record.amended),
-            max(events_in(on_time, amended), before_corrections),
+            events,
             record.alarms,
         )
         if clock_ms is not None and start + plane.pane_ms + plane.amend_ms <= clock_ms:
