@@ -8,13 +8,17 @@ the server's directory.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import time
+import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 STOP_SECONDS: Final = 10.0
 LOG_CHARACTERS: Final = 4000
@@ -76,6 +80,32 @@ class OwnedProcess:
             assert self._watchdog.stdin is not None
             self._watchdog.stdin.close()
             self._watchdog = None
+
+
+def started(
+    command: list[str], directory: Path, log: Path, answers: Callable[[], bool], within_s: float
+) -> OwnedProcess:
+    """A process that answers; RuntimeError with the end of its log when it does not come up, and it
+    and its directory are gone then."""
+    process = OwnedProcess(command, directory, log)
+    deadline = time.monotonic() + within_s
+    while not answers():
+        if not process.alive() or time.monotonic() > deadline:
+            said = end_of_log(log)
+            process.stop(hard=True)
+            shutil.rmtree(directory, ignore_errors=True)
+            raise RuntimeError(f"{Path(command[0]).name} did not come up:\n{said}")
+        time.sleep(0.05)
+    return process
+
+
+def answers_200(url: str) -> bool:
+    """Whether a server answers so now."""
+    try:
+        with urllib.request.urlopen(url, timeout=1.0) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def end_of_log(log: Path) -> str:

@@ -1,9 +1,10 @@
 """What one spec said over one history: its windows, episodes, triggers and PSI.
 
-Rule.  The history reaches from the start of the first judged window that has events to the end of
-the last; a window is counted once, as first judged (revision 0), and only where windows tile time.
-Shares and rates are of this length.  PSI is kept of the features that alerts named, in the windows
-of the rule on PSI, each with the threshold that the rule held it against.
+Rule.  The history reaches from the start of the first judged window that has events, by the
+windows that begin last, to the end of the last; a window is counted once, as first judged
+(revision 0), and only where windows tile time.  Shares and rates are of this length.  PSI is kept
+of the features that alerts named, in the windows of the rule on PSI, each with the threshold that
+the rule held it against.
 """
 
 from __future__ import annotations

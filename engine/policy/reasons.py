@@ -8,7 +8,7 @@ what is left out of the line is counted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Final
 
 NAMED: Final = 3
@@ -86,7 +86,8 @@ def _measure(row: Tree) -> str:
     """A measure against its promise or the reference; a chart by its signals."""
     text = str(row["measure"])
     if "signals" in row:
-        return f"{text} {', '.join(map(str, row['signals']))}, score {_two(row.get('score'))}"
+        score = _two(row.get("score"), least=-inf)
+        return f"{text} {', '.join(map(str, row['signals']))}, score {score}"
     if "value" in row:
         text += f" {number(row['value'])}"
     if row.get("broken"):
@@ -110,7 +111,8 @@ def _observed(name: str, value: object) -> str:
     return f"{name.replace('_', ' ')} {number(value)}"
 
 
-def _two(value: object) -> str:
-    """Two decimals, as PSI is written everywhere."""
-    usable = isinstance(value, int | float) and isfinite(value)
-    return f"{max(0.0, float(value)):.2f}" if usable else "-"  # type: ignore[arg-type]
+def _two(value: object, least: float = 0.0) -> str:
+    """Two decimals, not below ``least``: a corrected PSI below 0 is none."""
+    if not isinstance(value, int | float) or not isfinite(value):
+        return "-"
+    return f"{max(least, value):.2f}"

@@ -21,6 +21,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A file that must be there; click refuses it with exit code 2 otherwise."""
 CONFIG_VARIABLE = "LONGSHORE_CONFIG"
+EVENTS = "Events: .ndjson[.gz], or .parquet / .csv[.gz] read through the spec's columns."
 
 
 def spec_from(path: Path) -> Spec:
@@ -48,6 +49,29 @@ def model_from(spec: Path, profile: Path) -> MonitoredModel:
         raise Refused(
             counted(len(error.faults), "fault"), error.faults, f"longshore check {spec}"
         ) from error
+
+
+def event_files(command: _Command) -> _Command:
+    """``--predictions``, ``--labels`` and ``--features``, as arguments of the same names."""
+    for option in (
+        click.option("--features", type=FILE, help="Features that come apart, as above."),
+        click.option("--labels", type=FILE, help="Labels, as above."),
+        click.option("--predictions", type=FILE, help=EVENTS),
+    ):
+        command = option(command)
+    return command
+
+
+def partitions_option(command: _Command) -> _Command:
+    """``--partitions`` of a replay, as an argument of the same name."""
+    option = click.option(
+        "--partitions",
+        type=click.IntRange(1, 10_000),
+        default=4,
+        show_default=True,
+        help="Partitions of the topics that would carry the files.",
+    )
+    return option(command)
 
 
 def settings_options(command: _Command) -> _Command:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.cli.faults import Failed, Refused, counted
-from streams.cli.inputs import FILE, settings_from, settings_options, spec_from
+from streams.cli.inputs import FILE, event_files, settings_from, settings_options, spec_from
 from streams.cli.terminal import err, progress_bar
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from streams.file_publisher import Pace, Published
     from streams.replay import Source
     from streams.settings import Settings
-
-EVENTS = "Events: .ndjson[.gz], or .parquet / .csv[.gz] read through the spec's columns."
 
 
 class Speed(click.ParamType):
@@ -42,9 +40,7 @@ class Speed(click.ParamType):
 
 @click.command()
 @click.argument("spec", type=FILE)
-@click.option("--predictions", type=FILE, help=EVENTS)
-@click.option("--labels", type=FILE, help="Labels, as above.")
-@click.option("--features", type=FILE, help="Features that come apart, as above.")
+@event_files
 @settings_options
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), help="Events per second, all files together."

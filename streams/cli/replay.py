@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from streams.cli.faults import Failed, Refused, counted
-from streams.cli.inputs import FILE, model_from
+from streams.cli.inputs import FILE, event_files, model_from, partitions_option
 from streams.cli.policy import PolicyOptions, other_model, tell_policy
-from streams.cli.publish import EVENTS, rows, sources_from
+from streams.cli.publish import rows, sources_from
 from streams.cli.terminal import LEVEL_STYLES, err, progress_bar
 
 if TYPE_CHECKING:
@@ -51,16 +51,8 @@ def policy_options(command: _Command) -> _Command:
 @click.command()
 @click.argument("spec", type=FILE)
 @click.option("--profile", type=FILE, required=True, help="The model's reference profile.")
-@click.option("--predictions", type=FILE, help=EVENTS)
-@click.option("--labels", type=FILE, help="Labels, as above.")
-@click.option("--features", type=FILE, help="Features that come apart, as above.")
-@click.option(
-    "--partitions",
-    type=click.IntRange(1, 10_000),
-    default=4,
-    show_default=True,
-    help="Partitions of the topics that would carry the files.",
-)
+@event_files
+@partitions_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.cli.faults import Failed, Refused
-from streams.cli.inputs import FILE, model_from
-from streams.cli.publish import EVENTS, rows, sources_from
+from streams.cli.inputs import FILE, event_files, model_from, partitions_option
+from streams.cli.publish import rows, sources_from
 from streams.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ RULES = ("psi_features",)
 @click.command()
 @click.argument("spec", type=FILE)
 @click.option("--profile", type=FILE, required=True, help="The model's reference profile.")
-@click.option("--predictions", type=FILE, help=EVENTS)
-@click.option("--labels", type=FILE, help="Labels, as above.")
-@click.option("--features", type=FILE, help="Features that come apart, as above.")
+@event_files
 @click.option(
     "--alerts-per-month",
     type=click.FloatRange(0, 1_000_000),
@@ -47,13 +45,7 @@ RULES = ("psi_features",)
     show_default=True,
     help="The rule whose thresholds are sought, with `alerts.calm`.",
 )
-@click.option(
-    "--partitions",
-    type=click.IntRange(1, 10_000),
-    default=4,
-    show_default=True,
-    help="Partitions of the topics that would carry the files.",
-)
+@partitions_option
 def tune(
     spec: Path,
     profile: Path,

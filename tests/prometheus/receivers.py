@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
-from tests.owned_process import OwnedProcess, end_of_log, free_ports
+from tests.owned_process import answers_200, free_ports, started
 from tests.prometheus.server import COMMITTED
 
 if TYPE_CHECKING:
@@ -103,14 +102,10 @@ class RealAlertmanager:
             f"--web.listen-address=127.0.0.1:{self._port}",
             "--cluster.listen-address=",
         ]
-        self._process = OwnedProcess(command, self._directory, log)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._ready():
-            if not self._process.alive() or time.monotonic() > deadline:
-                said = end_of_log(log)
-                self._close()
-                raise RuntimeError(f"Alertmanager did not come up:\n{said}")
-            time.sleep(0.05)
+        ready = f"{self._url}/-/ready"
+        self._process = started(
+            command, self._directory, log, lambda: answers_200(ready), START_SECONDS
+        )
         return self
 
     def _config(self) -> dict[str, Any]:
@@ -135,15 +130,5 @@ class RealAlertmanager:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
         self._process.stop(hard=True)
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=1.0) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False

@@ -11,7 +11,6 @@ import json
 import re
 import shutil
 import tempfile
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
-from tests.owned_process import OwnedProcess, end_of_log, free_ports
+from tests.owned_process import answers_200, free_ports, started
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -77,14 +76,10 @@ class RealPrometheus:
             f"--storage.tsdb.path={self._directory / 'data'}",
             f"--web.listen-address=127.0.0.1:{self._port}",
         ]
-        self._process = OwnedProcess(command, self._directory, log)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._ready():
-            if not self._process.alive() or time.monotonic() > deadline:
-                said = end_of_log(log)
-                self._close()
-                raise RuntimeError(f"Prometheus did not come up:\n{said}")
-            time.sleep(0.05)
+        ready = f"{self.url}/-/ready"
+        self._process = started(
+            command, self._directory, log, lambda: answers_200(ready), START_SECONDS
+        )
         return self
 
     def __exit__(
@@ -93,18 +88,8 @@ class RealPrometheus:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
         self._process.stop(hard=True)
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1.0) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
 
     def _get(self, path: str) -> dict[str, Any]:
         with urllib.request.urlopen(self.url + path, timeout=5.0) as answer:
