@@ -2,7 +2,8 @@
 
 Rule.  A bench is saved after its seats, as the list of its judges and the offset that each covers
 at least: a judge that is restored to less has lost a snapshot on the way, and what lies between
-would never reach it.
+would never reach it.  That holds for judges saved by the list's own generation or an earlier one.  A
+later one may have saved a judge and no list yet, and a zombie's late list then speaks of more.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Bench:
     position: int
     listed: dict[str, int] = field(default_factory=dict)
     """Judges that the snapshot says were saved, and the offset that each covered at least."""
+    listed_by: int = 0
+    """The generation that wrote that snapshot."""
     seats: dict[str, Seat] = field(default_factory=dict)
     sent: list[Awaitable[Any]] = field(default_factory=list)
     unsaved: bool = False

@@ -116,7 +116,8 @@ class Judging:
         listed, restored, mine = recovery.resume(name, build, committed=committed)
         covered = 0 if restored is None else restored.covered.get(PANES, 0)
         own = Name(name, partition, mine, recovery.owner)
-        return Bench(own, position=covered, listed=listed, durable=covered or None)
+        by = 0 if restored is None else restored.generation
+        return Bench(own, position=covered, listed=listed, listed_by=by, durable=covered or None)
 
     def _build(self, key: str, snapshot: Snapshot | None, _: int) -> JudgeLike:
         return self._core.judge(key, snapshot)
@@ -133,18 +134,21 @@ class Judging:
                 continue
             name = judge_name(key)
             build = partial(self._build, key)
-            judge, restored, mine = recovery.resume(name, build, committed=committed)
+            judge, restored, mine = recovery.resume(
+                name, build, committed=committed, at_least=bench.name.generation
+            )
             own = Name(name, partition, mine, recovery.owner)
             if key in bench.listed and self._snapshots.newest(name) is None:
                 recovery.trouble(name, f"snapshot {name}: it was written and is gone")
             anew = restored is None or judge.fresh
             covered = 0 if restored is None or anew else restored.covered.get(PANES, 0)
-            if not anew and covered < bench.listed.get(key, 0):
-                recovery.trouble(
-                    name,
-                    f"snapshot {name}: it covers {covered} of {PANES}/{partition}; a newer one, "
-                    f"which covered {bench.listed[key]}, was written and is gone",
-                )
+            if restored is not None and not anew and covered < bench.listed.get(key, 0):
+                if restored.generation <= bench.listed_by:
+                    recovery.trouble(
+                        name,
+                        f"snapshot {name}: it covers {covered} of {PANES}/{partition}; a newer "
+                        f"one, which covered {bench.listed[key]}, was written and is gone",
+                    )
                 bench.position = min(bench.position, covered)
             if anew or key not in bench.listed:
                 bench.position = 0

@@ -83,9 +83,15 @@ class Recovery:
         self._troubles: list[str] = []
 
     def resume(
-        self, name: str, build: Callable[[Snapshot | None, int], T], *, committed: bool
+        self,
+        name: str,
+        build: Callable[[Snapshot | None, int], T],
+        *,
+        committed: bool,
+        at_least: int = 0,
     ) -> Resumed[T]:
-        """Build ``name`` from its snapshot and a generation of its own; anew where it is unusable.
+        """Build ``name`` from its snapshot and a generation of its own, not below ``at_least``; anew
+        where it is unusable.
 
         ``committed``: whether the group has committed offsets of what the name counts.  Raises
         StaleOwnerError when an owner of a later generation of the group has come since; a group
@@ -100,7 +106,7 @@ class Recovery:
                 f"took it up as of generation {mine.generation}: it stops and starts anew"
             )
         highest = self._snapshots.highest(name)
-        first = mine.generation * LIVES
+        first = max(mine.generation * LIVES, at_least)
         number = first if highest is None else max(first, highest + 1)
         try:
             restored = self._snapshots.restore(name)
