@@ -35,7 +35,7 @@ class Merge:
 
     def hold(self, record: PaneRecord, clock_ms: int | None) -> int:
         """Take a pane record; the events in it that are in no window because their pane was rolled
-        up for good, at event time ``clock_ms``.
+        up for good, at event time ``clock_ms``: of planes with corrections none are ever told.
 
         PaneError when no tally can have written it, OpenPanesFullError when it does not fit.
         """
@@ -52,18 +52,17 @@ class Merge:
         refuse_impossible_pane(start, plane.pane_ms, parts, plane.counted)
         refuse_impossible_alarms(record.alarms, plane.alarm_pairs, start, plane.pane_ms)
         self._marks.hear(record)
-        # Corrections take away and add again: of what they net, a tally that was restored before
-        # them tells more than before, and nothing of it is late.  What was on time only grows.
-        events = events_in(on_time, None if plane.nets else amended)
         held = Held(
             stamp_of(record),
             Packed(record.on_time),
             None if record.amended is None else Packed(record.amended),
-            events,
+            events_in(on_time, amended),
             record.alarms,
         )
         if clock_ms is not None and start + plane.pane_ms + plane.amend_ms <= clock_ms:
-            return self.rolled_up.surplus(start, record.partition, held)
+            # Corrections take away and add again: of what they net, a tally that was restored before
+            # them tells more than was rolled up, and nothing of it came late.
+            return 0 if plane.nets else self.rolled_up.surplus(start, record.partition, held)
         try:
             self.open.hold(start, record.partition, held)
         except OpenPanesFullError as error:

@@ -121,8 +121,7 @@ class OpenPanes:
 
 
 class RolledUp:
-    """How many events the newest panes of each partition had when they were rolled up for good, of
-    planes with corrections how many were on time.
+    """How many events the newest panes of each partition had when they were rolled up for good.
 
     ``capacity`` panes a partition: a tally that is restored tells the panes again that it holds
     open, also where the judge went on without it because its source was idle.
