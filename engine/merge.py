@@ -60,8 +60,8 @@ class Merge:
             record.alarms,
         )
         if clock_ms is not None and start + plane.pane_ms + plane.amend_ms <= clock_ms:
-            # Corrections take away and add again: of what they net, a tally that was restored before
-            # them tells more than was rolled up, and nothing of it came late.
+            # Corrections take away and add again: of what they net, a tally that was restored
+            # before them tells more than was rolled up, and nothing of it came late.
             return 0 if plane.nets else self.rolled_up.surplus(start, record.partition, held)
         try:
             self.open.hold(start, record.partition, held)
