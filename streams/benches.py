@@ -2,8 +2,8 @@
 
 Rule.  A bench is saved after its seats, as the list of its judges and the offset that each covers
 at least: a judge that is restored to less has lost a snapshot on the way, and what lies between
-would never reach it.  That holds for judges saved by the list's own generation or an earlier one.  A
-later one may have saved a judge and no list yet, and a zombie's late list then speaks of more.
+would never reach it.  That holds for judges saved by the list's own generation or an earlier one.
+A later one may have saved a judge and no list yet, and a zombie's late list then speaks of more.
 """
 
 from __future__ import annotations
