@@ -90,8 +90,8 @@ class Recovery:
         committed: bool,
         at_least: int = 0,
     ) -> Resumed[T]:
-        """Build ``name`` from its snapshot and a generation of its own, not below ``at_least``; anew
-        where it is unusable.
+        """Build ``name`` from its snapshot and a generation of its own, at least ``at_least``;
+        anew where it is unusable.
 
         ``committed``: whether the group has committed offsets of what the name counts.  Raises
         StaleOwnerError when an owner of a later generation of the group has come since; a group
