@@ -18,6 +18,7 @@ from yarl import URL
 
 from streams.agents import Agents
 from streams.bounds import PRODUCER_BATCH_BYTES, QUEUED_BATCHES, RECOVERY_BUFFERED, obey
+from streams.changelog_feed import ChangelogFeed
 from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
 from streams.core import Core
@@ -113,7 +114,8 @@ def wire(
     judging = Judging(core, partitions, outbox, snapshots, live)
     agents = Agents(settings, tallying, judging, snapshots, outbox, live)
     carried = map(name_of, CARRYING_ROLES)
-    transport = batching_transport(feed, agents, names, partitions, carried)
+    ahead = ChangelogFeed(librdkafka_reader_options(settings), name_of("snapshots"))
+    transport = batching_transport(feed, agents, names, partitions, carried, ahead)
     app.transport = transport(app.conf.broker_consumer, app)
     for body, roles in ((agents.tally, INPUT_ROLES), (agents.judge, ("panes",))):
         channel = app.topic(

@@ -6,6 +6,10 @@ again.  Otherwise those records reach nobody and the recovery waits for them for
 holds a fetch until a rebalance is over, and Faust's recovery seeks in the same moment.  What is
 read twice is harmless, the recovery drops offsets that it has seen.
 
+Before a seek, what the changelog holds is read by librdkafka (:mod:`streams.changelog_feed`) and
+put where the recovery would put it; the seek then goes behind it.  Nothing of it is used when
+another seek or another assignment came meanwhile.
+
 Once it is restored the changelog is not fetched any more: what comes to be on it is this worker's
 own.  A seek fetches it again, so that whatever assignment it is of, a recovery never waits for what
 is paused.  Both are done in the consumer's thread: aiokafka's fetcher does not bear a pause in the
@@ -21,9 +25,13 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import Consumer as AioConsumer
 from faust.types import TP
 
+from streams.changelog_feed import ChangelogFeed, ReadAhead
+
 
 class ChangelogConsumer(AioConsumer):
     """A consumer whose fetches lose nothing to a seek."""
+
+    _changelog_feed: ChangelogFeed | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's signature
         super().__init__(*args, **kwargs)
@@ -37,11 +45,49 @@ class ChangelogConsumer(AioConsumer):
         """Over the consumer's life: it moves while a restore gets on."""
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek, and remember to where."""
+        """Read ahead, seek behind it, and remember to where."""
         self._seeks += 1
         self._sought, self._sought_in = dict(partitions), self._assigned
+        self._sought |= await self._read_ahead(self._sought)
         await self._thread.call_thread(self._fetch_sought)
-        await super().seek_wait(partitions)
+        await super().seek_wait(self._sought)
+
+    async def _read_ahead(self, partitions: Mapping[TP, int]) -> dict[TP, int]:
+        """Take what librdkafka reads of the changelog; from where each is read on."""
+        feed, seeks, assigned = self._changelog_feed, self._seeks, self._assigned
+        if feed is None:
+            return {}
+        recovery = self.app.tables.recovery
+        # Faust seeks the last record that it knows, or 0 where it knows none.
+        starts = {
+            tp.partition: offset + 1 if offset else 0
+            for tp, offset in partitions.items()
+            if tp.topic == feed.topic
+            and recovery.active_highwaters[tp] > recovery.active_offsets[tp]
+        }
+        read = await feed.read(starts, self._note_read)
+        if seeks != self._seeks or assigned != self._assigned:
+            return {}
+        return {
+            TP(feed.topic, p): self._keep(TP(feed.topic, p), found) for p, found in read.items()
+        }
+
+    def _note_read(self, records: int) -> None:
+        self.changelog_records_read += records
+
+    def _keep(self, tp: TP, found: ReadAhead) -> int:
+        """Put what was read where Faust's recovery would, and have it go on behind it."""
+        recovery = self.app.tables.recovery
+        store = recovery.tp_to_table[tp].data
+        for key, value in found.newest.items():
+            if value is None:
+                store.data.pop(key, None)
+                store._key_partition.pop(key, None)  # noqa: SLF001 - as Faust's own store does
+            else:
+                store.data[key] = value
+                store._key_partition[key] = tp.partition  # noqa: SLF001
+        recovery.active_offsets[tp] = max(recovery.active_offsets[tp], found.next_offset - 1)
+        return found.next_offset
 
     async def stop_fetching(self, seeks: int) -> None:
         """Pause what was sought, unless a recovery sought again since there were ``seeks``."""

@@ -31,6 +31,7 @@ from faust.transport.drivers.aiokafka import Transport as AioTransport
 from faust.types import TP, ConsumerMessage, Message
 from mode import Service
 
+from streams.changelog_feed import ChangelogFeed
 from streams.covered_commits import CoveringConsumer
 from streams.feed import Feed, UnassignedError
 from streams.keeper import Keeper
@@ -61,6 +62,7 @@ class BatchingConsumer(CoveringConsumer):
         super().__init__(*args, **kwargs)
         transport = cast("BatchingTransport", self.transport)
         self._feed = transport.feed
+        self._changelog_feed = transport.changelog_feed
         self._keeper = transport.keeper
         self._roles = transport.roles
         self._partitions = transport.partitions
@@ -70,7 +72,8 @@ class BatchingConsumer(CoveringConsumer):
     # -- assignment ---------------------------------------------------------------------------
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Keep aiokafka from fetching what librdkafka will; without partitions, stand by."""
+        """Keep aiokafka from fetching what librdkafka will, and the changelog until the recovery
+        seeks; without partitions, stand by."""
         self._patience.begin_anew()
         beyond = sorted(tp for tp in assigned if tp.partition >= self._partitions)
         if beyond:
@@ -134,7 +137,7 @@ class BatchingConsumer(CoveringConsumer):
             raise RebalanceAgain
 
     def _pause_in_aiokafka(self, tps: Any) -> None:  # noqa: ANN401 - any iterable of TP
-        ours = [TopicPartition(tp.topic, tp.partition) for tp in tps if self._batched(tp)]
+        ours = [TopicPartition(tp.topic, tp.partition) for tp in tps]
         if ours:
             self._thread._ensure_consumer().pause(*ours)  # noqa: SLF001 - no public way
 
@@ -244,6 +247,7 @@ class BatchingTransport(AioTransport):
     Consumer: ClassVar[Any] = BatchingConsumer
     Producer: ClassVar[Any] = RidingProducer
     feed: Feed
+    changelog_feed: ChangelogFeed | None = None
     keeper: Keeper
     roles: Mapping[str, str]
     partitions: int
@@ -258,12 +262,15 @@ def batching_transport(
     roles: Mapping[str, str],
     partitions: int,
     carried: Iterable[str] = (),
+    changelog_feed: ChangelogFeed | None = None,
 ) -> type[AioTransport]:
     """A transport class for one Faust app; Faust makes the instance by itself.
 
     ``partitions`` is the count of the batched topics as checked, ``carried`` are the names of the
-    topics whose records carry others' bytes.
+    topics whose records carry others' bytes; ``changelog_feed`` reads the table's changelog ahead
+    of Faust, which reads all of it where there is none.
     """
     bound = {"feed": feed, "keeper": keeper, "roles": dict(roles)}
+    bound["changelog_feed"] = changelog_feed
     bound |= {"partitions": partitions, "carried": frozenset(carried)}
     return type("BoundBatchingTransport", (BatchingTransport,), bound)
