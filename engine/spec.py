@@ -130,6 +130,10 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     """When to ask for retraining."""
 
     cooldown_ms: int = 7 * 86_400_000
+    answer_within_ms: int | None = 86_400_000
+    """How long a trigger may be without any answer; None for as long as it takes."""
+    ready_within_ms: int | None = 14 * 86_400_000
+    """How long one may be without a model, once it was accepted."""
     psi_features: PsiFeaturesRule | None = None
     volume: VolumeRule | None = None
     performance: PerformanceDropRule | None = None
