@@ -253,6 +253,8 @@ class Agents:
                         continue
                     if self._forwarding is not None:
                         await self._forwarding.turn()
+                        if self._generation < 0:
+                            continue
                     due = now - saved >= self._settings.snapshot_interval_s
                     if due or self._tallying.is_full:
                         saved = now

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
 
 from engine.panes import Forwarded, decode
-from streams.benches import panes_partition
+from streams.benches import Bench, Seat, panes_partition
 from streams.control import ControlError, ControlRecord
 from streams.forwarding import Forwarding, place_of
 from streams.starting_offsets import Source
@@ -209,3 +210,18 @@ def test_without_judges_nothing_is_read() -> None:
         assert reader.began == []
 
     asyncio.run(main())
+
+
+def test_of_two_versions_the_one_that_asked_is_told() -> None:
+    """Whichever is newer; where none asked, the last of them, and no other model's."""
+
+    def seat(*known: bytes) -> Seat:
+        judge = SimpleNamespace(knows=lambda value: value in known)
+        return Seat(cast("Any", judge), cast("Any", None), 0)
+
+    bench = Bench(cast("Any", None), 0)
+    bench.seats = {"m@v2": seat(), "m@v1": seat(b"asked"), "mm@v1": seat(b"asked", b"other")}
+    assert bench.about("m@", b"asked") is bench.seats["m@v1"]
+    assert bench.about("m@", b"other") is bench.seats["m@v2"]
+    assert bench.about("n@", b"other") is None
+    assert bench.about("m@v", b"asked") is None
