@@ -17,7 +17,7 @@ import orjson
 
 from engine import judge_snapshot
 from engine.concept_judging import LossWindow
-from engine.decide import operations
+from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import AlarmCount, Judged
@@ -26,9 +26,9 @@ from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
 from engine.marks import Marks
 from engine.model import MonitoredModel
-from engine.panes import Counts, PaneError, PaneRecord, decode
-from engine.performance_charts import advance, forget_foreign_charts
-from engine.performance_judging import JudgedPerformance, PerformanceJudging
+from engine.panes import Counts, Forwarded, PaneError, PaneRecord, decode
+from engine.performance_charts import forget_foreign_charts
+from engine.performance_judging import JudgedPerformance, PerformanceJudging, charted
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA, PERFORMANCE
@@ -70,6 +70,8 @@ class Judge:
         """Events that came after their pane was rolled up and are in no window."""
         self.decide: Decide = decide
         """Who decides on a window; a replay that decides again later puts its memory here."""
+        self.expects_answers = False
+        """Whether somebody reads the triggers, so that one without an answer is late."""
         self._judging = WindowJudging(model)
         self._performing = PerformanceJudging(model)
         self._marks = Marks(partitions)
@@ -107,6 +109,8 @@ class Judge:
         done by :meth:`go_on`, so that a shell with other duties can see to them in between."""
         assert not self.behind, "what fell due before comes first"
         record = decode(value)
+        if isinstance(record, Forwarded):
+            return requests.receive(self.decisions.requests, self.model.spec, record)
         if record.target != self.model.key or record.layout != self.model.layout.hash:
             self.foreign_records += 1
             return []
@@ -147,18 +151,25 @@ class Judge:
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
+            if flow.plane.number == PERFORMANCE:
+                requests.look(self.decisions.requests, measured, expected=self.expects_answers)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = measured.is_disjoint and not self._maintained(measured)
             if not examined or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
-            measured = self._charted(measured)
+            measured = charted(measured, self.decisions.charts)
             return self._publish_performance(measured) + self.decide(measured, self.decisions)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
         if judged.is_disjoint and not self._maintained(judged):
             out += self.decide(judged, self.decisions)
-        return out
+        known, episodes = self.decisions.requests, self.decisions.episodes
+        return out + requests.close(known, judged, episodes, expected=self.expects_answers)
+
+    def knows(self, value: bytes) -> bool:
+        """Whether a forwarded control record is about something that this judge said."""
+        return requests.knows(self.decisions.requests, decode(value))
 
     def _maintained(self, judged: Judged | JudgedPerformance) -> bool:
         return maintenance_in(self.model.spec, judged.start_ms, judged.end_ms) is not None
@@ -187,21 +198,6 @@ class Judge:
         complete = not judged.incomplete
         window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)
         return replace(judged, concept=judging.judge(window, self.decisions.losses))
-
-    def _charted(self, judged: JudgedPerformance) -> JudgedPerformance:
-        """The window on its charts, where it has levels."""
-        rules = self.model.spec.performance
-        if rules is None or judged.verdict is None:
-            return judged
-        charts = advance(
-            self.decisions.charts,
-            judged.window.name,
-            judged.end_ms,
-            judged.verdict.measures,
-            rules.chart,
-            self.model.layout.hash,
-        )
-        return replace(judged, charts=charts) if charts else judged
 
     def _publish_performance(self, judged: JudgedPerformance) -> list[Publish]:
         place = (judged.plane.name, judged.window.name)

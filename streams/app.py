@@ -21,9 +21,11 @@ from streams.bounds import PRODUCER_BATCH_BYTES, QUEUED_BATCHES, RECOVERY_BUFFER
 from streams.changelog_feed import ChangelogFeed
 from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
+from streams.control import ControlReader
 from streams.core import Core
 from streams.data_dir import DataDir
 from streams.feed import Feed
+from streams.forwarding import FORWARDED_ROLES, Forwarding
 from streams.judging import Judging
 from streams.live import LiveState
 from streams.pending import Places
@@ -67,6 +69,7 @@ class WiredApp:
     app: faust.App
     agents: Agents
     feed: Feed
+    control: ControlReader
     live: LiveState
     transport: Any
     """The bound :class:`streams.transport.BatchingTransport`."""
@@ -112,7 +115,9 @@ def wire(
     places = None if data_dir is None else _places(settings, data_dir, partitions, topic_ids, live)
     tallying = Tallying(core, outbox, snapshots, feed, live, places)
     judging = Judging(core, partitions, outbox, snapshots, live)
-    agents = Agents(settings, tallying, judging, snapshots, outbox, live)
+    control = ControlReader(settings, *FORWARDED_ROLES)
+    forwarding = Forwarding(core, partitions, judging, outbox, control, topic_ids or {}, live)
+    agents = Agents(settings, tallying, judging, snapshots, outbox, live, forwarding)
     carried = map(name_of, CARRYING_ROLES)
     ahead = ChangelogFeed(librdkafka_reader_options(settings), name_of("snapshots"))
     transport = batching_transport(feed, agents, names, partitions, carried, ahead)
@@ -130,7 +135,7 @@ def wire(
         app.consumer_generation_id,
         consumer.changelog_records_read + live.pending_rows_read,
     )
-    return WiredApp(app, agents, feed, live, app.transport)
+    return WiredApp(app, agents, feed, control, live, app.transport)
 
 
 def _places(

@@ -14,7 +14,7 @@ import msgspec
 from engine.effects import Publish
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
-from engine.panes import Mark, PaneError, PaneRecord
+from engine.panes import Forwarded, Mark, PaneError, PaneRecord
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
@@ -84,6 +84,9 @@ class JudgeLike(Protocol):
     def open_pane_bytes(self) -> int:
         """Packed counts that wait for lagging sources."""
 
+    def knows(self, value: bytes) -> bool:
+        """Whether a forwarded control record is about something that this judge said."""
+
     @property
     def behind(self) -> bool:
         """Whether something of the last record is still to be done."""
@@ -121,8 +124,9 @@ class Core(Protocol):
         """The judge of one model, fresh or continued."""
 
     def read(self, value: bytes) -> tuple[str, bool]:
-        """Whose record of the panes topic this is (``model@version``), and whether it is a mark,
-        which must follow what it speaks of."""
+        """Whose record of the panes topic this is (``model@version``, or
+        :func:`engine.panes.every_version`), and whether it is a mark, which must follow what it
+        speaks of."""
 
 
 Effects = Sequence[Publish]
@@ -140,8 +144,16 @@ class _MarkHead(msgspec.Struct, frozen=True, array_like=True, tag=Mark.__struct_
     target: str
 
 
-_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead]] = msgspec.msgpack.Decoder(
-    _PaneHead | _MarkHead
+class _ForwardedHead(
+    msgspec.Struct, frozen=True, array_like=True, tag=Forwarded.__struct_config__.tag
+):
+    """The first field of a forwarded control record."""
+
+    target: str
+
+
+_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead | _ForwardedHead]] = (
+    msgspec.msgpack.Decoder(_PaneHead | _MarkHead | _ForwardedHead)
 )
 
 
@@ -183,7 +195,8 @@ class EngineCore:
         """A judge; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.judge import Judge  # noqa: PLC0415
 
-        judge: JudgeLike = Judge(self._models[key], self._partitions, resume=resume)
+        judge = Judge(self._models[key], self._partitions, resume=resume)
+        judge.expects_answers = True
         return judge
 
     def read(self, value: bytes) -> tuple[str, bool]:

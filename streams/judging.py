@@ -20,6 +20,7 @@ from streams.benches import (
     PANES,
     Bench,
     Seat,
+    bench_of,
     judge_name,
     known_of,
     list_of,
@@ -53,9 +54,10 @@ class Judging:
         self._outbox = outbox
         self._snapshots = snapshots
         self._live = live
-        self._benches: dict[int, Bench] = {}
+        self.benches: dict[int, Bench] = {}
+        """By partition of the panes topic."""
         live.usage["unsettled_judge_effects"] = lambda: max(
-            (len(bench.sent) for bench in self._benches.values()), default=0
+            (len(bench.sent) for bench in self.benches.values()), default=0
         )
         self._still = asyncio.Lock()
         self._repeats = Repeats()
@@ -78,12 +80,12 @@ class Judging:
                         f"{PANES}/{partition}: {done} committed but {bench.position} covered (was "
                         "the snapshots topic deleted or truncated?)",
                     )
-                self._benches[partition] = bench
+                self.benches[partition] = bench
                 await self._restore_seats(bench, recovery, committed=bool(done))
 
     def names(self) -> list[Name]:
         """The names under which these judges and their partitions are saved."""
-        benches = self._benches.values()
+        benches = self.benches.values()
         return [name for b in benches for name in (b.name, *(s.name for s in b.seats.values()))]
 
     def count(self, partitions: Collection[int]) -> int:
@@ -94,7 +96,7 @@ class Judging:
     def go(self, generation: int) -> None:
         """Begin to take records of this generation in."""
         self._generation = generation
-        for bench in self._benches.values():
+        for bench in self.benches.values():
             self._live.judges.update({key: seat.judge for key, seat in bench.seats.items()})
         for key, judge in sorted(self._live.judges.items()):
             if judge.fresh:
@@ -114,10 +116,7 @@ class Judging:
             return {} if snapshot is None else read_list(snapshot)
 
         listed, restored, mine = recovery.resume(name, build, committed=committed)
-        covered = 0 if restored is None else restored.covered.get(PANES, 0)
-        own = Name(name, partition, mine, recovery.owner)
-        by = 0 if restored is None else restored.generation
-        return Bench(own, position=covered, listed=listed, listed_by=by, durable=covered or None)
+        return bench_of(Name(name, partition, mine, recovery.owner), listed, restored)
 
     def _build(self, key: str, snapshot: Snapshot | None, _: int) -> JudgeLike:
         return self._core.judge(key, snapshot)
@@ -162,33 +161,34 @@ class Judging:
 
     def drop(self) -> None:
         """Forget every judge."""
-        self._benches.clear()
+        self.benches.clear()
         self._live.judges.clear()
         self._generation = -1
 
     def needed(self) -> dict[Source, int]:
         """Next offset that each panes partition needs."""
-        return {(PANES, partition): bench.position for partition, bench in self._benches.items()}
+        return {(PANES, partition): bench.position for partition, bench in self.benches.items()}
 
     def continued(self) -> dict[Source, int]:
         """Lowest offset at which a judge goes on, also where another reads from further down."""
         return {
             (PANES, partition): min(seats)
-            for partition, bench in self._benches.items()
+            for partition, bench in self.benches.items()
             if (seats := [seat.covered for seat in bench.seats.values() if seat.covered])
         }
 
     def read_on_from(self, partition: int, offset: int) -> None:
         """Go on at this offset, what stood before it being gone or never having been."""
-        bench = self._benches[partition]
+        bench = self.benches[partition]
         bench.position = offset
+        bench.control.clear()  # what was handed on in between is gone too
         for seat in bench.seats.values():
             seat.covered = min(seat.covered, offset)
         bench.unsaved = True
 
     def covered(self, partition: int) -> int | None:
         """Next offset that durable snapshots cover."""
-        bench = self._benches.get(partition)
+        bench = self.benches.get(partition)
         return None if bench is None else bench.durable
 
     async def take_in(self, batch: PanesBatch, generation: int) -> None:
@@ -196,7 +196,7 @@ class Judging:
         and in the middle of what one makes due: a mark that is read again goes on where it was."""
         for offset, value in zip(batch.offsets, batch.values, strict=True):
             async with self._still:
-                bench = self._benches.get(batch.partition)
+                bench = self.benches.get(batch.partition)
                 if bench is None or generation != self._generation:
                     return
                 seat = None
@@ -212,7 +212,8 @@ class Judging:
     async def _begin(self, bench: Bench, offset: int, value: bytes) -> Seat | None:
         """Take one record; the judge that has it, None where nobody wants it."""
         try:
-            seat = bench.seats.get(self._core.read(value)[0])
+            target = self._core.read(value)[0]
+            seat = bench.seats.get(target) or bench.about(target, value)
             if seat is None:
                 self._live.unknown_panes_records += 1
                 return None
@@ -235,7 +236,7 @@ class Judging:
         while seat.judge.behind:
             await asyncio.sleep(0)
             async with self._still:
-                held = self._benches.get(bench.name.partition) is bench
+                held = self.benches.get(bench.name.partition) is bench
                 if not held or generation != self._generation:
                     return False
                 seat.unsaved = bench.unsaved = True
@@ -260,34 +261,38 @@ class Judging:
     async def checkpoint(self) -> None:
         """Wait for every effect, save the judges that changed, then their partitions."""
         async with self._still:
-            due = [bench for bench in self._benches.values() if bench.unsaved]
+            due = [bench for bench in self.benches.values() if bench.unsaved]
             seats, heads = [], []
             for bench in due:
                 await self._outbox.settle(bench.sent)
             self._outbox.refuse_undelivered()
             for bench in due:
                 bench.unsaved = False
-                heads.append((bench, bench.position, list_of(bench)))
+                heads.append((bench, bench.covered(bench.position), list_of(bench)))
                 for seat in bench.seats.values():
                     if seat.unsaved or seat.name.written == 0:
                         seat.unsaved = False
                         seats.append((seat, seat.covered, seat.judge.snapshot()))
         # A judge made anew reads from further down: that must be known before it counts as saved.
         lower = [
-            (bench, at, known_of(bench)) for bench, at, _ in heads if at < (bench.durable or 0)
+            (bench, at, known_of(bench))
+            for bench, at, _ in heads
+            if at[PANES] < (bench.durable or 0)
         ]
         await self._write_heads(lower)
         await asyncio.gather(
             *(self._snapshots.write(s.name, {PANES: covered}, state) for s, covered, state in seats)
         )
         await self._write_heads(heads)
-        for bench, position, listed in heads:
-            bench.durable, bench.listed = position, listed
+        for bench, at, listed in heads:
+            bench.durable, bench.listed = at[PANES], listed
 
-    async def _write_heads(self, heads: Sequence[tuple[Bench, int, Mapping[str, int]]]) -> None:
+    async def _write_heads(
+        self, heads: Sequence[tuple[Bench, Mapping[str, int], Mapping[str, int]]]
+    ) -> None:
         await asyncio.gather(
             *(
-                self._snapshots.write(bench.name, {PANES: at}, list_snapshot(listed))
-                for bench, at, listed in heads
+                self._snapshots.write(bench.name, covered, list_snapshot(listed))
+                for bench, covered, listed in heads
             )
         )

@@ -265,6 +265,7 @@ async def _close(wired: Any, *, save: bool) -> None:  # noqa: ANN401 - as above
         await wired.feed.unassign()
         await wired.agents.give_up()
     await wired.feed.close()
+    await wired.control.close()
     await wired.app.stop()
 
 

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "topics": "Create the topics on a broker.",
     "acls": "Print the least rights on the brokers that workers and others need.",
     "publish": "Send files of events to Kafka, at a rate or as fast as it goes.",
+    "answer": "Tell what became of a retraining trigger.",
     "worker": "Watch models: Kafka in; judgements, triggers and metrics out.",
     "schemas": "Write the JSON Schemas of the events.",
     "demo": "Real data through a broker, drift and a trigger, in this terminal.",
