@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
@@ -15,6 +16,7 @@ from engine.judge import Judge
 from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
 from engine.reference_table import ReferenceTable
+from engine.snapshot import SnapshotError
 from engine.spec_faults import SpecError
 from engine.spec_reading import read_spec
 from tests.engine.models import (
@@ -229,3 +231,18 @@ def test_every_end_of_the_tree(facts: dict[str, Any], recommended: str, why: str
     assert advice.path[0]["question"] == "are the data sound?"
     assert {step["answer"] for step in advice.path} <= {"yes", "no", "unknown"}
     orjson.dumps(advice.path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("finding", b"{"), ("end_ms", 10**17), ("start_ms", -1)]
+)
+def test_a_request_that_cannot_be_is_refused(field: str, value: object) -> None:
+    """A snapshot with such a one is not read."""
+    chosen = model()
+    _, pipeline = run([chosen], 1, [piece for piece in orders(0) if piece is not None][:10])
+    judge = next(iter(pipeline.judges.values()))
+    waiting = judge.decisions.retraining.waiting
+    assert waiting
+    waiting[0] = msgspec.structs.replace(waiting[0], **{field: value})
+    with pytest.raises(SnapshotError):
+        Judge(chosen, 1, resume=judge.snapshot())
