@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import chdtrc
 
 from detectors.cbpe import EstimatedPerformance, estimated_performance, fit_map
 from detectors.intervals import Estimate
@@ -31,6 +32,8 @@ class ScoreMap:
 
     def __init__(self, spec: Spec, profile: Profile) -> None:
         self._map = None
+        self.usual: EstimatedPerformance | None = None
+        """What it says of the reference's own scores; None where there is nothing to go by."""
         reference = profile.performance
         layout = build_performance_layout(spec, profile)
         if reference is None or not layout.score_cells or len(reference.cells) != layout.size:
@@ -41,6 +44,25 @@ class ScoreMap:
             self._map = fit_map(negatives, positives)
         distance = np.abs(layout.edges - spec.prediction.threshold)
         self._threshold_cell = int(np.argmin(distance)) + 1
+        self.usual = self.estimate(negatives + positives)
+
+    def surprise(self, negatives: Counts, positives: Counts) -> tuple[float, float] | None:
+        """How far labels come true otherwise than in the reference at the same scores, shape
+        (cells,): the mean distance of the rates, weighted by events and less what chance alone
+        would make of it, and the p-value of Pearson's chi-square over the cells.  None where there
+        is nothing to go by."""
+        events = negatives + positives
+        held = events > 0
+        if self._map is None or not held.any():
+            return None
+        n, p = events[held].astype(np.float64), self._map.probabilities[held]
+        off = positives[held] / n - p
+        inside = (n * p + 0.5) / (n + 1.0)
+        variance = inside * (1.0 - inside) / n + self._map.variances[held]
+        by_chance = np.sqrt(2.0 * variance / np.pi)
+        distance = float(np.sum(n * (np.abs(off) - by_chance)) / n.sum())
+        chance = float(chdtrc(float(held.sum()), float(np.sum(off * off / variance))))
+        return max(0.0, distance), chance
 
     def estimate(self, scores: Counts) -> EstimatedPerformance | None:
         """Of events per cell of the score, shape (cells,); None where there is nothing to go by."""
@@ -55,6 +77,11 @@ class Estimating:
     def __init__(self, model: MonitoredModel) -> None:
         self._column = model.layout.score
         self._map = ScoreMap(model.spec, model.profile)
+
+    @property
+    def usual(self) -> EstimatedPerformance | None:
+        """Of the reference's own scores, through the same map; None where nothing is estimated."""
+        return self._map.usual
 
     def estimate(self, counts: Counts) -> EstimatedPerformance | None:
         """Of a window of the data, shape (layout.size,); None where there is nothing to go by."""

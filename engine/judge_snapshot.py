@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from engine.alarm_memory import KeptAlarm
+from engine.decide.contract import Finding
 from engine.decide.decisions import DecisionState
 from engine.layout import COUNTERS
 from engine.loss_alarms import refuse_impossible_alarms
@@ -237,4 +238,22 @@ def _open(start_ms: int, pane: OpenBasePane, pieces: PieceWriter) -> _PaneRow:
 
 def read(snapshot: Snapshot) -> JudgeSnapshot:
     """Read a judge's snapshot; SnapshotError when it cannot be used."""
-    return unseal(KIND, snapshot.state, JudgeSnapshot)
+    found = unseal(KIND, snapshot.state, JudgeSnapshot)
+    _refuse_impossible_requests(found.decisions)
+    return found
+
+
+def _refuse_impossible_requests(decisions: DecisionState) -> None:
+    """SnapshotError for what could not be asked for any more: a time that the calendar does not
+    know, or a request that is none."""
+    for history in decisions.histories.values():
+        for at_ms in (history.examined_ms, history.due_ms):
+            if not 0 <= at_ms <= NEWEST_MS:
+                raise SnapshotError(f"a schedule at {at_ms} ms")
+    for waiting in decisions.retraining.waiting:
+        if not 0 <= waiting.start_ms <= waiting.end_ms <= NEWEST_MS:
+            raise SnapshotError(f"a request at {waiting.end_ms} ms")
+        try:
+            msgspec.json.decode(waiting.finding, type=Finding)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise SnapshotError(f"a request that is none: {error}") from error

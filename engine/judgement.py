@@ -81,6 +81,8 @@ class Judged:
     """What the labels will probably say; None where the training table had none."""
     classes: ClassShares | None = None
     """None unless the model is multiclass and the profile says what is usual."""
+    estimated_usual: EstimatedPerformance | None = None
+    """The same of the training table's own scores."""
     usual: Sequence[int] = ()
     """Counts of the windows before (:mod:`engine.operations`); empty where nothing is known."""
 
@@ -117,6 +119,16 @@ class Judged:
         """Of these features the ones that moved by themselves, with those made from them that did
         too."""
         return roots_of([v.name for v in self.drifted(above)], self.model.ancestors)
+
+    def retraining_held(self) -> bool:
+        """Whether bad data made the difference to the rule on PSI: with what is held back enough
+        features are over its bound, and without not."""
+        rule = self.model.spec.retraining.psi_features
+        if rule is None or self.window.name != rule.window:
+            return False
+        over = [v.name for v in self.verdicts if v.over(rule.above, self.alpha)]
+        with_bad = len(roots_of(over, self.model.ancestors))
+        return len(self.causes(rule.above)) < rule.features <= with_bad
 
     def prediction_level(self) -> Level:
         """The worst of score, positive decisions and decided classes; UNKNOWN without any."""
@@ -199,6 +211,8 @@ class Judged:
         held = [v.name for v in self.verdicts if v.level == "DRIFT" and self.held_back(v.name)]
         if held:
             tree["held_back"] = held
+        if held and self.retraining_held():
+            tree["retraining"] = "held: bad data"
         return tree
 
     def _features(self) -> dict[str, Any]:

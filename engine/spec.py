@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from engine.alert_rules import AlertRules
+from engine.retraining_rules import Retraining
 
 Topic = Literal["features", "predictions", "labels"]
 Season = Literal["hour", "weekday"]
@@ -94,46 +95,6 @@ class LabelRules(msgspec.Struct, frozen=True, kw_only=True):
     """How long a partition of labels must be silent, by the worker's clock, to be called idle."""
     pending: int = 500_000
     """Events of one source partition that may wait in the join; beyond it the oldest are let go."""
-
-
-class PsiFeaturesRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Data drift: PSI ``above`` on ``features`` of them in ``at_least`` of ``of_last`` windows."""
-
-    above: float = 0.20
-    features: int = 3
-    window: str = ""
-    at_least: int = 2
-    of_last: int = 3
-
-
-class VolumeRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Event volume over ``factor`` times the profile's same hours of the week; under ``1/factor``
-    is an operations alert and never a trigger."""
-
-    factor: float = 2.0
-    window: str = ""
-    at_least: int = 1
-    of_last: int = 1
-
-
-class PerformanceDropRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Performance worse than the reference's, as ``performance`` of the spec judges it, in
-    ``at_least`` of the last ``of_last`` disjoint windows."""
-
-    window: str = ""
-    at_least: int = 2
-    of_last: int = 3
-
-
-class Retraining(msgspec.Struct, frozen=True, kw_only=True):
-    """When to ask for retraining, and how long an answer and a model may take (None: any time)."""
-
-    cooldown_ms: int = 7 * 86_400_000
-    answer_within_ms: int | None = 86_400_000
-    ready_within_ms: int | None = 14 * 86_400_000
-    psi_features: PsiFeaturesRule | None = None
-    volume: VolumeRule | None = None
-    performance: PerformanceDropRule | None = None
 
 
 class QualityRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -129,6 +129,17 @@ def refuse_outcomes_without_labels(spec: Spec, fields: Fields) -> None:
         fields.section("business").fault(key, "needs labels among inputs, and a binary prediction")
 
 
+def refuse_kpi_without_limits(spec: Spec, fields: Fields) -> None:
+    """The rule ``business_kpi`` reads limits of figures that are known with the prediction."""
+    rules = spec.business
+    if spec.retraining.business_kpi is None or not fields.sound("business"):
+        return
+    if rules is None or not any(name in rules.limits for name in FIGURES):
+        fields.section("retraining").section("rules").fault(
+            "business_kpi", f"needs business.limits of one of {', '.join(FIGURES)}"
+        )
+
+
 def read_operations(spec: Fields, windows: tuple[WindowRule, ...] | None) -> OperationsRules | None:
     """``operations``: how much errors and latency may rise; off unless written."""
     if not spec.has("operations"):

@@ -189,7 +189,12 @@ def with_windows_of_labels(spec: Spec, fields: Fields) -> Spec:
                 f"of {pane} (label.pane)",
             )
     if not known:
-        retraining = msgspec.structs.replace(spec.retraining, performance=None)
+        budget = spec.retraining.budget
+        if budget is not None:
+            budget = msgspec.structs.replace(budget, performance=0)
+        retraining = msgspec.structs.replace(
+            spec.retraining, performance=None, budget=budget, improvement_veto=False
+        )
         return msgspec.structs.replace(spec, performance=None, retraining=retraining)
     usual = default_window(known)
     rules = msgspec.structs.replace(rules, window=rules.window or usual)

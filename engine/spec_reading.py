@@ -25,6 +25,7 @@ from engine.spec_limits import (
     read_business,
     read_operations,
     read_quality,
+    refuse_kpi_without_limits,
     refuse_outcomes_without_labels,
 )
 from engine.spec_performance import (
@@ -115,7 +116,7 @@ def read_spec(
         season=_read_season(fields, time.pane_ms if pane_sound else None),
         duplicates_last=_read_duplicates(fields),
         retraining=read_retraining(
-            fields, known_windows, len(features), drift, performance=performance is not None
+            fields, known_windows, len(features), drift, inputs, judged=performance is not None
         ),
         quality=read_quality(fields, known_windows),
         business=read_business(fields, known_windows),
@@ -141,6 +142,7 @@ def _with_windows(spec: Spec, fields: Fields, *, sound: bool) -> Spec:
     """The spec with the windows that labels and losses are judged over, where those of the data
     are ``sound``."""
     refuse_outcomes_without_labels(spec, fields)
+    refuse_kpi_without_limits(spec, fields)
     if not sound or not fields.sound("label", "windows"):
         return spec
     refuse_open_label_panes(spec, fields)

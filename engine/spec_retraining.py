@@ -7,12 +7,22 @@ explicit ``rules: {}`` switches every rule off, and with rules written only thos
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from engine.durations import UNITS_MS
-from engine.spec import PerformanceDropRule, PsiFeaturesRule, Retraining, VolumeRule, WindowRule
+from engine.retraining_rules import (
+    BusinessKpiRule,
+    EstimatedRule,
+    PerformanceDropRule,
+    PsiFeaturesRule,
+    Retraining,
+    VolumeRule,
+)
+from engine.spec import Topic, WindowRule
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
+from engine.spec_schedule import read_budget, read_schedule, read_time_zone
 from engine.spec_yaml import Mapping
 
 MAX_CONFIRMATIONS: Final = 100
@@ -35,12 +45,13 @@ def read_retraining(
     windows: tuple[WindowRule, ...] | None,
     features: int,
     drift: float,
+    inputs: Collection[Topic],
     *,
-    performance: bool,
+    judged: bool,
 ) -> Retraining:
     """``retraining``; ``windows`` is None when they have faults, and rules are then not checked
     against them.  ``features`` is how many the spec has, ``drift`` its ``psi.drift``, and
-    ``performance`` whether it judges that."""
+    ``judged`` whether performance is."""
     section = spec.section("retraining")
     cooldown_ms = section.duration("cooldown", 7 * UNITS_MS["d"])
     usual = not section.has("rules")
@@ -50,12 +61,23 @@ def read_retraining(
         psi = _read_psi_features(rules, windows, features, drift)
     volume = _read_volume(rules, windows) if rules.has("volume") else None
     drop = None
-    if rules.has("performance") or (usual and performance):
+    if rules.has("performance") or (usual and judged):
         drop = _read_performance(rules, windows)
-    if rules.has("performance") and not performance:
+    if rules.has("performance") and not judged:
         rules.fault("performance", "needs labels among the inputs, and performance switched on")
-    rules.know("psi_features", "volume", "performance")
+    kpi = _read_business_kpi(rules, windows) if rules.has("business_kpi") else None
+    estimated = _read_estimated(rules, psi) if rules.has("estimated") else None
+    rules.know("psi_features", "volume", "performance", "business_kpi", "estimated")
     rules.close()
+    zone = read_time_zone(section)
+    schedule = read_schedule(section, zone, lambda fields: read_window(fields, windows))
+    of_data = any(rule is not None for rule in (psi, volume, kpi, schedule))
+    budget = read_budget(section, data=of_data, performance=drop is not None)
+    veto = section.flag("improvement_veto", default=False)
+    if veto and not judged:
+        section.fault("improvement_veto", "needs labels among the inputs, and performance judged")
+    elif veto and "features" in inputs:
+        section.fault("improvement_veto", "needs the features within the predictions")
     answer_within_ms, ready_within_ms = _read_deadlines(section)
     section.close()
     return Retraining(
@@ -65,6 +87,12 @@ def read_retraining(
         psi_features=psi,
         volume=volume,
         performance=drop,
+        business_kpi=kpi,
+        estimated=estimated,
+        schedule=schedule,
+        budget=budget,
+        improvement_veto=veto,
+        time_zone=zone,
     )
 
 
@@ -130,6 +158,27 @@ def _read_performance(rules: Fields, windows: tuple[WindowRule, ...] | None) -> 
     at_least, of_last = read_confirmation(fields, 2, 3)
     fields.close()
     return PerformanceDropRule(window=window, at_least=at_least, of_last=of_last)
+
+
+def _read_business_kpi(rules: Fields, windows: tuple[WindowRule, ...] | None) -> BusinessKpiRule:
+    """That the spec has limits is checked where they are known
+    (:func:`engine.spec_limits.refuse_kpi_without_limits`)."""
+    fields = _rule(rules, "business_kpi")
+    window = read_window(fields, windows)
+    at_least, of_last = read_confirmation(fields, 2, 3)
+    fields.close()
+    return BusinessKpiRule(window=window, at_least=at_least, of_last=of_last)
+
+
+def _read_estimated(rules: Fields, psi: PsiFeaturesRule | None) -> EstimatedRule:
+    fields = _rule(rules, "estimated")
+    features = fields.whole("features", 1, 1, 1_000_000)
+    if psi is None:
+        rules.fault("estimated", "supports psi_features and is nothing by itself: add that rule")
+    elif fields.has("features") and fields.sound("features") and features >= psi.features:
+        fields.fault("features", f"must be fewer than psi_features asks for, {psi.features}")
+    fields.close()
+    return EstimatedRule(features=features)
 
 
 def read_confirmation(fields: Fields, at_least: int, of_last: int) -> tuple[int, int]:

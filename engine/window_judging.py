@@ -94,6 +94,7 @@ class WindowJudging:
             business(model, counts, alpha),
             self._estimating.estimate(counts),
             classes,
+            self._estimating.usual,
         )
 
 

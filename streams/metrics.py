@@ -11,7 +11,7 @@ other statistics of columns that are not STABLE, then the rest; what is left out
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -24,7 +24,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from detectors.kernels import SUM
-from engine.decide.rules import asks_for_retraining, chosen, rules
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.quiet import is_quiet
@@ -37,6 +36,7 @@ from streams.outcome_gauges import outcome_help, outcome_samples
 from streams.performance_gauges import joins, performance_help, performance_samples
 from streams.record_metrics import dead_letters, records
 from streams.request_gauges import requests
+from streams.retraining_metrics import retraining
 from streams.section_gauges import section_samples
 from streams.worker_metrics import worker
 
@@ -117,7 +117,7 @@ def _serving(judges: Iterable[Judge]) -> Iterator[Metric]:
     yield latency
 
 
-def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
+def _decisions(judges: Collection[Judge]) -> Iterator[Metric]:
     active = GaugeMetricFamily(
         "drift_alert_active", "Open alert episodes.", labels=(*_MODEL, "severity", "rule", "cause")
     )
@@ -125,9 +125,6 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
         "drift_alert_muted",
         "Open alert episodes that a mute keeps quiet.",
         labels=(*_MODEL, "rule", "cause"),
-    )
-    triggers = CounterMetricFamily(
-        "drift_retraining_triggers", "Retraining triggers.", labels=(*_MODEL, "rule")
     )
     judgements = CounterMetricFamily(
         "longshore_judgements", "Windows judged, revisions included.", labels=_MODEL
@@ -141,12 +138,9 @@ def _decisions(judges: Iterable[Judge]) -> Iterator[Metric]:
                 muted.add_metric((*labels, rule, cause), 1)
             else:
                 active.add_metric((*labels, episode.severity, rule, cause), 1)
-        for rule, module in rules().items():
-            if asks_for_retraining(module) and chosen(module, judge.model.spec) is not None:
-                triggers.add_metric((*labels, rule), judge.decisions.triggers.get(rule, 0))
     yield active
     yield muted
-    yield triggers
+    yield from retraining(judges)
     yield judgements
 
 

@@ -45,6 +45,7 @@ class LoadedModels:
 def read_spec_file(path: Path) -> Spec:
     """The spec in a YAML file; SpecError lists every fault, an unreadable file included."""
     from detectors.discovery import estimators, watching  # noqa: PLC0415 - compiles kernels
+    from engine.decide.asking import HELD  # noqa: PLC0415
     from engine.decide.rules import rules  # noqa: PLC0415
     from engine.spec_reading import read_spec  # noqa: PLC0415
 
@@ -55,7 +56,7 @@ def read_spec_file(path: Path) -> Spec:
     except UnicodeDecodeError as error:
         raise SpecError([Fault("", "is not UTF-8 text")]) from error
     of_features = watching("features")
-    return read_spec(text, set(of_features), set(estimators()) - set(of_features), rules())
+    return read_spec(text, set(of_features), set(estimators()) - set(of_features), {*rules(), HELD})
 
 
 def read_profile_file(path: Path) -> Profile:

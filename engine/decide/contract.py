@@ -23,6 +23,7 @@ Verdict = Literal[
     "promise",
     "concept",
     "notice",
+    "held",
     "quiet",
 ]
 
@@ -32,7 +33,8 @@ class Finding:
     """What a rule says of one window."""
 
     verdict: Verdict
-    """``trigger``: retraining is wanted; the others but ``quiet``: an alert and never a trigger."""
+    """``trigger``: retraining is wanted; ``held``: it would be, were it not for ``cause``, and what
+    the rule said before stands; others but ``quiet``: an alert, never a trigger."""
     cause: str
     drift_type: str = ""
     observed: dict[str, Any] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class Finding:
     """Further causes that hold in the window; each is an episode of its own."""
     severity: str = ""
     """CRITICAL, WARNING or INFO; empty for the verdict's own (:mod:`engine.decide.episodes`)."""
+    alerts: bool = True
+    """Whether an alert tells of it; not where nothing is wrong, or another rule alerts already."""
 
 
 def not_confirmed(cause: str, *, held: bool) -> Finding | None:

@@ -44,6 +44,8 @@ def examine(judged: Judged, history: History) -> Finding | None:
     held = [v.name for v in judged.verdicts if v.level == "DRIFT" and judged.held_back(v.name)]
     if held:
         observed["drift_held_back"] = held
+        if judged.retraining_held():
+            observed["retraining"] = "held"
     return Finding(
         "data_quality",
         NAME,

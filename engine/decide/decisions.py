@@ -1,10 +1,11 @@
 """From findings to triggers and alerts: cool-down, deterministic ids, one episode per cause.
 
 Rule.  A trigger's id is a hash of what it is about (model, version, rule, window, window end,
-layout, rule parameters), never of when it was made, so that a replay gives the same id.  After a
-trigger the model asks for no other within its cool-down, in event time.  What the labels say has a
-cool-down of its own: when it comes, between which windows of the data, is no function of the logs
-(:mod:`engine.judge`), and neither kind may therefore hold the other back.
+layout, rule parameters), never of when it was made, so that a replay gives the same id.  Whether
+what a rule wants is asked for, :mod:`engine.decide.asking` says; after a trigger the model asks for
+no other within its cool-down, in event time.  What the labels say has a cool-down of its own: when
+it comes, between which windows of the data, is no function of the logs (:mod:`engine.judge`), and
+neither kind may therefore hold the other back.
 
 What becomes of alerts is :mod:`engine.decide.episodes`.
 """
@@ -12,18 +13,37 @@ What becomes of alerts is :mod:`engine.decide.episodes`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
 
 from engine.canonical import content_hash
+from engine.decide import request_state
+from engine.decide.asking import (
+    HELD,
+    SIDES,
+    Request,
+    RetrainingMemory,
+    consider,
+    count_held,
+    settle,
+    tell_held,
+)
 from engine.decide.contract import Finding
 from engine.decide.episodes import Episodes, Window, follow
+from engine.decide.facts import facts_of
 from engine.decide.history import History
-from engine.decide.request_state import Request, Requests
+from engine.decide.request_state import Requests
 from engine.decide.requests import sent
-from engine.decide.rules import chosen, reads_performance, rules
+from engine.decide.rules import asks_for_retraining, chosen, reads_performance, rules
+from engine.decide.waiting import (
+    WITH_LABELS,
+    held_with_labels,
+    ready_with,
+    wait_for_labels,
+    waits_for_labels,
+)
 from engine.effects import Publish
 from engine.loss_history import LossHistory
 from engine.performance_charts import Chart
@@ -48,6 +68,7 @@ class DecisionState(msgspec.Struct):
     """Histories of losses, by window."""
     requests: Requests = msgspec.field(default_factory=Requests)
     """Triggers that were sent and what became of them (:mod:`engine.decide.requests`)."""
+    retraining: RetrainingMemory = msgspec.field(default_factory=RetrainingMemory)
 
 
 Decide = Callable[[Window, DecisionState], list[Publish]]
@@ -74,48 +95,88 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
         finding = module.examine(judged, history)
         if finding is None:
             continue
-        out += follow(name, judged, finding, state.episodes)
-        cooldown_until_ms = (
-            state.performance_cooldown_until_ms if of_performance else state.cooldown_until_ms
-        )
-        if finding.verdict == "trigger" and judged.end_ms >= cooldown_until_ms:
-            out.append(_trigger(name, judged, finding, state))
-    return out
+        if finding.alerts and finding.verdict != "held":
+            out += follow(name, judged, finding, state.episodes)
+        if asks_for_retraining(module):
+            out += _ask(name, judged, finding, state)
+    return out + _with_labels(judged, state)
 
 
 def _over(rule: str, judged: Window, state: DecisionState) -> list[Publish]:
     """End what a rule said that is asked no more, or asked otherwise: nobody else would."""
     off = Finding("quiet", f"{rule} is switched off or changed")
-    return follow(rule, judged, off, state.episodes, off=True)
+    names = (rule, f"{HELD}/{rule}", f"{HELD}/{rule}{WITH_LABELS}")
+    return [e for name in names for e in follow(name, judged, off, state.episodes, off=True)]
 
 
-def trigger_id(rule: str, judged: Window, parameters: dict[str, Any]) -> str:
+def _ask(rule: str, judged: Window, finding: Finding, state: DecisionState) -> list[Publish]:
+    """What becomes of a rule's wish to retrain."""
+    memory, episodes = state.retraining, state.episodes
+    if finding.verdict == "held":
+        count_held(rule, finding.cause, memory)
+        return tell_held(rule, judged, finding.cause, episodes, finding)
+    if finding.verdict != "trigger":
+        memory.quiet_ms[rule] = judged.end_ms
+        return tell_held(rule, judged, "", episodes)
+    facts = facts_of(rule, judged, finding)
+    request = consider(rule, judged, finding, facts, memory)
+    if waits_for_labels(judged) and request.advice.recommended != "wait":
+        wait_for_labels(request, facts, memory)
+        return tell_held(rule, judged, "", episodes)
+    reason = settle(request, _cooldown_until_ms(request, state), memory)
+    out = tell_held(rule, judged, reason, episodes, finding, request.advice)
+    return out if reason else [*out, _trigger(request, state)]
+
+
+def _with_labels(judged: Window, state: DecisionState) -> list[Publish]:
+    """Settle the requests of the data that waited for this window of performance."""
+    out: list[Publish] = []
+    memory, told = state.retraining, set()
+    for request in ready_with(judged, memory):
+        reason = settle(request, _cooldown_until_ms(request, state), memory)
+        name = f"{request.rule}{WITH_LABELS}"
+        told.add(name)
+        out += tell_held(name, judged, reason, state.episodes, request.finding, request.advice)
+        if not reason:
+            out.append(_trigger(request, state))
+    for name in sorted(held_with_labels(judged, state.episodes) - told):
+        out += tell_held(name, judged, "", state.episodes)
+    return out
+
+
+def _cooldown_until_ms(request: Request, state: DecisionState) -> int:
+    of_labels = request.side == SIDES[1]
+    return state.performance_cooldown_until_ms if of_labels else state.cooldown_until_ms
+
+
+def trigger_id(request: Request) -> str:
     """The identity of a request to retrain."""
-    model = judged.model
+    model = request.model
     return content_hash(
         [
             model.spec.model,
             model.spec.version,
-            rule,
-            judged.window.name,
-            ms_to_rfc3339(judged.end_ms),
+            request.rule,
+            request.window,
+            ms_to_rfc3339(request.end_ms),
             model.layout.hash,
-            parameters,
+            request.finding.parameters,
         ]
     )
 
 
-def _trigger(rule: str, judged: Window, finding: Finding, state: DecisionState) -> Publish:
-    spec = judged.model.spec
-    cooldown_until_ms = judged.end_ms + spec.retraining.cooldown_ms
-    if isinstance(judged, JudgedPerformance):
+def _trigger(request: Request, state: DecisionState) -> Publish:
+    model, finding, rule = request.model, request.finding, request.rule
+    spec = model.spec
+    cooldown_until_ms = request.end_ms + spec.retraining.cooldown_ms
+    if request.side == SIDES[1]:
         state.performance_cooldown_until_ms = cooldown_until_ms
     else:
         state.cooldown_until_ms = cooldown_until_ms
     state.triggers[rule] = state.triggers.get(rule, 0) + 1
-    identity = trigger_id(rule, judged, finding.parameters)
-    of_labels = isinstance(judged, JudgedPerformance)
-    sent(state.requests, Request(identity, rule, judged.end_ms, cooldown_until_ms, of_labels))
+    identity, of_labels = trigger_id(request), request.side == SIDES[1]
+    asked = request_state.Request(identity, rule, request.end_ms, cooldown_until_ms, of_labels)
+    sent(state.requests, asked)
     tree = {
         "trigger_id": identity,
         "schema": SCHEMA,
@@ -124,19 +185,21 @@ def _trigger(rule: str, judged: Window, finding: Finding, state: DecisionState) 
         "kind": "retrain",
         "cause": finding.cause,
         "window": {
-            "name": judged.window.name,
-            "start": ms_to_rfc3339(judged.start_ms),
-            "end": ms_to_rfc3339(judged.end_ms),
-            "events": judged.events,
+            "name": request.window,
+            "start": ms_to_rfc3339(request.start_ms),
+            "end": ms_to_rfc3339(request.end_ms),
+            "events": request.events,
         },
         "rule": rule,
         "observed": finding.observed,
         "threshold": finding.threshold,
         "evidence": finding.evidence,
         "drift_type": finding.drift_type,
-        "recommended": "retrain",
+        "recommended": request.advice.recommended,
+        "why": request.advice.why,
+        "path": request.advice.path,
         "cooldown_until": ms_to_rfc3339(cooldown_until_ms),
-        "profile": judged.model.profile.hash,
-        "spec": judged.model.policy_hash,
+        "profile": model.profile.hash,
+        "spec": model.policy_hash,
     }
     return Publish("retraining-triggers", spec.model.encode(), orjson.dumps(tree))

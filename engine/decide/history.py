@@ -19,6 +19,10 @@ class History(msgspec.Struct):
     """What was usual before the window that was taken last."""
     usual_end_ms: int = 0
     """End of that window."""
+    examined_ms: int = 0
+    """End of the window that a schedule was asked in last; survives another layout or schedule."""
+    due_ms: int = 0
+    """Point of a schedule that was held and is to be asked for yet; 0 of none."""
     fingerprint: str = ""
     """Hash of the layout and the rule that the windows were examined by."""
 

@@ -1,7 +1,9 @@
 """Data drift: PSI over a bound on several features, in k of the last n disjoint windows.
 
 Rule.  What is held back because its data are bad counts for nothing.  Where it might have made the
-difference the window says nothing, so bad data do not end an episode of drift.  What moved with a
+difference the window says nothing, so bad data do not end an episode of drift, and that a request
+is held is told.  Where performance is estimated to have fallen, fewer features may be enough
+(``estimated`` of the rules; :mod:`engine.estimated_breach`).  What moved with a
 feature that it is made from is its dependant, and one cause with it.  The alert is CRITICAL where
 the model's scores or decisions drifted too: then the world is not only another, it is decided
 otherwise.  Features are told in the order of PSI times importance.
@@ -16,6 +18,7 @@ import msgspec
 
 from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
+from engine.estimated_breach import estimated_worse
 from engine.judgement import Judged
 from engine.measuring import Verdict
 from engine.spec import FeatureSpec
@@ -39,27 +42,54 @@ def examine(judged: Judged, history: History) -> Finding | None:
         return None
     roots = judged.causes(rule.above)
     over = [v for v in judged.verdicts if v.name in roots]
-    count = history.note(
-        judged.end_ms,
-        judged.window.length_ms,
-        rule.of_last,
-        held=len(over) >= rule.features,
-    )
+    worse, wanted = _support(judged, len(over))
+    held = len(over) >= wanted
+    count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=held)
     unknown = sum(judged.held_back(v.name) for v in judged.verdicts)
-    if len(over) < rule.features <= len(over) + unknown:
-        return None
-    if len(over) < rule.features or count < rule.at_least:
-        return not_confirmed("data_drift", held=len(over) >= rule.features)
+    if len(over) < wanted <= len(over) + unknown:
+        return _held(judged)
+    if not held or count < rule.at_least:
+        return not_confirmed("data_drift", held=held)
+    observed: dict[str, Any] = {
+        "features_over": len(over),
+        "windows_over": count,
+        "of_last": rule.of_last,
+    }
+    parameters = msgspec.to_builtins(rule)
+    if worse:
+        observed["estimated_worse"] = worse
+        parameters["estimated"] = wanted
     return Finding(
         "trigger",
         "data_drift",
         "covariate",
-        {"features_over": len(over), "windows_over": count, "of_last": rule.of_last},
-        {"psi": rule.above, "features": rule.features, "at_least": rule.at_least},
-        msgspec.to_builtins(rule),
+        observed,
+        {"psi": rule.above, "features": wanted, "at_least": rule.at_least},
+        parameters,
         _evidence(judged, over, roots),
         severity="CRITICAL" if judged.prediction_level() == "DRIFT" else "",
     )
+
+
+def _support(judged: Judged, over: int) -> tuple[dict[str, float], int]:
+    """What is estimated to be worse, where that makes fewer features enough, and how many are."""
+    rule, support = (
+        judged.model.spec.retraining.psi_features,
+        judged.model.spec.retraining.estimated,
+    )
+    assert rule is not None, "it is what was examined"
+    if support is None or not support.features <= over < rule.features:
+        return {}, rule.features
+    worse = estimated_worse(judged) or {}
+    return worse, support.features if worse else rule.features
+
+
+def _held(judged: Judged) -> Finding | None:
+    """A window in which bad data may have made the difference: that they did is told."""
+    if not judged.retraining_held():
+        return None
+    bad = [v.name for v in judged.verdicts if v.level == "DRIFT" and judged.held_back(v.name)]
+    return Finding("held", "bad_data", "", {"held_back": bad[:MAX_EVIDENCE_FEATURES]})
 
 
 def importances(features: Sequence[FeatureSpec]) -> dict[str, float]:

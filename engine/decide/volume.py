@@ -3,7 +3,8 @@
 Rule.  More than ``factor`` times the expected asks for retraining (the population changed); less
 than ``1/factor`` is an operations alert and never a trigger, because missing data teach nothing.
 Where the profile knows how counts swing, either must be significant as well.  A window that began
-the first event, or of which too few events are expected, is not judged.
+the first event, or of which too few events are expected, is not judged; one whose records are bad
+(told twice, say) holds a request back, and that is told.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def examine(judged: Judged, history: History) -> Finding | None:
     chance = found.p_value if found is not None else None
     sure = chance is None or chance <= max(P_VALUE_FLOOR, judged.alpha)
     sound = judged.quality is None or not judged.quality.records
-    high = enough and sure and sound and ratio > rule.factor
+    many = enough and sure and ratio > rule.factor
+    high = many and sound
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=high)
     if found is None or not enough:
         return None
@@ -47,4 +49,6 @@ def examine(judged: Judged, history: History) -> Finding | None:
         return Finding("trigger", "volume", "volume", observed, threshold, parameters)
     if sure and ratio < 1 / rule.factor:
         return Finding("operations", "volume_low", "", observed, threshold, parameters)
+    if many and not sound:
+        return Finding("held", "bad_data", "", observed, threshold, parameters)
     return not_confirmed("volume", held=bool(high))

@@ -16,7 +16,7 @@ from typing import Final
 
 from engine.model import MonitoredModel
 from engine.policy.episodes import ToldEpisode
-from engine.policy.reasons import Tree, of_trigger
+from engine.policy.reasons import Tree, of_trigger, way_of
 from engine.timestamps import rfc3339_to_ms
 
 MONTH_MS: Final = 30 * 86_400_000
@@ -48,6 +48,8 @@ class ToldTrigger:
     events: int
     cooldown_until_ms: int
     why: str
+    way: str = ""
+    """The questions that led to what is recommended, with their answers."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def triggers_of(records: Iterable[Tree]) -> list[ToldTrigger]:
             record["window"]["events"],
             rfc3339_to_ms(record["cooldown_until"]),
             of_trigger(record),
+            way_of(record),
         )
         for record in records
     ]

@@ -11,10 +11,14 @@ from collections.abc import Mapping, Sequence
 from math import inf, isfinite
 from typing import Any, Final
 
+HELD: Final = "held_trigger"
+"""The rule that tells of requests that were not made."""
 NAMED: Final = 3
 """Pieces of evidence in one line."""
 _UNSAID: Final = frozenset({"windows", "windows_over", "of_last", "features_over"})
 """Observed numbers that say how often, and not what."""
+_OF_THE_WAY: Final = frozenset({"reason", "path", "recommended"})
+"""What a held request says of itself, beside what was observed."""
 
 Tree = Mapping[str, Any]
 
@@ -22,13 +26,27 @@ Tree = Mapping[str, Any]
 def of_alert(record: Tree) -> str:
     """The line of a record of the topic ``alerts``."""
     evidence = record.get("evidence", {})
+    if record.get("rule") == HELD:
+        observed = evidence.get("observed", {})
+        said = {name: observed[name] for name in observed if name not in _OF_THE_WAY}
+        line = _line(said, evidence.get("features", evidence.get("measures", ())))
+        return f"held, {str(observed.get('reason')).replace('_', ' ')}: {line}"
     rows = evidence.get("features", evidence.get("measures", ()))
     return _line(evidence.get("observed", {}), rows)
 
 
 def of_trigger(record: Tree) -> str:
-    """The line of a record of the topic ``retraining-triggers``."""
-    return _line(record.get("observed", {}), record.get("evidence", ()))
+    """The line of a record of the topic ``retraining-triggers``, with what is recommended."""
+    line = _line(record.get("observed", {}), record.get("evidence", ()))
+    if "recommended" not in record:
+        return line
+    why = str(record.get("why", "")).replace("_", " ")
+    return f"{line}; {record['recommended'].replace('_', ' ')}" + (f" ({why})" if why else "")
+
+
+def way_of(record: Tree) -> str:
+    """The questions that led to what a trigger recommends, with their answers."""
+    return "; ".join(f"{step['question']} {step['answer']}" for step in record.get("path", ()))
 
 
 def features_of(record: Tree) -> set[str]:

@@ -25,7 +25,8 @@ from engine.decide.episodes import Window
 from engine.effects import Publish
 from engine.judgement import Judged
 from engine.model import MonitoredModel
-from engine.spec import PsiFeaturesRule, Spec
+from engine.retraining_rules import PsiFeaturesRule
+from engine.spec import Spec
 
 MAX_REMEMBERED_VERDICTS: Final = 500_000
 """Verdicts of features in all windows together, some kilobytes each."""
@@ -101,14 +102,17 @@ def decide_again(model: MonitoredModel, windows: Sequence[Window]) -> list[Publi
 
 
 def read_by(rule: str, model: MonitoredModel, windows: Sequence[Window]) -> list[Window]:
-    """The windows of the data that what the rule on PSI says can depend on.
+    """The windows that what the rule on PSI says can depend on.
 
-    Rules know of each other by the cool-down of triggers alone.  Where without any cool-down no
-    other rule of the data asks for retraining, none can hold a trigger back, and only windows of
-    the rule's own length matter; else all of them do.
+    Rules know of each other by the cool-down of triggers and the budget alone.  Where without
+    either no other rule of the data asks for retraining, none can hold a trigger back, and only
+    windows of the rule's own length matter; else all of them do, and those of performance too where
+    requests wait for labels.
     """
+    if model.spec.retraining.improvement_veto:
+        return list(windows)
     of_data = [window for window in windows if isinstance(window, Judged)]
-    retraining = msgspec.structs.replace(model.spec.retraining, cooldown_ms=0)
+    retraining = msgspec.structs.replace(model.spec.retraining, cooldown_ms=0, budget=None)
     hasty = replace(model, spec=msgspec.structs.replace(model.spec, retraining=retraining))
     state = DecisionState()
     for judged in _under(hasty, of_data):

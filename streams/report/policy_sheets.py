@@ -47,6 +47,7 @@ def sheets_of(history: PolicyHistory, prices: Prices) -> list[Sheet]:
         _episodes("episodes", [e for e in history.episodes if not e.muted], history),
         *_muted(history),
         _triggers(history),
+        *_ways(history),
         _sums(history),
         _costs(history, prices),
     ]
@@ -115,6 +116,13 @@ def _triggers(history: PolicyHistory) -> Sheet:
     notes = (f"cool-down {cooldown} of event time; what labels say has one of its own",)
     nothing = "no retraining would have been asked for"
     return Sheet("retraining triggers", headings, tuple(rows), notes=notes, nothing=nothing)
+
+
+def _ways(history: PolicyHistory) -> list[Sheet]:
+    """How each trigger came to what it recommends."""
+    rows = [(moment(t.at_ms), t.rule, t.way) for t in history.triggers if t.way]
+    title = "the way to what was recommended"
+    return [Sheet(title, ("at", "rule", "questions and answers"), tuple(rows))] if rows else []
 
 
 def _sums(history: PolicyHistory) -> Sheet:

@@ -9,7 +9,7 @@ from engine.policy.comparison import Comparison, Finding
 from engine.policy.history import MONTH_MS, PolicyHistory, per_month
 from engine.policy.redeciding import Thresholds
 from engine.policy.tuning import OPEN_AT_MOST, Outcome
-from engine.spec import PsiFeaturesRule
+from engine.retraining_rules import PsiFeaturesRule
 from streams.report.policy_sheets import SHORT
 from streams.report.sheets import Sheet
 from streams.report.wording import moment

@@ -43,11 +43,14 @@ def test_bad_records_hold_everything_back(name: str) -> None:
     assert triggers == []
     (alert,) = [a for a in alerts if a["state"] == "open"]
     assert alert["cause"] == "data_quality"
+    drifts_at_once = name == "duplicates"  # too old were the records before they drifted
+    assert ("retraining" in alert["evidence"]["observed"]) == drifts_at_once
     assert [one["fault"] for one in alert["evidence"]["observed"]["records"]] == [name]
     bad = judgements[BAD_FROM]
     assert bad["quality"]["level"] == "WATCH"
     assert list(bad["quality"]["records"]) == [name]
     assert bad["data"]["held_back"] == ["speed"]
+    assert bad["data"]["retraining"] == "held: bad data"
     _, alerts, triggers = said(DRIFTS["mean"], chosen)
     assert len(triggers) == 1
     assert {a["cause"] for a in alerts} == {"data_drift"}

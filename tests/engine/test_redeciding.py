@@ -182,7 +182,7 @@ def test_a_rule_that_only_the_cool_down_held_back_may_speak_under_other_threshol
         "volume: {factor: 1.5, window: 1m}",
         "volume: {factor: 1.5, window: 5m, at_least: 3, of_last: 3}",
     )
-    one = model_of(spec_text(retraining=rules), reference(step_ms=2_000))
+    one = model_of(spec_text(retraining=rules, quality="null"), reference(step_ms=2_000))
     out, windows = judged(one)
     (asked,) = [orjson.loads(value) for value in bytes_of(out)["retraining-triggers"]]
     assert asked["rule"] == "psi_features"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.spec import MeasureRule, PerformanceDropRule, Spec
+from engine.retraining_rules import PerformanceDropRule
+from engine.spec import MeasureRule, Spec
 from engine.spec_reading import read_spec
 from tests.engine.good_spec import LEAST, faults_of, one_fault
 

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.spec import AlarmBudget, LabelRules, PsiFeaturesRule, Spec, VolumeRule
+from engine.retraining_rules import PsiFeaturesRule, VolumeRule
+from engine.spec import AlarmBudget, LabelRules, Spec
 from engine.spec_faults import MAX_FAULTS, SpecError
 from engine.spec_reading import read_spec, spec_hash
 from engine.spec_sections import MAX_FEATURES

@@ -76,6 +76,9 @@ business:
   costs: {false_positive: {each: 2}, false_negative: {of_value: 1}}
 retraining:
   cooldown: 1d
+  time_zone: Europe/Berlin
+  schedule: {every: year, at: "02:00", window: 6h}
+  budget: {per_quarter: 40}
   rules:
     psi_features: {above: 0.2, features: 1, window: 6h, at_least: 1, of_last: 1}
     volume: {factor: 3, window: 6h}
