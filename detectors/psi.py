@@ -132,6 +132,7 @@ def measure(sample: Sample, params: Params) -> Measure:
             "resampled": float(resampled),
         },
         contributions,
+        p_value,
     )
 
 

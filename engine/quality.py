@@ -176,7 +176,7 @@ class _Feature:
         self.profile = model.profile.features[feature.name]
         self.own_rates = self.profile.rates.get(window, {})
         own = self.profile.own.get(window)
-        self.worth = np.inf if own is None else own.effective_size
+        self.worth = np.inf if own is None else own.worth
 
     def rates(self, column: NumericColumn | CategoricalColumn, counts: Counts) -> Iterator[Fault]:
         """Every rate that is too high."""
