@@ -89,8 +89,12 @@ class Comparer:
         profile: FeatureProfile,
         statistics: Mapping[str, ModuleType],
         params: Mapping[str, Any],
+        *,
+        least: int = 0,
     ) -> None:
+        """``least`` is how many values a window needs to be called moved."""
         self.column = column
+        self._least = least
         kind = "numeric" if isinstance(profile, NumericProfile) else "categorical"
         self._profile = profile
         self._statistics = {n: m for n, m in statistics.items() if kind in m.APPLIES_TO}
@@ -114,6 +118,8 @@ class Comparer:
             for name, module in self._statistics.items()
         }
         events = int(sample.actual.sum())
+        if events < self._least:
+            measures["psi"] = replace(measures["psi"], chance=None)
         floor = own.q99 if own is not None else 0.0
         watch, drift = max(bands.watch, floor), max(bands.drift, floor)
         return Verdict(

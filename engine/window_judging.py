@@ -15,7 +15,9 @@ from engine.judgement import AlarmCount, Judged, holds_back
 from engine.levels import comparison_share, significance
 from engine.measuring import Bands, Comparer, Verdict
 from engine.model import MonitoredModel
+from engine.own_blocks import MIN_BLOCK_EVENTS
 from engine.panes import Counts
+from engine.profile import Profile
 from engine.positive_rate import positive_rate, score_moments
 from engine.quality import Quality, QualityChecks
 from engine.spec import Spec, WindowRule
@@ -30,16 +32,19 @@ class WindowJudging:
         found = statistics()
         params = statistic_params(model.spec)
         profile, layout = model.profile, model.layout
+        least = least_values(profile)
         self._features = [
-            Comparer(layout.column(f.name), profile.features[f.name], found, params)
+            Comparer(layout.column(f.name), profile.features[f.name], found, params, least=least)
             for f in model.spec.features
         ]
         self._score = None
         if layout.score is not None and profile.score is not None:
-            self._score = Comparer(layout.score, profile.score, found, params)
+            self._score = Comparer(layout.score, profile.score, found, params, least=least)
         self._classes = None
         if layout.classes is not None and profile.classes is not None:
-            self._classes = Comparer(layout.classes, profile.classes.shares, found, params)
+            self._classes = Comparer(
+                layout.classes, profile.classes.shares, found, params, least=least
+            )
         rules = model.spec.quality
         self._checks = None if rules is None else QualityChecks(model, rules)
         self._bands = {
@@ -113,6 +118,14 @@ class WindowJudging:
             and not holds_back(quality, self._model.ancestors, verdict.name)
         ]
         return discovery_alpha(sound, alpha)
+
+
+def least_values(profile: Profile) -> int:
+    """Values that a window needs to be called moved: where the reference has times, as many as its
+    own blocks had, for fewer it says nothing of what hangs together (five flights in five minutes
+    share one hour and one reading of the weather).  Without times values are taken as independent,
+    and the tests are exact however few there are."""
+    return 0 if profile.made_by.start_ms is None else MIN_BLOCK_EVENTS
 
 
 def statistic_params(spec: Spec) -> dict[str, Any]:

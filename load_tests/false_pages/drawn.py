@@ -45,6 +45,8 @@ class DrawnModel:
     """The model, and what its events are drawn from."""
 
     model: MonitoredModel
+    spec: str
+    """The text that the model's spec was read from."""
     shares: FloatArray
     """Of each feature's values, the last of them missing, shape (features, LEVELS + 1)."""
     rows: IntArray
@@ -74,7 +76,8 @@ def drawn_model(seed: int, spec: str = SPEC, features: int = FEATURES) -> DrawnM
         f"  {name}: {{type: {'numeric' if place < numeric else 'categorical'}}}"
         for place, name in enumerate(names)
     ]
-    read = read_spec(spec.format(name="drawn", features="\n".join(lines)))
+    text = spec.format(name="drawn", features="\n".join(lines))
+    read = read_spec(text)
     table = ReferenceTable(
         REFERENCE_ROWS,
         {name: _values(codes[place]) for place, name in enumerate(names[:numeric])},
@@ -83,7 +86,7 @@ def drawn_model(seed: int, spec: str = SPEC, features: int = FEATURES) -> DrawnM
     )
     profile = decode_profile(encode_profile(build_profile(read, table, MADE_BY)))
     model = build_model(read, profile)
-    return DrawnModel(model, shares, *_rows(model, numeric, features))
+    return DrawnModel(model, text, shares, *_rows(model, numeric, features))
 
 
 def _rows(model: MonitoredModel, numeric: int, features: int) -> tuple[IntArray, IntArray]:
@@ -118,12 +121,14 @@ def events_of(model: MonitoredModel, numeric: IntArray, categorical: IntArray) -
     )
 
 
-def drawn_month(drawn: DrawnModel, days: int, *seed: int) -> tuple[IntArray, IntArray]:
+def drawn_month(
+    drawn: DrawnModel, days: int, *seed: int, events_per_pane: float = EVENTS_PER_PANE
+) -> tuple[IntArray, IntArray]:
     """Values, shape (panes, features, LEVELS + 1), and events, shape (panes,), of ``days``."""
     random = np.random.default_rng([STILL, *seed])
     panes = panes_in(days)
     hour = np.arange(panes) * WINDOW_MS["5m"] / 3_600_000
-    rate = EVENTS_PER_PANE * (1.0 - SWING * np.cos(2.0 * np.pi * hour / 24.0))
+    rate = events_per_pane * (1.0 - SWING * np.cos(2.0 * np.pi * hour / 24.0))
     events = random.poisson(rate)
     values = np.stack(
         [random.multinomial(events, share) for share in drawn.shares], axis=1

@@ -12,7 +12,7 @@ from engine.judgement import Judged
 from engine.layout import PREDICTIONS
 from engine.model import MonitoredModel
 from engine.window_judging import WindowJudging
-from load_tests.false_pages.deciding import Due, decide_month, in_order
+from load_tests.false_pages.deciding import Due, Month, decide_month, in_order
 from load_tests.false_pages.drawn import DrawnModel, IntArray, drawn_month
 from load_tests.false_pages.policies import DAY_MS, WINDOW_MS, policies
 from load_tests.false_pages.real_tables import RealDays
@@ -53,31 +53,25 @@ def episodes(held: np.ndarray) -> int:
 class DrawnRuns:
     """Runs of a made-up model."""
 
-    def __init__(self, drawn: DrawnModel, spec: str, days: int) -> None:
+    def __init__(self, drawn: DrawnModel, days: int) -> None:
         self._drawn, self._days = drawn, days
-        self._policies = policies(spec, drawn.model)
+        self._policies = self.policies = policies(drawn.spec, drawn.model)
         first = first_policy(self._policies)
         self._screen, self._judging = Screen(first), WindowJudging(first)
 
-    def run(self, *seed: int) -> Run:
+    def run(self, seed: int) -> Run:
         """The run of a seed."""
-        values, events = drawn_month(self._drawn, self._days, *seed)
-        counts = {}
-        for window, length_ms in WINDOW_MS.items():
-            panes = length_ms // WINDOW_MS["5m"]
-            counts[window] = (
-                values.reshape(-1, panes, *values.shape[1:]).sum(axis=1),
-                events.reshape(-1, panes).sum(axis=1),
-            )
+        values, events = drawn_month(self._drawn, self._days, seed)
+        counts = _summed(values, events)
         screened = {window: self._screened(window, *found) for window, found in counts.items()}
         month = decide_month(self._policies, self._due(counts, screened))
-        return Run(
-            {name: month.pages(name) for name in self._policies},
-            sum(episodes(each.over) for each in screened.values()),
-            sum(episodes(each.unlikely) for each in screened.values()),
-            sum(len(each.may_page) for each in screened.values()),
-            month.judged,
-        )
+        return _told(month, list(self._policies), screened)
+
+    def decided(self, values: IntArray, events: IntArray) -> Month:
+        """What is told of a month's values."""
+        counts = _summed(values, events)
+        screened = {window: self._screened(window, *found) for window, found in counts.items()}
+        return decide_month(self._policies, self._due(counts, screened))
 
     def _screened(self, window: str, values: IntArray, events: IntArray) -> Screened:
         """A day at a time, for the memory."""
@@ -107,6 +101,28 @@ class DrawnRuns:
                 return self._judging.judge(rule, end_ms, 0, found, NO_SLICES, {}, START_MS)
 
             yield Due(window, end_ms, not screened[window].may_page[number], judge)
+
+
+def _summed(values: IntArray, events: IntArray) -> dict[str, tuple[IntArray, IntArray]]:
+    """Values and events by length of window."""
+    found = {}
+    for window, length_ms in WINDOW_MS.items():
+        panes = length_ms // WINDOW_MS["5m"]
+        found[window] = (
+            values.reshape(-1, panes, *values.shape[1:]).sum(axis=1),
+            events.reshape(-1, panes).sum(axis=1),
+        )
+    return found
+
+
+def _told(month: Month, names: list[str], screened: dict[str, Screened]) -> Run:
+    return Run(
+        {name: month.pages(name) for name in names},
+        sum(episodes(each.over) for each in screened.values()),
+        sum(episodes(each.unlikely) for each in screened.values()),
+        sum(len(each.may_page) for each in screened.values()),
+        month.judged,
+    )
 
 
 def joined(parts: list[Screened]) -> Screened:
@@ -165,21 +181,15 @@ class RealRuns:
             for window in WINDOW_MS
         }
 
-    def run(self, *seed: int) -> Run:
+    def run(self, seed: int) -> Run:
         """The run of a seed."""
-        random = np.random.default_rng([REAL, *seed])
+        random = np.random.default_rng([REAL, seed])
         drawn = blocks_of_days(random, self._real.days, self._days)
         screened = {
             window: joined([self._screened[day][window] for day in drawn]) for window in WINDOW_MS
         }
         month = decide_month(self._policies, self._due(drawn, screened))
-        return Run(
-            {name: month.pages(name) for name in self._policies},
-            sum(episodes(each.over) for each in screened.values()),
-            sum(episodes(each.unlikely) for each in screened.values()),
-            sum(len(each.may_page) for each in screened.values()),
-            month.judged,
-        )
+        return _told(month, list(self._policies), screened)
 
     def _due(self, drawn: list[int], screened: dict[str, Screened]) -> Iterator[Due]:
         for end_ms, window, number in in_order(ends_ms(self._days)):

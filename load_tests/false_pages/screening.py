@@ -30,6 +30,7 @@ from engine.profile import NumericProfile
 from engine.quality import QualityChecks, reference_rate
 from engine.seasonal_mix import mix_slices
 from engine.spec import FeatureSpec
+from engine.window_judging import least_values
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -66,6 +67,7 @@ class Screen:
                     model.profile.features[feature.name],
                     {"psi": psi},
                     {"psi": params},
+                    least=least_values(model.profile),
                 ),
             )
             for feature in spec.features
