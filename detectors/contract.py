@@ -91,8 +91,8 @@ class Measure:
     contributions: FloatArray | None = None
     """Share of the value per coarse bin, shape (coarse bins,), where the statistic is a sum."""
     chance: float | None = None
-    """The p-value below P_VALUE_FLOOR too, for who must compare at less than that; None where the
-    statistic does not tell it."""
+    """A p-value that holds far out, below P_VALUE_FLOOR too, for who compares at a strict budget;
+    None where the statistic does not tell it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ from load_tests.false_pages.results import Results, faults, save, told
 DAYS = 30
 SEED = 7
 EVENT_LEVEL_PER_PANE = 4.0
-SOURCES = ("events", *TABLES, "drawn")
+SOURCES = (*TABLES, "events", "drawn")
+SAVED_AFTER = 20
 
 
 @click.command(help=__doc__)
@@ -67,6 +68,8 @@ def main(runs: int, days: int, sources: tuple[str, ...], out: Path) -> None:
                 for seed in range(runs):
                     results.runs[source].append(told(maker(seed)))
                     advance(1)
+                    if (seed + 1) % SAVED_AFTER == 0:
+                        save(out.with_name("false-pages.json"), results)
             save(out.with_name("false-pages.json"), results)
             write(out, results)
             draw(results, out.with_name(PLOT))

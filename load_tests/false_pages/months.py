@@ -12,14 +12,13 @@ from engine.judgement import Judged
 from engine.layout import PREDICTIONS
 from engine.model import MonitoredModel
 from engine.window_judging import WindowJudging
-from load_tests.false_pages.deciding import Due, Month, decide_month, in_order
+from load_tests.false_pages.deciding import CALM, Due, Month, decide_month, in_order
 from load_tests.false_pages.drawn import DrawnModel, IntArray, drawn_month
 from load_tests.false_pages.policies import DAY_MS, WINDOW_MS, policies
 from load_tests.false_pages.real_tables import RealDays
 from load_tests.false_pages.screening import Screen, Screened
 from load_tests.quality.measured import START_MS
 
-CALM: Final = 2
 REAL: Final = 4
 """The sequence of random numbers of real days."""
 BLOCK_DAYS: Final = 3
@@ -71,7 +70,7 @@ class DrawnRuns:
         """What is told of a month's values."""
         counts = _summed(values, events)
         screened = {window: self._screened(window, *found) for window, found in counts.items()}
-        return decide_month(self._policies, self._due(counts, screened))
+        return decide_month(self._policies, self._due(counts, screened), exact=True)
 
     def _screened(self, window: str, values: IntArray, events: IntArray) -> Screened:
         """A day at a time, for the memory."""
