@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from engine.budget_spent import SpentBudget
 from engine.canonical import content_hash
 from engine.decide.contract import Finding
 from engine.decide.episodes import Episodes, Window, follow
@@ -44,6 +45,8 @@ class DecisionState(msgspec.Struct):
     """Control charts of performance, by window and measure."""
     losses: dict[str, LossHistory] = msgspec.field(default_factory=dict)
     """Histories of losses, by window."""
+    spent: SpentBudget = msgspec.field(default_factory=SpentBudget)
+    """Of the false-alarm budget."""
 
 
 Decide = Callable[[Window, DecisionState], list[Publish]]
@@ -76,6 +79,7 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
         )
         if finding.verdict == "trigger" and judged.end_ms >= cooldown_until_ms:
             out.append(_trigger(name, judged, finding, state))
+    state.spent.note(judged, out)
     return out
 
 

@@ -72,6 +72,12 @@ class DrawnRuns:
         screened = {window: self._screened(window, *found) for window, found in counts.items()}
         return decide_month(self._policies, self._due(counts, screened), exact=True)
 
+    def due(self, values: IntArray, events: IntArray) -> Iterator[Due]:
+        """The windows of a month's values, in order."""
+        counts = _summed(values, events)
+        screened = {window: self._screened(window, *found) for window, found in counts.items()}
+        return self._due(counts, screened)
+
     def _screened(self, window: str, values: IntArray, events: IntArray) -> Screened:
         """A day at a time, for the memory."""
         at_once = max(1, DAY_MS // WINDOW_MS[window])
