@@ -17,8 +17,8 @@ from engine.measuring import Bands, Comparer, Verdict
 from engine.model import MonitoredModel
 from engine.own_blocks import MIN_BLOCK_EVENTS
 from engine.panes import Counts
-from engine.profile import Profile
 from engine.positive_rate import positive_rate, score_moments
+from engine.profile import Profile
 from engine.quality import Quality, QualityChecks
 from engine.spec import Spec, WindowRule
 

@@ -1,4 +1,4 @@
-"""``python -m load_tests.false_pages``: false pages on data without change, to docs/false-alarms.md.
+"""``python -m load_tests.false_pages``: false pages without any change, to docs/false-alarms.md.
 
 Rule.  Runs of thirty days of a model with fifty features: drawn as counts, and put together of real
 days that the profile does not know.  The exit code is 1 when the upper bound of the pages of a run

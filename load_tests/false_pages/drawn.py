@@ -130,9 +130,7 @@ def drawn_month(
     hour = np.arange(panes) * WINDOW_MS["5m"] / 3_600_000
     rate = events_per_pane * (1.0 - SWING * np.cos(2.0 * np.pi * hour / 24.0))
     events = random.poisson(rate)
-    values = np.stack(
-        [random.multinomial(events, share) for share in drawn.shares], axis=1
-    )
+    values = np.stack([random.multinomial(events, share) for share in drawn.shares], axis=1)
     return values, events
 
 

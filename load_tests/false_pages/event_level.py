@@ -17,7 +17,14 @@ import orjson
 from engine.effects import Publish
 from engine.pipeline import Pipeline
 from engine.records import RecordBatch
-from load_tests.false_pages.drawn import LEVELS, DrawnModel, IntArray, drawn_model, drawn_month, word
+from load_tests.false_pages.drawn import (
+    LEVELS,
+    DrawnModel,
+    IntArray,
+    drawn_model,
+    drawn_month,
+    word,
+)
 from load_tests.false_pages.months import DrawnRuns
 from load_tests.false_pages.policies import SPEC, WINDOW_MS, panes_in
 from load_tests.quality.measured import LATENCY_MS, START_MS

@@ -4,7 +4,8 @@ Rule.  Three windows, 5m, 1h and 1d, and the default budget.  The rule on featur
 length of window; so each month is decided on four times: by the most nervous rule there is, a
 single feature in a single window, on each of the three lengths, and by the default rule.  The pages
 of the first three *together* are held against the budget, those of the quality of the data, which
-each asks of the same windows, among them.  A page is an alert that somebody hears at once: WARNING or CRITICAL.
+each asks of the same windows, among them.  A page is an alert that somebody hears at once: WARNING
+or CRITICAL.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Screen:
         for feature, column, comparer in self._features:
             value, corrected, chance = self._psi(feature, column, counts, slices)
             over |= value > ABOVE
-            unlikely |= chance < 0.05  # noqa: PLR2004
+            unlikely |= chance < 0.05
             own = self._model.profile.features[feature.name].own.get(window)
             floor = max(ABOVE, 0.0 if own is None else own.q99)
             for place in np.flatnonzero((corrected > floor) & ~may).tolist():

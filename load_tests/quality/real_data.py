@@ -120,7 +120,9 @@ def real_data(name: str) -> RealData:
 
 def _columns(model: MonitoredModel, table: pl.DataFrame) -> Columns:
     numeric = [floats_of(table[column.name]) for column in model.layout.numeric]
-    codes = [codes_of(model, column.name, table[column.name]) for column in model.layout.categorical]
+    codes = [
+        codes_of(model, column.name, table[column.name]) for column in model.layout.categorical
+    ]
     return Columns(
         np.array(numeric),
         np.array(codes, dtype=np.int32),
@@ -142,8 +144,10 @@ def codes_of(model: MonitoredModel, feature: str, column: pl.Series) -> list[int
 
 
 def floats_of(column: pl.Series) -> FloatArray:
+    """Numbers, NaN for a null."""
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
 def texts_of(column: pl.Series) -> list[str | None]:
+    """Texts as the engine writes them."""
     return [None if value is None else category_text(value) for value in column.to_list()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 import pytest
 from scipy.stats import chi2
 
@@ -42,9 +43,7 @@ def test_the_shares_add_up_to_the_budget() -> None:
 
 def naive_discoveries(chances: list[float], alpha: float) -> float:
     """The largest k by trying every one."""
-    ranks = [
-        k for k in range(1, len(chances) + 1) if sum(p <= k * alpha for p in chances) >= k
-    ]
+    ranks = [k for k in range(1, len(chances) + 1) if sum(p <= k * alpha for p in chances) >= k]
     return max(ranks, default=1) * alpha
 
 
@@ -64,9 +63,7 @@ def test_no_more_windows_are_called_than_their_share() -> None:
     random = np.random.default_rng(4)
     share, features, windows = 0.05, 50, 4_000
     for p in (random.random((windows, features)), np.repeat(random.random((windows, 1)), 50, 1)):
-        called = sum(
-            min(row) <= discovery_alpha(row, share / features) for row in p.tolist()
-        )
+        called = sum(min(row) <= discovery_alpha(row, share / features) for row in p.tolist())
         assert called / windows < share + 3 * np.sqrt(share / windows)
 
 
@@ -158,8 +155,6 @@ def test_a_profile_with_times_knows_its_tail_and_says_so() -> None:
 
 def alert(severity: str, state: str = "open", **more: object) -> Publish:
     """An alert record."""
-    import orjson
-
     return Publish("alerts", b"m", orjson.dumps({"severity": severity, "state": state, **more}))
 
 
