@@ -18,12 +18,12 @@ one with probability n / (n + m).  The p-value then is the share of the draws th
 beyond the draws it is the tail of the scaled chi-square that has their mean and variance, as a
 bare 1 / (draws + 1) could never be significant at a strict budget however extreme the value.
 
-``chance`` is the larger of that and of the p-value of the likelihood ratio over the same bins.  Far
-out PSI's tail is heavier than chi-square's: a bin that expects ten values and has none adds ten times
-ln(10 / pseudo-count), and at n = 150 what chi-square calls 1e-6 happens seven times as often.  The
-likelihood ratio has no such tail (of 2.5 million draws each at n from 20 to 500 the larger of the two
-was at most 1e-5 in no more than 1.2e-5), but is too light where bins are rare, which PSI's is not.
-Whoever compares at a strict budget compares ``chance``.
+``chance`` is the larger of that and of the p-value of the likelihood ratio over the same bins.
+Far out PSI's tail is heavier than chi-square's: a bin that expects ten values and has none adds ten
+times ln(10 / pseudo-count), and at n = 160 what chi-square calls 1e-6 happens seven times as often.
+The likelihood ratio has no such tail (of 2.5 million draws each at n from 20 to 500 the larger of
+the two was at most 1e-5 in no more than 1.2e-5), but is too light where bins are rare, which PSI's
+is not.  Whoever compares at a strict budget compares ``chance``.
 
 When it lies: it is blind to movement inside a bin and, for rare events, to anything small in
 absolute share; with dependent values (one weather reading for a hundred flights) the nominal

@@ -1,6 +1,7 @@
 """One false-alarm budget of a model, and the share of it that falls to one look.
 
-Rule.  ``budget`` says how many false pages a model may tell in how long.  It is divided evenly among
+Rule.  ``budget`` says how many false pages a model may tell in how long.  It is divided evenly
+among
 
 * the sections that can page: what the events hold (features, scores, decisions, volume,
   operations), the quality of the data where it is checked, and performance where it is judged;

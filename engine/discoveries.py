@@ -1,11 +1,11 @@
 """Which features of a window moved: as many as the false discovery rate allows.
 
-Rule (Benjamini and Hochberg 1995).  With m comparisons and the share q of a window, Bonferroni calls
-a feature moved at ``p <= q / m``.  With a thousand features that is a threshold which a change of
-hundreds of them may miss one by one.  So the k smallest p-values are called moved together when the
-k-th is at most ``k q / m``, for the largest such k: where nothing moved, the probability that any is
-called is still at most q (Simes 1986), which is all that the budget of pages asks; where many moved,
-among those that are called at most the share q is called wrongly.
+Rule (Benjamini and Hochberg 1995).  With m comparisons and the share q of a window, Bonferroni
+calls a feature moved at ``p <= q / m``.  With a thousand features that is a threshold which a
+change of hundreds of them may miss one by one.  So the k smallest p-values are called moved
+together when the k-th is at most ``k q / m``, for the largest such k: where nothing moved, the
+probability that any is called is still at most q (Simes 1986), which is all that the budget of
+pages asks; where many moved, among those that are called at most the share q is called wrongly.
 
 Dependence.  Simes' inequality holds for independent features and for those that depend on each
 other positively, as copies and what is made from one source do; for any dependence whatever

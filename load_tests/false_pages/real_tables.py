@@ -3,7 +3,7 @@
 Rule.  All rows are of one season.  Tables have fewer than fifty features; the others are what is
 usually made from them: differences and products of two numbers, pairs of categories.  So most
 features hang together, as those of real models do.  Weeks alternate: the even ones make the
-profile, months are drawn from the days of the odd ones, so nothing that is judged was in the profile.
+profile, months are drawn from the days of the odd ones, so nothing that is judged was in it.
 
 ``flights``  departures of June to August 2013 (examples/flights), some 900 a day with the weather.
 ``acs``  census answers of 2015 (examples/acs), spread evenly over twelve weeks: they have no times.
