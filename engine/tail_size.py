@@ -5,8 +5,9 @@ mean of the blocks' PSI (:mod:`engine.own_blocks`) says nothing of those: a feat
 most days and wild on some has a heavier tail than the chi-square of its mean.  So each block is
 measured out of sample, against the reference without the block's own stretch of time (one of
 FOLDS), and the scaled chi-square ``chi2_{B-1} / w`` is laid over the largest PSI of the blocks:
-``w`` is the largest size at which neither the share of blocks beyond the threshold nor their mean excess is more
-than chi-square's.  From the threshold outwards the p-value is then that of the tail seen.
+``w`` is the largest size at which neither the share of blocks beyond the threshold nor their mean
+excess is more than chi-square's.  From the threshold outwards the p-value is then that of the tail
+seen.
 
 Blocks of one day hang together, so the mean excess is an upper bound of a bootstrap of whole days
 (of blocks, where they are longer): a stormy day is one draw, however many of its hours were stormy.
