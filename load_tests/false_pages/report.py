@@ -23,7 +23,7 @@ SOURCES: Final = {
 
 def section(results: Results) -> str:
     """What was measured, as Markdown."""
-    sources = [(source, runs) for source, runs in results.runs.items() if runs]
+    sources = [(source, results.runs[source]) for source in SOURCES if results.runs.get(source)]
     head = [
         "source",
         "runs",
@@ -33,7 +33,7 @@ def section(results: Results) -> str:
         "fixed thresholds",
         "p < 0.05",
     ]
-    rows = [[SOURCES.get(source, source), *_row(runs)] for source, runs in sources]
+    rows = [[SOURCES[source], *_row(runs)] for source, runs in sources]
     lines = [markdown(head, rows)]
     rules = Counter[str]()
     for _, runs in sources:
@@ -96,17 +96,17 @@ def draw(results: Results, to: Path) -> None:
         "unlikely": "p < 0.05 of any feature",
     }
     figure, axis = plt.subplots(figsize=(9.0, 4.0), layout="constrained")
-    sources = [source for source, runs in results.runs.items() if runs]
+    sources = [source for source in SOURCES if results.runs.get(source)]
     for number, (kind, label) in enumerate(kinds.items()):
         heights = [mean([getattr(run, kind) for run in results.runs[s]]) for s in sources]
         places = [place + 0.2 * (number - 1.5) for place in range(len(sources))]
         axis.bar(places, heights, width=0.18, label=label)
     axis.axhline(BUDGET * results.days / 30.0, color="black", linestyle="--", linewidth=1.0)
     axis.set_yscale("symlog", linthresh=1.0)
-    axis.set_xticks(range(len(sources)), [SOURCES.get(source, source) for source in sources])
+    axis.set_xticks(range(len(sources)), [SOURCES[source] for source in sources])
     axis.set_ylabel(f"false pages in {results.days} days")
     axis.set_title(f"{FEATURES} features, windows of 5m, 1h and 1d; the dashed line is the budget")
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(frameon=False, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=len(kinds), frameon=False, fontsize="small")
     figure.savefig(to, metadata={"Date": None})
     plt.close(figure)
