@@ -1,7 +1,7 @@
 # Every target creates what it needs, the virtual environment included.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality pending clean
+.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality false-pages pending clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,6 +16,7 @@ SOAK_ARGS ?=
 READINESS_ARGS ?=
 PENDING_ARGS ?=
 QUALITY_ARGS ?=
+FALSE_PAGES_ARGS ?=
 SEEDS ?= 1000
 SEED ?=
 
@@ -75,10 +76,13 @@ pending: $(STAMP) ## ten million predictions that wait for labels on a disk, to 
 quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/quality.md (half an hour)
 	$(PY) -m load_tests.quality $(QUALITY_ARGS)
 
+false-pages: $(STAMP) ## false pages of 800 months without change, to docs/false-alarms.md (half an hour)
+	$(PY) -m load_tests.false_pages $(FALSE_PAGES_ARGS)
+
 test-long: $(STAMP) ## what takes hours: long tests, simulation, chaos, fuzzing, soak, readiness
 	$(PY) -m pytest --long -m long
 	$(MAKE) simulate SEEDS=10000
-	$(MAKE) fuzz chaos soak readiness
+	$(MAKE) fuzz chaos soak readiness false-pages
 
 clean: ## remove everything that the other targets made
 	@test ! -x $(PY) || $(PY) -m tests.kafka down

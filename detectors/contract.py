@@ -90,6 +90,9 @@ class Measure:
     more: dict[str, float] = field(default_factory=dict)
     contributions: FloatArray | None = None
     """Share of the value per coarse bin, shape (coarse bins,), where the statistic is a sum."""
+    chance: float | None = None
+    """A p-value that holds far out, below P_VALUE_FLOOR too, for who compares at a strict budget;
+    None where the statistic does not tell it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,13 @@ one with probability n / (n + m).  The p-value then is the share of the draws th
 beyond the draws it is the tail of the scaled chi-square that has their mean and variance, as a
 bare 1 / (draws + 1) could never be significant at a strict budget however extreme the value.
 
+``chance`` is the larger of that and of the p-value of the likelihood ratio over the same bins.
+Far out PSI's tail is heavier than chi-square's: a bin that expects ten values and has none adds ten
+times ln(10 / pseudo-count), and at n = 160 what chi-square calls 1e-6 happens seven times as often.
+The likelihood ratio has no such tail (of 2.5 million draws each at n from 20 to 500 the larger of
+the two was at most 1e-5 in no more than 1.2e-5), but is too light where bins are rare, which PSI's
+is not.  Whoever compares at a strict budget compares ``chance``.
+
 When it lies: it is blind to movement inside a bin and, for rare events, to anything small in
 absolute share; with dependent values (one weather reading for a hundred flights) the nominal
 p-value is far too small and an effective size is needed.
@@ -30,7 +37,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import chdtrc, xlogy
 
 from detectors.coarse import NOTHING, coarse_counts, effective_size, nominal_size, usable
 from detectors.contract import P_VALUE_FLOOR, Kind, Measure, ValueType
@@ -132,7 +139,22 @@ def measure(sample: Sample, params: Params) -> Measure:
             "resampled": float(resampled),
         },
         contributions,
+        max(p_value, ratio_chance(expected, actual, bins, worth)),
     )
+
+
+def ratio_chance(expected: FloatArray, actual: FloatArray, bins: int, worth: float) -> float:
+    """P-value of the likelihood ratio of two samples over the same bins, none empty on both sides;
+    ``worth`` as for PSI.  1.0 of a single bin."""
+    if bins < 2:  # noqa: PLR2004
+        return 1.0
+    sizes = float(expected.sum()), float(actual.sum())
+    pooled = (expected + actual) / sum(sizes)
+    ratio = sum(
+        float(xlogy(counts, counts / (pooled * size)).sum())
+        for counts, size in zip((expected, actual), sizes, strict=True)
+    )
+    return float(chdtrc(bins - 1, 2.0 * max(ratio, 0.0) * worth / nominal_size(*sizes)))
 
 
 def resampled_p_value(

@@ -34,7 +34,7 @@ from engine.quality import Quality, Rates
 from engine.quiet import maintenance_tree
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
-from engine.upstream import roots_of
+from engine.upstream import Ancestors, roots_of
 from engine.verdict_tree import put, verdict_tree
 from engine.volume import Volume, volume
 
@@ -85,6 +85,8 @@ class Judged:
     """The same of the training table's own scores."""
     usual: Sequence[int] = ()
     """Counts of the windows before (:mod:`engine.operations`); empty where nothing is known."""
+    discovered: float = 0.0
+    """The p-value up to which features are called moved (:mod:`engine.discoveries`)."""
 
     @property
     def start_ms(self) -> int:
@@ -104,15 +106,14 @@ class Judged:
     def held_back(self, feature: str) -> bool:
         """Whether a feature's values, or those that it is made from, are bad, so that nothing that
         they show counts as drift."""
-        if self.quality is None:
-            return False
-        above = self.model.ancestors.get(feature, ())
-        return any(self.quality.holds_back(name) for name in (feature, *above))
+        return holds_back(self.quality, self.model.ancestors, feature)
 
     def drifted(self, above: float) -> list[Verdict]:
         """The features that are over ``above`` and not held back."""
         return [
-            v for v in self.verdicts if v.over(above, self.alpha) and not self.held_back(v.name)
+            v
+            for v in self.verdicts
+            if v.over(above, self.discovered) and not self.held_back(v.name)
         ]
 
     def causes(self, above: float) -> dict[str, list[str]]:
@@ -180,6 +181,8 @@ class Judged:
         tree["conventions"] = {
             "psi": {"bins": "reference quantiles", "pseudo_count": spec.pseudo_count},
             "significance": self.alpha,
+            "significance_of_features": self.discovered,
+            "calibration": self._calibration(),
         }
         tree |= maintenance_tree(spec, self.start_ms, self.end_ms)
         tree["profile"] = self.model.profile.hash
@@ -205,6 +208,13 @@ class Judged:
         yield "operations", operations_tree(model, counts, length_ms, self.volume(), compared)
         if self.business is not None:
             yield "business", business_tree(self.business)
+
+    def _calibration(self) -> str:
+        """Whether the profile knows the tail of every feature at this length of window."""
+        profiles = (self.model.profile.features[f.name] for f in self.model.spec.features)
+        found = [profile.own.get(self.window.name) for profile in profiles]
+        known = [own is not None and own.tail_size is not None for own in found]
+        return "profile" if known and all(known) else "part" if any(known) else "closed form"
 
     def _data(self) -> dict[str, Any]:
         tree: dict[str, Any] = {"level": self.data_level()}
@@ -241,6 +251,14 @@ class Judged:
                 if alarms.since_ms is not None:
                     tree[name]["since"] = ms_to_rfc3339(alarms.since_ms)
         return tree
+
+
+def holds_back(quality: Quality | None, ancestors: Ancestors, feature: str) -> bool:
+    """Whether what a feature's values show is not to be called drift: they, or those that it is
+    made from, are bad."""
+    if quality is None:
+        return False
+    return any(quality.holds_back(name) for name in (feature, *ancestors.get(feature, ())))
 
 
 def _movement(verdict: Verdict) -> tuple[float, str]:

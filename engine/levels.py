@@ -4,7 +4,8 @@ Rule.  A level above STABLE needs an effect AND significance.  The effect is the
 over a floor: the bands 0.10 and 0.20 of the field, raised to what the reference's own blocks of the
 window's length show (their 99 % quantile), because a feature that varies so much within its own
 training period has not drifted.  Significance is the p-value at the effective sample size against
-the share of the model's false-alarm budget that falls to one comparison.
+the share of the model's false-alarm budget that falls to one comparison, of features after the
+false discovery rate (:mod:`engine.discoveries`).
 
 A window is UNKNOWN when it is too small to tell the lower band from noise and not significant
 either.
@@ -18,6 +19,7 @@ from typing import Final, Literal
 from scipy.special import chdtri
 
 from detectors.contract import P_VALUE_FLOOR
+from engine.budget_shares import window_share
 from engine.spec import Spec, WindowRule
 
 Level = Literal["UNKNOWN", "STABLE", "WATCH", "DRIFT"]
@@ -32,14 +34,15 @@ def worst(levels: Iterable[Level]) -> Level:
 
 
 def significance(spec: Spec, window: WindowRule) -> float:
-    """The share of the false-alarm budget of one comparison (Bonferroni over features, disjoint
-    windows in the budget's period, and window lengths)."""
-    comparisons = (
-        max(1.0, spec.budget.per_ms / window.length_ms)
-        * (len(spec.features) + 1)
-        * len(spec.windows)
-    )
-    return min(MAX_SIGNIFICANCE, max(P_VALUE_FLOOR, spec.budget.false_pages / comparisons))
+    """The share of the false-alarm budget of one comparison of a window: features and score share
+    what falls to it.  Never below what a p-value can tell."""
+    return max(P_VALUE_FLOOR, comparison_share(spec, window))
+
+
+def comparison_share(spec: Spec, window: WindowRule) -> float:
+    """The same without that floor, for p-values that have none."""
+    share = window_share(spec, window, len(spec.windows)) / (len(spec.features) + 1)
+    return min(MAX_SIGNIFICANCE, share)
 
 
 def noise(alpha: float, bins: int, size: float) -> float:

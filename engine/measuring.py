@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +35,7 @@ class Bands:
     watch: float
     drift: float
     alpha: float
+    """Of one comparison, however small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Verdict:
     """The DRIFT floor that applied."""
     own_floor: float
     """What the reference's own blocks of this length reach; 0 when it has none."""
+    watch_floor: float
+    """The WATCH floor that applied."""
 
     @property
     def psi(self) -> float:
@@ -61,9 +64,20 @@ class Verdict:
 
     def over(self, above: float, alpha: float) -> bool:
         """Whether PSI is significantly over ``above`` (and over the own-block floor)."""
-        p_value = self.measures["psi"].p_value
         floor = max(above, self.own_floor)
-        return p_value is not None and p_value <= alpha and self.psi > floor
+        return self.chance is not None and self.chance <= alpha and self.psi > floor
+
+    @property
+    def chance(self) -> float | None:
+        """The p-value of PSI, below the floor of those that are told too; None without events."""
+        return self.measures["psi"].chance
+
+    def at(self, alpha: float) -> Verdict:
+        """The same at another significance."""
+        psi = self.measures["psi"]
+        return replace(
+            self, level=_level(psi, self.sample, alpha, self.watch_floor, self.threshold)
+        )
 
 
 class Comparer:
@@ -75,8 +89,12 @@ class Comparer:
         profile: FeatureProfile,
         statistics: Mapping[str, ModuleType],
         params: Mapping[str, Any],
+        *,
+        least: int = 0,
     ) -> None:
+        """``least`` is how many values a window needs to be called moved."""
         self.column = column
+        self._least = least
         kind = "numeric" if isinstance(profile, NumericProfile) else "categorical"
         self._profile = profile
         self._statistics = {n: m for n, m in statistics.items() if kind in m.APPLIES_TO}
@@ -100,6 +118,8 @@ class Comparer:
             for name, module in self._statistics.items()
         }
         events = int(sample.actual.sum())
+        if events < self._least:
+            measures["psi"] = replace(measures["psi"], chance=None)
         floor = own.q99 if own is not None else 0.0
         watch, drift = max(bands.watch, floor), max(bands.drift, floor)
         return Verdict(
@@ -112,6 +132,7 @@ class Comparer:
             sample,
             drift,
             floor,
+            watch,
         )
 
     def _sample(self, counts: Counts, slices: Counts, own: OwnBlocks | None) -> Sample:
@@ -123,7 +144,7 @@ class Comparer:
         size = None
         if own is not None:
             n, m = float(actual.sum()), float(expected.sum())
-            size = min(own.effective_size, n * m / (n + m)) if n and m else None
+            size = min(own.worth, n * m / (n + m)) if n and m else None
         if not isinstance(self._profile, NumericProfile) or not isinstance(column, NumericColumn):
             return Sample(expected, actual, self._coarse, self._edges, effective_size=size)
         return Sample(
@@ -139,12 +160,12 @@ class Comparer:
 
 
 def _level(psi: Measure, sample: Sample, alpha: float, watch: float, drift: float) -> Level:
-    if psi.p_value is None:
+    if psi.chance is None:
         return "UNKNOWN"
     n, m = float(sample.actual.sum()), float(sample.expected.sum())
     return feature_level(
         corrected=psi.more["corrected"],
-        p_value=psi.p_value,
+        p_value=psi.chance,
         noise_psi=noise(alpha, int(psi.more["bins"]), n * m / (n + m)),
         alpha=alpha,
         watch=watch,

@@ -9,6 +9,9 @@ window is worth, and the 99th percentile is what the feature does on its own wit
 With a season, the rest's slices are mixed by the block's own events per slice
 (:mod:`engine.seasonal_mix`), as the judge does for a window.
 
+What a window is worth far out in the tail, where significance at a budget is decided, is measured
+apart and out of sample (:mod:`engine.tail_size`).
+
 With fewer than BLOCKS_FOR_QUANTILE blocks no sample quantile can be a 99th percentile: it would be
 at most the largest value seen, which is too low.  The reported one is then the larger of that and
 of the scaled chi-square's, ``mean * chi2_{B-1}(0.99) / (B - 1)``.
@@ -20,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
@@ -28,6 +32,7 @@ from engine.durations import UNITS_MS
 from engine.profile import OwnBlocks
 from engine.seasonal_mix import SLICES, mix_slices, slice_of
 from engine.spec import Season, WindowRule
+from engine.tail_size import tail_blocks, tail_size
 
 MIN_BLOCK_EVENTS: Final = 30
 """Valid values that a block needs; PSI of fewer is noise of the bins alone."""
@@ -90,8 +95,39 @@ def own_blocks(
         psi = np.concatenate([psi for psi, _ in measured]) if measured else np.empty(0)
         if len(psi) >= MIN_BLOCKS:
             worth = np.concatenate([worth for _, worth in measured])
-            calibrated[window.name] = summarise(psi, occupied, float(np.mean(worth)))
+            found = summarise(psi, occupied, float(np.mean(worth)))
+            tail = _tail(ordered, ranges, window.length_ms, times, total, pseudo_count)
+            calibrated[window.name] = msgspec.structs.replace(found, tail_size=tail)
     return calibrated
+
+
+def _tail(
+    ordered: IntArray,
+    ranges: list[tuple[int, int]],
+    length_ms: int,
+    times: ReferenceTimes,
+    total: IntArray,
+    pseudo_count: float,
+) -> float | None:
+    """The tail's size, of blocks measured against the reference without their fold."""
+    starts_ms = times.ts_ms[[start for start, _ in ranges]] // length_ms * length_ms
+    blocks = tail_blocks(starts_ms, length_ms, UNITS_MS["d"])
+    psi = np.full(len(ranges), np.nan)
+    for fold in np.unique(blocks.folds[blocks.chosen]).tolist():
+        of_fold = np.flatnonzero(blocks.folds == fold)
+        edges = [(ranges[int(of_fold[0])][0], ranges[int(of_fold[-1])][1])]
+        rest = total - _count(ordered, edges, times, total.shape[1])[0]
+        at_once = max(1, _CHUNK_CELLS // (times.slices * total.shape[1]))
+        for first in range(int(of_fold[0]), int(of_fold[-1]) + 1, at_once):
+            last = min(first + at_once, int(of_fold[-1]) + 1)
+            counts = _count(ordered, ranges[first:last], times, total.shape[1])
+            actual = counts.sum(axis=1)
+            usable = (actual.sum(axis=1) >= MIN_BLOCK_EVENTS) & bool(rest.any())
+            expected = mix_slices(rest, _events(ranges[first:last], times)[usable])
+            found = psi_rows(expected, actual[usable].astype(np.float64), pseudo_count)
+            psi[np.arange(first, last)[usable]] = found
+    freedom = int(np.count_nonzero(total.sum(axis=0))) - 1
+    return tail_size(psi[blocks.chosen], blocks.units, freedom)
 
 
 def _count(

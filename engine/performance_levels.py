@@ -32,6 +32,7 @@ from scipy.special import ndtri, stdtrit
 
 from detectors.contract import P_VALUE_FLOOR
 from detectors.intervals import ABSENT, Estimate, normal_quantile
+from engine.budget_shares import window_share
 from engine.label_windows import label_windows
 from engine.levels import MAX_SIGNIFICANCE, Level, worst
 from engine.measures import HIGHER_IS_WORSE, UNSIGNED, comparable
@@ -88,14 +89,10 @@ class PerformanceVerdict:
 
 
 def performance_alpha(spec: Spec, rules: PerformanceRules, window: WindowRule) -> float:
-    """The share of the false-alarm budget of one comparison (Bonferroni over measures, disjoint
-    windows in the budget's period, and lengths of windows)."""
-    comparisons = (
-        max(1.0, spec.budget.per_ms / window.length_ms)
-        * max(1, len(rules.measures))
-        * max(1, len(label_windows(spec)))
-    )
-    return min(MAX_SIGNIFICANCE, max(P_VALUE_FLOOR, spec.budget.false_pages / comparisons))
+    """The share of the false-alarm budget of one comparison: what falls to a window, divided among
+    the measures."""
+    share = window_share(spec, window, len(label_windows(spec)))
+    return min(MAX_SIGNIFICANCE, max(P_VALUE_FLOOR, share / max(1, len(rules.measures))))
 
 
 class PerformanceLevels:

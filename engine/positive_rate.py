@@ -107,7 +107,7 @@ def score_moments(model: MonitoredModel, counts: Counts, window: str) -> ScoreMo
     mean, stddev = mean_and_stddev(column, counts)
     own = reference.own.get(window)
     size = n * m / (n + m)
-    size = size if own is None else min(size, own.effective_size)
+    size = size if own is None else min(size, own.worth)
     shift = (mean - reference.mean) / reference.stddev
     chance = 2.0 * float(ndtr(-abs(shift) * np.sqrt(size)))
     return ScoreMoments(shift, max(P_VALUE_FLOOR, chance), stddev / reference.stddev)

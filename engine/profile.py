@@ -22,7 +22,7 @@ class ProfileError(ValueError):
     """A profile cannot be used: unreadable, of another schema, damaged, or not of this spec."""
 
 
-class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True):
+class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much a feature varies within the training period, at one window length: the PSI of each
     block of that length against the rest of the reference (the block left out)."""
 
@@ -31,6 +31,16 @@ class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True):
     q99: float
     effective_size: float
     """(B-1)/mean over the blocks: the number of independent values that a window is worth."""
+    tail_size: float | None = None
+    """The same as the tail of the blocks has it, out of sample (:mod:`engine.tail_size`); None of
+    too few blocks, and of a profile that was built before there was one."""
+
+    @property
+    def worth(self) -> float:
+        """The lesser of the two sizes: what significance is told by."""
+        if self.tail_size is None:
+            return self.effective_size
+        return min(self.effective_size, self.tail_size)
 
 
 class OwnRate(msgspec.Struct, frozen=True, kw_only=True):

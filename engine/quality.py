@@ -176,7 +176,8 @@ class _Feature:
         self.profile = model.profile.features[feature.name]
         self.own_rates = self.profile.rates.get(window, {})
         own = self.profile.own.get(window)
-        self.worth = np.inf if own is None else own.effective_size
+        self.worth = np.inf if own is None else own.worth
+        self.timed = model.profile.made_by.start_ms is not None
 
     def rates(self, column: NumericColumn | CategoricalColumn, counts: Counts) -> Iterator[Fault]:
         """Every rate that is too high."""
@@ -199,6 +200,9 @@ class _Feature:
         expected = reference_hits / reference_size if reference_size else 0.0
         threshold = max(expected + float(getattr(self.rules, kind)), own.upper)
         rate, worth = hits / size, int(size / own.dispersion)
+        if kind == "outlier":
+            # Where no block has one, no dispersion says that all of an hour share one cloudburst.
+            worth = int(min(worth, self.worth))
         if rate <= threshold or worth < MIN_VALUES:
             return None
         chance = p_value(
@@ -239,7 +243,7 @@ class _Feature:
         if varies and len(occupied) == 1 and stddev == 0.0:
             yield from self._constant(int(cells[occupied[0]]), profile.counts[int(occupied[0])])
         own = self.own_rates.get("rescaled")
-        if own is not None and own.upper > 0.0:
+        if self._is_usual(own):
             return
         worth = min(float(cells.sum()), self.worth)
         size = float(np.hypot(profile.mean, profile.stddev if varies else 0.0))
@@ -265,12 +269,17 @@ class _Feature:
     def _constant(self, values: int, reference_hits: int) -> Iterator[Fault]:
         own = self.own_rates.get("constant")
         worth = min(float(values), self.worth)
-        if worth < MIN_VALUES or (own is not None and own.upper > 0.0):
+        if worth < MIN_VALUES or self._is_usual(own):
             return
         share = (reference_hits + 0.5) / (sum(self.profile.counts) + 1.0)
         chance = max(P_VALUE_FLOOR, share ** (worth - 1.0))
         if chance <= self.alpha:
             yield Fault("constant", 1.0, share, 1.0, chance)
+
+    def _is_usual(self, own: OwnRate | None) -> bool:
+        """Whether the reference's blocks do so themselves; with times and no block of so many
+        values nobody knows (the hour is the same all through five minutes)."""
+        return self.timed if own is None else own.upper > 0.0
 
 
 def reference_rate(

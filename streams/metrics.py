@@ -29,6 +29,7 @@ from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.quiet import is_quiet
 from engine.tally import Tally
 from streams.bounds import MAX_SERIES
+from streams.budget_gauges import budgets
 from streams.concept_gauges import concept_help, concept_samples, losses
 from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
@@ -82,6 +83,7 @@ class WorkerCollector(Collector):
         yield from _serving(judges)
         yield from _decisions(judges)
         yield from requests(judges, self._live)
+        yield from budgets(judges)
         yield from records(tallies)
         yield from dead_letters(self._live.dead_letters, self._live.dead_letter_ratio_limit)
         yield from _panes(judges, tallies)

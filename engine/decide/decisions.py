@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from engine.budget_spent import SpentBudget
 from engine.canonical import content_hash
 from engine.decide import request_state
 from engine.decide.asking import (
@@ -69,6 +70,8 @@ class DecisionState(msgspec.Struct):
     requests: Requests = msgspec.field(default_factory=Requests)
     """Triggers that were sent and what became of them (:mod:`engine.decide.requests`)."""
     retraining: RetrainingMemory = msgspec.field(default_factory=RetrainingMemory)
+    spent: SpentBudget = msgspec.field(default_factory=SpentBudget)
+    """Of the false-alarm budget."""
 
 
 Decide = Callable[[Window, DecisionState], list[Publish]]
@@ -99,7 +102,9 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
             out += follow(name, judged, finding, state.episodes)
         if asks_for_retraining(module):
             out += _ask(name, judged, finding, state)
-    return out + _with_labels(judged, state)
+    out += _with_labels(judged, state)
+    state.spent.note(judged, out)
+    return out
 
 
 def _over(rule: str, judged: Window, state: DecisionState) -> list[Publish]:

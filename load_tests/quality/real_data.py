@@ -106,11 +106,11 @@ def real_data(name: str) -> RealData:
     first, second = table.head(len(table) // 2), table.tail(-(len(table) // 2))
     rows = ReferenceTable(
         rows=len(first),
-        numeric={f: _floats(first[f]) for f, kind in types.items() if kind == "numeric"},
-        categorical={f: _texts(first[f]) for f, kind in types.items() if kind == "categorical"},
-        score=_floats(first["score"]),
-        decision=_floats(first["decision"]),
-        labels=_floats(first["label"]),
+        numeric={f: floats_of(first[f]) for f, kind in types.items() if kind == "numeric"},
+        categorical={f: texts_of(first[f]) for f, kind in types.items() if kind == "categorical"},
+        score=floats_of(first["score"]),
+        decision=floats_of(first["decision"]),
+        labels=floats_of(first["label"]),
     )
     profile = decode_profile(encode_profile(build_profile(spec, rows, MADE_BY)))
     model = build_model(spec, profile)
@@ -119,18 +119,20 @@ def real_data(name: str) -> RealData:
 
 
 def _columns(model: MonitoredModel, table: pl.DataFrame) -> Columns:
-    numeric = [_floats(table[column.name]) for column in model.layout.numeric]
-    codes = [_codes(model, column.name, table[column.name]) for column in model.layout.categorical]
+    numeric = [floats_of(table[column.name]) for column in model.layout.numeric]
+    codes = [
+        codes_of(model, column.name, table[column.name]) for column in model.layout.categorical
+    ]
     return Columns(
         np.array(numeric),
         np.array(codes, dtype=np.int32),
-        _floats(table["loss"]),
-        scores=_floats(table["score"]),
-        decisions=_floats(table["decision"]),
+        floats_of(table["loss"]),
+        scores=floats_of(table["score"]),
+        decisions=floats_of(table["decision"]),
     )
 
 
-def _codes(model: MonitoredModel, feature: str, column: pl.Series) -> list[int]:
+def codes_of(model: MonitoredModel, feature: str, column: pl.Series) -> list[int]:
     """Cells of a categorical feature: its category, other, unseen, or missing."""
     profile = model.profile.features[feature]
     assert isinstance(profile, CategoricalProfile)
@@ -138,12 +140,14 @@ def _codes(model: MonitoredModel, feature: str, column: pl.Series) -> list[int]:
     top = len(profile.categories)
     cells.update(dict.fromkeys(profile.others, top))
     cells[None] = top + 2
-    return [cells.get(text, top + 1) for text in _texts(column)]
+    return [cells.get(text, top + 1) for text in texts_of(column)]
 
 
-def _floats(column: pl.Series) -> FloatArray:
+def floats_of(column: pl.Series) -> FloatArray:
+    """Numbers, NaN for a null."""
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
-def _texts(column: pl.Series) -> list[str | None]:
+def texts_of(column: pl.Series) -> list[str | None]:
+    """Texts as the engine writes them."""
     return [None if value is None else category_text(value) for value in column.to_list()]

@@ -58,8 +58,8 @@ def test_the_budget_is_shared_by_all_comparisons() -> None:
     lengths; never below the floor of p-values, never above five per cent."""
     spec = read_spec(spec_text(budget="{false_pages: 2, per: 1d}"))
     minute, five = spec.windows
-    assert significance(spec, minute) == pytest.approx(2 / (1440 * 4 * 2))
-    assert significance(spec, five) == pytest.approx(2 / (288 * 4 * 2))
+    assert significance(spec, minute) == pytest.approx(2 / (1440 * 4 * 2 * 2))
+    assert significance(spec, five) == pytest.approx(2 / (288 * 4 * 2 * 2))
     strict = read_spec(spec_text(budget="{false_pages: 0.000001, per: 90d}"))
     assert significance(strict, strict.windows[0]) == P_VALUE_FLOOR
     generous = read_spec(spec_text(budget="{false_pages: 10000, per: 1d}"))

@@ -131,7 +131,7 @@ def test_the_interval_is_that_of_the_budget() -> None:
 
 
 def test_a_smaller_budget_is_a_longer_interval() -> None:
-    """One false page in 30 days over five measures and two windows."""
+    """One false page in 30 days over three sections, five measures and two windows."""
     text = spec_text(
         inputs="[predictions, labels]",
         label=LABEL,
@@ -141,7 +141,7 @@ def test_a_smaller_budget_is_a_longer_interval() -> None:
     spec = model_of(text, table("binary")).spec
     assert spec.performance is not None
     alpha = performance_alpha(spec, spec.performance, spec.windows[-1])
-    assert alpha == pytest.approx(1 / (30 * 24 * 12 * 5 * 2))
+    assert alpha == pytest.approx(1 / (30 * 24 * 12 * 5 * 2 * 3))
 
 
 def test_what_swings_by_itself_needs_more() -> None:

@@ -121,7 +121,7 @@ def test_weather_drifts_from_spring_on(tmp_path: Path) -> None:
     }
     first = triggers[0]
     assert first["rule"] == "psi_features"
-    assert "2013-06-01" <= first["window"]["end"] < "2013-07-15"
+    assert "2013-05-20" <= first["window"]["end"] < "2013-07-15"
     over = {row["feature"] for row in first["evidence"]}
     assert {"temp", "dewp"} <= over
     assert len(over & WEATHER) >= 3

@@ -1,0 +1,1 @@
+"""False pages of a model on data without change, against its budget."""
