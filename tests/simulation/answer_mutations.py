@@ -12,5 +12,5 @@ from tests.simulation.mutations import mutation
 @mutation
 def results_are_taken_twice() -> Iterator[None]:
     """What a successor hands on again is taken for news."""
-    with mock.patch.object(Requests, "taken_up", lambda *_: True):
+    with mock.patch.object(Requests, "taken_up", return_value=True):
         yield

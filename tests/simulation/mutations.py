@@ -34,6 +34,7 @@ MUTATIONS: Final[dict[str, Mutation]] = {}
 
 
 def mutation(break_it: Callable[[], Iterator[None]]) -> Callable[[], Iterator[None]]:
+    """Take one more up, under its own name."""
     MUTATIONS[break_it.__name__] = contextmanager(break_it)
     return break_it
 
