@@ -16,6 +16,7 @@ from engine.durations import UNITS_MS, format_duration
 from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
 from engine.spec_alerts import read_alerts
+from engine.spec_comparison import read_comparison
 from engine.spec_concept import read_concept, with_window_of_concept
 from engine.spec_estimators import read_estimators
 from engine.spec_faults import Fault, SpecError, did_you_mean
@@ -101,6 +102,7 @@ def read_spec(
     known_windows = windows if pane_sound and fields.sound("windows") else None
     prediction, inputs, label = read_prediction(fields), read_inputs(fields), read_label(fields)
     performance = read_performance(fields, known_windows, prediction, inputs, label)
+    business = read_business(fields, known_windows)
     spec = Spec(
         model=model,
         version=version,
@@ -118,10 +120,11 @@ def read_spec(
             fields, known_windows, len(features), drift, performance=performance is not None
         ),
         quality=read_quality(fields, known_windows),
-        business=read_business(fields, known_windows),
+        business=business,
         operations=read_operations(fields, known_windows),
         performance=performance,
         concept=read_concept(fields, known_windows, prediction, inputs, performance),
+        comparison=read_comparison(fields, version, prediction, inputs, label, business),
         alerts=read_alerts(fields, known_rules),
         budget=read_budget(fields),
         psi_watch=watch,

@@ -2,8 +2,8 @@
 
 A run is DAYS daily looks at counts that grow: DAILY events a day, of which POSITIVES are positive.
 ``accuracy``: in APART of the events just one of the two is right.  ``auc``: binormal scores that
-correlate by CORRELATION, the champion's AUC BASE, in BINS bins.  In ``split`` the same events are
-shared out 80 to 20.
+correlate by CORRELATION, the champion's AUC BASE, in BINS bins.  In ``split`` the challenger gets
+so many events, which are CHALLENGERS_SHARE of all.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def _days(
             wide[:, :-1, :-1] = cells.reshape(DAYS, BINS, BINS)
         else:
             wide = np.zeros((DAYS, 2, layout.bins + 1), dtype=np.int64)
-            theirs = round(size * CHALLENGERS_SHARE)
-            for arm, (axis, arms_size) in enumerate(((1, size - theirs), (0, theirs))):
+            rest = round(size * (1.0 / CHALLENGERS_SHARE - 1.0))
+            for arm, (axis, arms_size) in enumerate(((1, rest), (0, size))):
                 wide[:, arm, :-1] = rng.multinomial(arms_size, joint[label].sum(axis=axis), DAYS)
         first = layout.scores + label * layout.score_cells
         days[:, first : first + layout.score_cells] = wide.reshape(DAYS, -1)
@@ -123,8 +123,8 @@ def _decided(mode: Mode, gain: float, days: Counts, rng: np.random.Generator) ->
         cells = [MATCH_CELLS + at for at in (0, 1, 3)]
         days[:, cells] = rng.multinomial(DAILY, shares, DAYS)
         return days
-    theirs = round(DAILY * CHALLENGERS_SHARE)
-    for arm, (size, right) in enumerate(((DAILY - theirs, 0.9), (theirs, 0.9 + gain))):
+    rest = round(DAILY * (1.0 / CHALLENGERS_SHARE - 1.0))
+    for arm, (size, right) in enumerate(((rest, 0.9), (DAILY, 0.9 + gain))):
         first = MATCH_CELLS + 3 * arm
         days[:, first : first + LABELS] = rng.multinomial(size, [right, 1.0 - right], DAYS)
     return days

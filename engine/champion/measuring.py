@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import logit, ndtri, stdtr
 
 from detectors import mcnemar
 from detectors.intervals import ABSENT, CONFIDENCE, Estimate, normal_quantile, wilson
@@ -30,6 +31,9 @@ from engine.champion.cells import ARMS, CHALLENGER, CHAMPION, LABELS, MatchLayou
 if TYPE_CHECKING:
     from engine.comparison_rules import ComparisonRules
     from engine.panes import Counts
+
+
+ALMOST_ONE: Final = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +132,42 @@ def _arms_accuracy(decisions: Counts, margin: float) -> Measured:
 
 def _arms_auc(histograms: Counts, margin: float) -> Measured:
     # The second axis of one bin says nothing of the other model.
-    found = [paired_auc(side[0][:, None], side[1][:, None]) for side in np.moveaxis(histograms, 1, 0)]
+    sides = np.moveaxis(histograms, 1, 0)
+    found = [paired_auc(side[0][:, None], side[1][:, None]) for side in sides]
     worths = [float(worth(each.positives, each.negatives)) for each in found]
-    events = tuple(int(each.positives) + int(each.negatives) for each in found)
+    sizes = [int(each.positives) + int(each.negatives) for each in found]
+    events = (sizes[CHAMPION], sizes[CHALLENGER])
     information = 1.0 / sum(1.0 / each for each in worths) if all(worths) else 0.0
     champion, challenger = (float(each.champion) for each in found)
-    variance = sum(float(each.champion_variance) for each in found)
     gap = challenger - champion
-    enough = all(min(int(e.positives), int(e.negatives)) >= LEAST_OF_CLASS for e in found)
-    if not enough or not variance > 0.0:
+    few = [min(int(each.positives), int(each.negatives)) for each in found]
+    variances = [float(each.champion_variance) for each in found]
+    inside = all(0.0 < each < 1.0 for each in (champion, challenger))
+    if min(few) < LEAST_OF_CLASS or not inside or not min(variances) > 0.0:
         unknown = Estimate(gap, math.nan, math.nan)
-        sides = (events[CHAMPION], events[CHALLENGER])
-        return Measured(sides, champion, challenger, unknown, math.nan, math.nan, information)
-    error = math.sqrt(variance)
-    half = normal_quantile(CONFIDENCE) * error
+        return Measured(events, champion, challenger, unknown, math.nan, math.nan, information)
+    freedom = sum(variances) ** 2 / sum(
+        each * each / (count - 1) for each, count in zip(variances, few, strict=True)
+    )
+    half = normal_quantile(CONFIDENCE) * math.sqrt(sum(variances))
     return Measured(
-        (events[CHAMPION], events[CHALLENGER]),
+        events,
         champion,
         challenger,
         Estimate(gap, max(gap - half, -1.0), min(gap + half, 1.0)),
-        gap / error,
-        (gap - margin) / error,
+        _logit_z(champion, challenger, variances, freedom),
+        _logit_z(min(champion + margin, ALMOST_ONE), challenger, variances, freedom),
         information,
     )
+
+
+def _logit_z(known: float, found: float, variances: list[float], freedom: float) -> float:
+    """How far ``found`` is from ``known`` on the logit scale, as a normal z."""
+    slopes = [1.0 / (each * (1.0 - each)) for each in (known, found)]
+    error = math.sqrt(sum(v * slope * slope for v, slope in zip(variances, slopes, strict=True)))
+    t = float(logit(found) - logit(known)) / error
+    # The tail below, so that nothing is lost far out.
+    return -math.copysign(float(ndtri(stdtr(freedom, -abs(t)))), t)
 
 
 def _unknown(events: tuple[int, int], information: float) -> Measured:
