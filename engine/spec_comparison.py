@@ -7,6 +7,7 @@ guard on what this model cannot tell.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from engine.champion.deciding import MAX_LOOKS
@@ -52,7 +53,7 @@ def read_comparison(
     measures: tuple[Measure, ...] = ("auc", "accuracy")
     margins: tuple[Margin, ...] = ("estimated", "tested")
     mode = fields.choice("mode", "shadow", modes)
-    looks_ms = fields.duration("looks", DAY_MS, UNITS_MS["m"], 30 * DAY_MS)
+    looks_ms = fields.duration("looks", DAY_MS, UNITS_MS["s"], 30 * DAY_MS)
     rules = ComparisonRules(
         champion=champion,
         mode=mode,
@@ -82,7 +83,7 @@ def read_comparison(
 def _read_maturity(fields: Fields, label: LabelRules) -> int:
     complete_ms = label.negative_after_ms or 0
     usual_ms = max(max(label.maturities_ms, default=7 * DAY_MS), complete_ms)
-    maturity_ms = fields.duration("maturity", usual_ms, UNITS_MS["m"])
+    maturity_ms = fields.duration("maturity", usual_ms, UNITS_MS["s"])
     if fields.sound("maturity") and maturity_ms < complete_ms:
         fields.fault(
             "maturity",
@@ -113,8 +114,8 @@ def _read_stages(fields: Fields, mode: Mode) -> tuple[float, ...]:
     found = _numbers(fields, "stages", MAX_STAGES)
     if not fields.has("stages") or not fields.sound("stages"):
         return ()
-    rising = all(low < high for low, high in zip(found, found[1:], strict=False))
-    if len(found) < ARMS or not rising or not 0.0 < found[0] or found[-1] != PERCENT:
+    rising = all(low < high for low, high in pairwise(found))
+    if len(found) < ARMS or not rising or not found[0] > 0.0 or found[-1] != PERCENT:
         fields.fault("stages", "must be rising per cents up to 100, such as [5, 20, 100]")
         return ()
     return tuple(each / PERCENT for each in found)
@@ -163,4 +164,9 @@ def _read_guard(section: Fields, metric: str) -> Guard:
     fields.close()
     if not bounds and fields.sound("at_most", "at_least", "worse_by", "worse_by_share"):
         section.fault(metric, "needs at_most, at_least, worse_by or worse_by_share")
-    return Guard(**bounds)
+    return Guard(
+        at_most=bounds.get("at_most"),
+        at_least=bounds.get("at_least"),
+        worse_by=bounds.get("worse_by"),
+        worse_by_share=bounds.get("worse_by_share"),
+    )

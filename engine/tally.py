@@ -15,6 +15,8 @@ import numpy as np
 
 from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
+from engine.champion.comparison import comparisons_of
+from engine.champion.comparison_tally import ComparisonTally, comparison_state
 from engine.dead_letters import carry
 from engine.decode import Decoder
 from engine.decoded import Decoded
@@ -68,6 +70,10 @@ class Tally:
         self._partitions = partitions
         self._keeping = keeping or InMemory()
         self._models = {m.key: ModelTally(m, new_state(m, self._keeping)) for m in models}
+        self._comparisons = [
+            ComparisonTally(c, comparison_state(c, self._keeping)) for c in comparisons_of(models)
+        ]
+        self._models |= {tally.comparison.key: tally for tally in self._comparisons}
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
@@ -168,6 +174,12 @@ class Tally:
             outcomes.end(topic, "late", int(fate.late.sum()))
             self._count_late(tally.model.key, int(fate.late.sum()))
             self._count_misrouted(events.ids)
+        for comparing in self._comparisons:
+            own = beats.get(comparing.model.spec.model, [])
+            if comparing.accept_versions(
+                topic, decoded.events, offsets, own, batch.timestamps_ms[-1]
+            ):
+                heard.add(comparing.comparison.key)
         for name, found in beats.items():
             for tally in self._versions[name]:
                 if tally.model.key not in heard:
@@ -264,7 +276,8 @@ class Tally:
         for _, kept in self._absent.values():
             pieces.pieces.update(kept)
         for key, tally in self._models.items():
-            models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
+            read_ms = tally.watermark_ms("predictions")
+            models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces, read_ms)
         told = (self.partition, self._epoch, self.covered, self.outcomes, models)
         return tally_snapshot.save(TallySnapshot(*told, holds=self._keeping.holds), pieces)
 

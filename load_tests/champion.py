@@ -32,10 +32,12 @@ PAGE: Final = Path("docs/champion-challenger.md")
 PLOT: Final = "champion-power.svg"
 SECTION: Final = "Errors and power"
 INTRODUCTION: Final = f"""\
-{runs.DAYS} daily looks at {runs.DAILY} labelled events a day, of which {runs.POSITIVES} are positive. Accuracy: the two
-differ in who is right in {runs.APART:.0%} of the events. AUC: a champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}.
-`split` gives the challenger as many, which are {runs.CHALLENGERS_SHARE:.0%} of all. Everything else as by default. {{count:,}} runs each, seeded,
-every look through the decision code. Made by `python -m load_tests.champion`.
+{runs.DAYS} daily looks at {runs.DAILY} labelled events a day, of which {runs.POSITIVES} are
+positive. Accuracy: the two differ in who is right in {runs.APART:.0%} of the events. AUC: a
+champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}. `split` gives the
+challenger as many events, which are {runs.CHALLENGERS_SHARE:.0%} of all. Everything else as by
+default. {{count:,}} runs each, seeded, every look through the decision code. Made by
+`python -m load_tests.champion`.
 
 """
 
@@ -108,7 +110,9 @@ def draw(found: dict[tuple[Measure, Mode, float], Shares], count: int, to: Path)
     for kind, mode in SETUPS:
         promoted = [found[kind, mode, gain].promoted / count for gain in CURVE]
         style = "-" if mode == "shadow" else "--"
-        axis.plot([100 * gain for gain in CURVE], promoted, style, marker="o", label=f"{kind}, {mode}")
+        axis.plot(
+            [100 * gain for gain in CURVE], promoted, style, marker="o", label=f"{kind}, {mode}"
+        )
     axis.axvline(2.0, color="grey", linewidth=0.8)
     axis.set_xlabel("true difference, points (better_by: 2)")
     axis.set_ylabel("share of the runs promoted")

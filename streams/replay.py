@@ -35,6 +35,7 @@ FILES: Final[tuple[OutputTopic, ...]] = (
     "judgements",
     "alerts",
     "retraining-triggers",
+    "promotions",
     "dead-letters",
     "late",
 )

@@ -108,7 +108,7 @@ def decide_look(
         return Decision(verdict, ("too_little", *held_back), last, None, math.nan)
     chance = _p_value((*looks, look))
     if look.z <= -look.boundary:
-        return Decision("REJECT", ("worse",), True, look, chance)
+        return Decision("REJECT", ("worse",), final=True, look=look, p_value=chance)
     short = []
     if look.z < look.boundary:
         short.append("not_significant")
@@ -118,7 +118,7 @@ def decide_look(
         short.append("not_by_margin")
     reasons = (*short, *held_back)
     if not reasons:
-        return Decision("PROMOTE", (), True, look, chance)
+        return Decision("PROMOTE", (), final=True, look=look, p_value=chance)
     return Decision("REJECT" if last and short else "HOLD", reasons, last, look, chance)
 
 
@@ -147,9 +147,7 @@ def _look(
 
 
 @lru_cache(REMEMBERED)
-def _next(
-    looks: tuple[Look, ...], information: float, planned: float, alpha: float
-) -> Look | None:
+def _next(looks: tuple[Look, ...], information: float, planned: float, alpha: float) -> Look | None:
     """The boundary says nothing of how it turned out, so the same counts have the same one."""
     return next_look(looks, information, Plan(planned, alpha))
 

@@ -157,7 +157,8 @@ def decisions_of(layout: MatchLayout, matches: Counts, arm: int) -> Counts:
     decisions = layout.decisions(matches)
     if layout.mode == "split":
         return decisions[:, arm, :LABELS]
-    return decisions.sum(axis=2 if arm == CHAMPION else 1)[:, :LABELS]
+    found: Counts = decisions.sum(axis=2 if arm == CHAMPION else 1)[:, :LABELS]
+    return found
 
 
 def quantile_ms(cells: Counts, share: float) -> float:
@@ -218,7 +219,5 @@ def _significant(arms: Counts) -> bool:
     """Whether the challenger's share of errors is above the champion's, and not by chance."""
     hits = [int(arms[arm_cell(arm, ERRORS)]) for arm in range(ARMS)]
     sizes = [int(arms[arm]) for arm in range(ARMS)]
-    chance = fisher(
-        hits[CHALLENGER], sizes[CHALLENGER], hits[CHAMPION], sizes[CHAMPION], "greater"
-    )
+    chance = fisher(hits[CHALLENGER], sizes[CHALLENGER], hits[CHAMPION], sizes[CHAMPION], "greater")
     return float(chance) <= USUAL_SIGNIFICANCE

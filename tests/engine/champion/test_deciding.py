@@ -283,7 +283,9 @@ def test_a_few_errors_more_are_chance_until_they_are_significant() -> None:
         for arm, count in enumerate(errors):
             arms[arm_cell(arm, cells.ERRORS)] = count
         matches = cells.nothing(LESSON.size)
-        (one,) = check_guards({"error_rate": usual_guards({})["error_rate"]}, LESSON, arms, matches, None)
+        (one,) = check_guards(
+            {"error_rate": usual_guards({})["error_rate"]}, LESSON, arms, matches, None
+        )
         assert one.held is held
 
 
