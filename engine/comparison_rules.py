@@ -31,10 +31,6 @@ class ComparisonRules(msgspec.Struct, frozen=True, kw_only=True):
     champion: str
     """Version."""
     mode: Mode
-    ratio: tuple[float, float]
-    """Shares of the units that champion and challenger get, 1 together; of ``split`` only."""
-    stages: tuple[float, ...]
-    """Shares of the challenger, rising, where it is brought in step by step; of ``split`` only."""
     measure: Measure
     better_by: float
     """Points that the difference must exceed, 0.02 being two."""
@@ -52,10 +48,3 @@ class ComparisonRules(msgspec.Struct, frozen=True, kw_only=True):
     """How far apart the two predictions of one event may come."""
     score_bins: int
     guards: dict[str, Guard]
-
-    @property
-    def shares(self) -> tuple[float, float]:
-        """What champion and challenger get at the beginning, 1 together."""
-        if self.stages:
-            return (1.0 - self.stages[0], self.stages[0])
-        return self.ratio

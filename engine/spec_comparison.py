@@ -1,13 +1,12 @@
 """The ``comparison`` section of a spec: this version against a champion of the same model.
 
 Rule.  The section stands in the challenger's spec and names the champion's version; everything else
-has a default.  What only a split has (``ratio``, ``stages``) is a fault without one, and so is a
-guard on what this model cannot tell.
+has a default.  A guard on what this model cannot tell is a fault.  The only mode yet is ``shadow``:
+a split needs the check of its shares by distinct users, which is not built.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 from engine.champion.deciding import MAX_LOOKS
@@ -16,16 +15,12 @@ from engine.comparison_rules import ComparisonRules, Guard, Margin, Measure, Mod
 from engine.durations import UNITS_MS, format_duration
 from engine.spec import BusinessRules, LabelRules, PredictionSpec, Topic
 from engine.spec_faults import did_you_mean
-from engine.spec_fields import Fields, finite_number
-from engine.spec_yaml import Scalar
+from engine.spec_fields import Fields
 
 DAY_MS: Final = UNITS_MS["d"]
 MAX_SCORE_BINS: Final = 60
 """Two of them squared are the cells of a pane."""
-MAX_STAGES: Final = 20
 MAX_GUARD: Final = 1e12
-PERCENT: Final = 100.0
-ARMS: Final = 2
 _VERSION: Final = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
 
 
@@ -49,7 +44,7 @@ def read_comparison(
     champion = fields.text("champion", None, _VERSION, "a version as in the champion's spec")
     if fields.sound("champion") and champion == version:
         fields.fault("champion", "is this version itself: name the one that it is compared with")
-    modes: tuple[Mode, ...] = ("shadow", "split")
+    modes: tuple[Mode, ...] = ("shadow",)
     measures: tuple[Measure, ...] = ("auc", "accuracy")
     margins: tuple[Margin, ...] = ("estimated", "tested")
     mode = fields.choice("mode", "shadow", modes)
@@ -57,8 +52,6 @@ def read_comparison(
     rules = ComparisonRules(
         champion=champion,
         mode=mode,
-        ratio=_read_ratio(fields, mode),
-        stages=_read_stages(fields, mode),
         measure=fields.choice("measure", "auc", measures),
         better_by=fields.number("better_by", 0.02, 0.0, 0.99),
         margin=fields.choice("margin", "estimated", margins),
@@ -91,45 +84,6 @@ def _read_maturity(fields: Fields, label: LabelRules) -> int:
             f"are known after {format_duration(complete_ms)} (label.negative_after)",
         )
     return maturity_ms
-
-
-def _read_ratio(fields: Fields, mode: Mode) -> tuple[float, float]:
-    if fields.has("ratio") and mode != "split":
-        fields.fault("ratio", "is for mode: split")
-    if fields.has("ratio") and fields.has("stages"):
-        fields.fault("ratio", "says what stages says: keep one of the two")
-    found = _numbers(fields, "ratio", ARMS)
-    if not fields.has("ratio") or not fields.sound("ratio"):
-        return (0.8, 0.2)
-    if len(found) != ARMS or not all(each > 0.0 for each in found):
-        fields.fault("ratio", "must be the champion's and the challenger's share, such as [80, 20]")
-        return (0.8, 0.2)
-    whole = sum(found)
-    return (found[0] / whole, found[1] / whole)
-
-
-def _read_stages(fields: Fields, mode: Mode) -> tuple[float, ...]:
-    if fields.has("stages") and mode != "split":
-        fields.fault("stages", "is for mode: split")
-    found = _numbers(fields, "stages", MAX_STAGES)
-    if not fields.has("stages") or not fields.sound("stages"):
-        return ()
-    rising = all(low < high for low, high in pairwise(found))
-    if len(found) < ARMS or not rising or not found[0] > 0.0 or found[-1] != PERCENT:
-        fields.fault("stages", "must be rising per cents up to 100, such as [5, 20, 100]")
-        return ()
-    return tuple(each / PERCENT for each in found)
-
-
-def _numbers(fields: Fields, key: str, most: int) -> list[float]:
-    found = []
-    for item in fields.items(key, most):
-        number = finite_number(item) if isinstance(item, Scalar) else None
-        if number is None:
-            fields.fault_at(key, item, "must be a number")
-            continue
-        found.append(number)
-    return found
 
 
 def _read_guards(fields: Fields, business: BusinessRules | None) -> dict[str, Guard]:

@@ -22,8 +22,6 @@ from load_tests.sections import write_section
 SETUPS: Final[tuple[tuple[Measure, Mode], ...]] = (
     ("accuracy", "shadow"),
     ("auc", "shadow"),
-    ("accuracy", "split"),
-    ("auc", "split"),
 )
 GAINS: Final = (0.01, 0.02, 0.05)
 CURVE: Final = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05)
@@ -34,9 +32,7 @@ SECTION: Final = "Errors and power"
 INTRODUCTION: Final = f"""\
 {runs.DAYS} daily looks at {runs.DAILY} labelled events a day, of which {runs.POSITIVES} are
 positive. Accuracy: the two differ in who is right in {runs.APART:.0%} of the events. AUC: a
-champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}. `split` gives the
-challenger as many events, which are {runs.CHALLENGERS_SHARE:.0%} of all. Everything else as by
-default. {{count:,}} runs each, seeded, every look through the decision code. Made by
+champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}. Everything else as by default. {{count:,}} runs each, seeded, every look through the decision code. Made by
 `python -m load_tests.champion`.
 
 """

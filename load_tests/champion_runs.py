@@ -53,8 +53,6 @@ def rules_of(kind: Measure, mode: Mode = "shadow") -> ComparisonRules:
     return ComparisonRules(
         champion="v1",
         mode=mode,
-        ratio=(1.0 - CHALLENGERS_SHARE, CHALLENGERS_SHARE),
-        stages=(),
         measure=kind,
         better_by=0.02,
         margin="estimated",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from streams.cli.champion import ChampionOptions, champion_of, tell_promotions
 from streams.cli.faults import Failed, Refused, counted
 from streams.cli.inputs import FILE, event_files, model_from, partitions_option
 from streams.cli.policy import PolicyOptions, other_model, tell_policy
@@ -24,6 +25,23 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 SHOWN_TRIGGERS = 10
 LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
+
+
+def champion_options(command: _Command) -> _Command:
+    """The options of a comparison, as arguments of the names of ChampionOptions."""
+    for option in (
+        click.option(
+            "--champion-predictions",
+            type=FILE,
+            help="The champion's predictions, where --predictions holds only the challenger's.",
+        ),
+        click.option("--champion-profile", type=FILE, help="Profile of --champion."),
+        click.option(
+            "--champion", type=FILE, help="Spec of the version that SPEC is compared with."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def policy_options(command: _Command) -> _Command:
@@ -56,9 +74,10 @@ def policy_options(command: _Command) -> _Command:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for judgements, alerts, retraining-triggers, dead-letters and late (.ndjson); "
+    help="Directory for judgements, alerts, retraining-triggers, promotions, dead-letters and late (.ndjson); "
     "may be left out with --policy.",
 )
+@champion_options
 @policy_options
 def replay(
     spec: Path,
@@ -68,12 +87,16 @@ def replay(
     features: Path | None,
     partitions: int,
     out: Path | None,
+    champion: Path | None,
+    champion_profile: Path | None,
+    champion_predictions: Path | None,
     **policy: Any,  # noqa: ANN401 - the fields of PolicyOptions
 ) -> None:
     """Judge files as the worker would have judged the stream that they hold, to the last bit.
 
     With --policy, print every alert and retraining trigger that the spec would have given, when,
     why and at what cost; --against compares two specs, --report writes it with plots.
+    With --champion, the version that SPEC has a `comparison` with is replayed beside it.
 
     \b
     Examples:
@@ -85,6 +108,9 @@ def replay(
     options = PolicyOptions(**policy)
     options.refuse_strays(out)
     model = model_from(spec, profile)
+    beside = champion_of(
+        model, ChampionOptions(champion, champion_profile, champion_predictions), options
+    )
 
     other = other_model(options, model, profile)
     # Of both before the first is read: what cannot be compared is told at once.
@@ -94,9 +120,13 @@ def replay(
         if one is not None
     }
 
+    if beside is not None and champion_predictions is not None:
+        sources[model.policy_hash] += sources_from(beside.spec, champion_predictions, None, None)
+
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
         began = perf_counter()
-        summary = _run(one, sources[one.policy_hash], partitions, directory)
+        models = [one] if beside is None else [beside, one]
+        summary = _run(models, sources[one.policy_hash], partitions, directory)
         _tell_records(summary, perf_counter() - began)
         return summary
 
@@ -106,20 +136,24 @@ def replay(
         assert out is not None, "it was asked for"
         run(model, out)
         _report(model, out)
+        if beside is not None:
+            tell_promotions(out / "promotions.ndjson")
     if out is not None:
         click.echo(out, err=options.policy)
 
 
-def _run(model: MonitoredModel, sources: list[Source], partitions: int, out: Path) -> ReplaySummary:
+def _run(
+    models: list[MonitoredModel], sources: list[Source], partitions: int, out: Path
+) -> ReplaySummary:
     from streams.replay import replay as run
     from streams.table_columns import TableError
 
     with progress_bar() as bar:
         total = sum(rows(source.path) for source in sources) or None
-        task = bar.add_task(f"replaying {model.key}", total=total)
+        task = bar.add_task(f"replaying {models[-1].key}", total=total)
         try:
             return run(
-                [model], sources, partitions, out, lambda read: bar.update(task, advance=read)
+                models, sources, partitions, out, lambda read: bar.update(task, advance=read)
             )
         except TableError as error:
             raise Refused(

@@ -26,8 +26,6 @@ def test_the_champion_is_enough() -> None:
     assert found == ComparisonRules(
         champion="v0",
         mode="shadow",
-        ratio=(0.8, 0.2),
-        stages=(),
         measure="auc",
         better_by=0.02,
         margin="estimated",
@@ -47,22 +45,21 @@ def test_the_champion_is_enough() -> None:
 
 
 def test_everything_can_be_said() -> None:
-    """A split in stages with guards in their own units."""
+    """With guards in their own units."""
     found = rules(
-        "{champion: v0, mode: split, stages: [5, 20, 100], measure: accuracy, better_by: 0.01, "
+        "{champion: v0, mode: shadow, measure: accuracy, better_by: 0.01, "
         "margin: tested, significance: 0.01, looks: 12h, length: 14d, maturity: 3d, within: 5m, "
         "score_bins: 10, guards: {latency_p95: {at_most: 52ms}, approval_rate: {worse_by: 0.01}, "
         "error_rate: {at_most: 0.01, worse_by_share: 0.1}}}",
         "business: {approved: negative}\n",
     )
-    assert found.stages == (0.05, 0.2, 1.0)
-    assert found.shares == (0.95, 0.05)
+    assert (found.measure, found.better_by, found.margin) == ("accuracy", 0.01, "tested")
+    assert (found.looks_ms, found.length_ms) == (DAY_MS // 2, 14 * DAY_MS)
     assert found.guards == {
         "latency_p95": Guard(at_most=52.0),
         "approval_rate": Guard(worse_by=0.01),
         "error_rate": Guard(at_most=0.01, worse_by_share=0.1),
     }
-    assert rules("{champion: v0, mode: split, ratio: [90, 10]}").shares == (0.9, 0.1)
 
 
 def test_the_maturity_is_that_of_the_labels() -> None:
@@ -78,14 +75,7 @@ def test_the_maturity_is_that_of_the_labels() -> None:
     [
         ("{}", "comparison.champion", "is required"),
         ("{champion: v1}", "comparison.champion", "this version itself"),
-        ("{champion: v0, mode: mirror}", "comparison.mode", "shadow, split"),
-        ("{champion: v0, ratio: [80, 20]}", "comparison.ratio", "is for mode: split"),
-        ("{champion: v0, stages: [5, 100]}", "comparison.stages", "is for mode: split"),
-        ("{champion: v0, mode: split, ratio: [80]}", "comparison.ratio", "[80, 20]"),
-        ("{champion: v0, mode: split, ratio: [80, 0]}", "comparison.ratio", "[80, 20]"),
-        ("{champion: v0, mode: split, ratio: [a, 20]}", "comparison.ratio[0]", "a number"),
-        ("{champion: v0, mode: split, stages: [20, 5, 100]}", "comparison.stages", "rising"),
-        ("{champion: v0, mode: split, stages: [5, 20]}", "comparison.stages", "up to 100"),
+        ("{champion: v0, mode: mirror}", "comparison.mode", "one of shadow"),
         ("{champion: v0, measure: f1}", "comparison.measure", "auc, accuracy"),
         ("{champion: v0, better_by: 2}", "comparison.better_by", "from 0 to 0.99"),
         ("{champion: v0, significance: 0.5}", "comparison.significance", "0.2"),

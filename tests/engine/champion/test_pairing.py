@@ -17,14 +17,13 @@ from engine.pieces import PieceWriter
 from engine.planes import FIRST_COHORT
 from engine.tally import Tally
 from tests.engine.champion.naive_pairs import Cells, counted
-from tests.engine.champion.worlds import LABEL, SPLIT, Tree, comparison_of, logs, values, versions
+from tests.engine.champion.worlds import LABEL, Tree, comparison_of, logs, values, versions
 from tests.engine.models import batch, part
 from tests.engine.naive_join import Record
 
 CLOSING = LABEL.replace("{", "{negative_after: 18s, ")
 KINDS = {
     "shadow": versions(),
-    "split": versions(SPLIT),
     "negatives": versions(label=CLOSING),
 }
 

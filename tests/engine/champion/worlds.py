@@ -15,7 +15,6 @@ from tests.engine.models import SECOND, START, event, model_of, spec_text
 
 Tree = dict[str, Any]
 COMPARISON = "{champion: v1, looks: 10s, length: 300s, maturity: 20s, within: 6s, score_bins: 4}"
-SPLIT = COMPARISON.replace("{", "{mode: split, ratio: [60, 40], ")
 TIME = "{pane: 10s, lateness: 3s, amend: 5s, idle: 30s}"
 LABEL = "{ttl: 60s, lateness: 4s, amend: 25s, maturities: [20s], pane: 1m}"
 
