@@ -48,7 +48,6 @@ class ModelState:
     joining: Joining | None = None
     """None of a model whose labels are not joined."""
     pairing: Pairing | None = None
-    """Of a comparison of two versions only."""
     banks: dict[str, Bank] = field(default_factory=dict)
     duplicates: dict[Topic, DuplicateFilter] = field(default_factory=dict)
     dropped_to_ms: int = 0

@@ -13,7 +13,7 @@ from engine.champion.deciding import MAX_LOOKS
 from engine.champion.guards import LATENCY_METRICS, METRICS, OF_APPROVALS, usual_guards
 from engine.comparison_rules import ComparisonRules, Guard, Margin, Measure, Mode
 from engine.durations import UNITS_MS, format_duration
-from engine.spec import BusinessRules, LabelRules, PredictionSpec, Topic
+from engine.spec import LabelRules, PredictionSpec, Topic
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
 
@@ -21,6 +21,8 @@ DAY_MS: Final = UNITS_MS["d"]
 MAX_SCORE_BINS: Final = 60
 """Two of them squared are the cells of a pane."""
 MAX_GUARD: Final = 1e12
+MAX_OPEN_LOOKS: Final = 1_000
+"""Looks whose labels may still come at one time; each is a pane that is held open."""
 _VERSION: Final = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
 
 
@@ -30,7 +32,6 @@ def read_comparison(
     prediction: PredictionSpec,
     inputs: tuple[Topic, ...],
     label: LabelRules,
-    business: BusinessRules | None,
 ) -> ComparisonRules | None:
     """``comparison``; None where there is none."""
     if not spec.has("comparison") or spec.nothing("comparison"):
@@ -61,7 +62,7 @@ def read_comparison(
         maturity_ms=_read_maturity(fields, label),
         within_ms=fields.duration("within", UNITS_MS["h"], 0, 7 * DAY_MS),
         score_bins=fields.whole("score_bins", 20, 2, MAX_SCORE_BINS),
-        guards=usual_guards(_read_guards(fields, business)),
+        guards=usual_guards(_read_guards(fields, approvals=spec.has("business"))),
     )
     fields.close()
     if fields.sound("looks", "length") and rules.length_ms > MAX_LOOKS * rules.looks_ms:
@@ -69,6 +70,14 @@ def read_comparison(
             "length",
             f"{format_duration(rules.length_ms)} has more than {MAX_LOOKS} looks of "
             f"{format_duration(rules.looks_ms)}",
+        )
+    open_ms = rules.maturity_ms + label.lateness_ms + label.amend_ms + rules.within_ms
+    if fields.sound("looks", "maturity") and open_ms // rules.looks_ms > MAX_OPEN_LOOKS:
+        fields.fault(
+            "looks",
+            f"{open_ms // rules.looks_ms} looks of {format_duration(rules.looks_ms)} are open "
+            f"within maturity + lateness + amend of the labels, at most {MAX_OPEN_LOOKS}: look less "
+            "often",
         )
     return rules
 
@@ -86,14 +95,14 @@ def _read_maturity(fields: Fields, label: LabelRules) -> int:
     return maturity_ms
 
 
-def _read_guards(fields: Fields, business: BusinessRules | None) -> dict[str, Guard]:
+def _read_guards(fields: Fields, *, approvals: bool) -> dict[str, Guard]:
     section = fields.section("guards")
     found = {}
     for metric in section.mapping.entries:
         if metric not in METRICS:
             listed = did_you_mean(metric, METRICS) or f"; there are: {', '.join(METRICS)}"
             section.fault(metric, f"is no metric of a guard{listed}")
-        elif metric in OF_APPROVALS and business is None:
+        elif metric in OF_APPROVALS and not approvals:
             section.fault(metric, "needs to know which decision is an approval: add business")
         else:
             found[metric] = _read_guard(section, metric)

@@ -102,7 +102,6 @@ def read_spec(
     known_windows = windows if pane_sound and fields.sound("windows") else None
     prediction, inputs, label = read_prediction(fields), read_inputs(fields), read_label(fields)
     performance = read_performance(fields, known_windows, prediction, inputs, label)
-    business = read_business(fields, known_windows)
     spec = Spec(
         model=model,
         version=version,
@@ -120,11 +119,11 @@ def read_spec(
             fields, known_windows, len(features), drift, performance=performance is not None
         ),
         quality=read_quality(fields, known_windows),
-        business=business,
+        business=read_business(fields, known_windows),
         operations=read_operations(fields, known_windows),
         performance=performance,
         concept=read_concept(fields, known_windows, prediction, inputs, performance),
-        comparison=read_comparison(fields, version, prediction, inputs, label, business),
+        comparison=read_comparison(fields, version, prediction, inputs, label),
         alerts=read_alerts(fields, known_rules),
         budget=read_budget(fields),
         psi_watch=watch,

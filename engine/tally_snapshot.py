@@ -116,13 +116,12 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """Of a comparison of two versions only."""
 
     @classmethod
-    def of(
-        cls, layout: str, state: ModelState, pieces: PieceWriter, read_ms: int | None = None
-    ) -> ModelSnapshot:
-        """Freeze a model's state; ``read_ms`` is the predictions' watermark."""
+    def of(cls, layout: str, state: ModelState, pieces: PieceWriter) -> ModelSnapshot:
+        """Freeze a model's state."""
         banks = {name: bank.snapshot() for name, bank in sorted(state.banks.items())}
         joining = None if state.joining is None else JoiningSnapshot.of(state.joining, pieces)
         panes = _saved(state.panes, pieces)
+        read_ms = state.newest_ms.get("predictions")
         pairing = None if state.pairing is None else state.pairing.save(read_ms)
         known = (layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks, joining)
         return cls(*known, pairing)

@@ -32,7 +32,8 @@ SECTION: Final = "Errors and power"
 INTRODUCTION: Final = f"""\
 {runs.DAYS} daily looks at {runs.DAILY} labelled events a day, of which {runs.POSITIVES} are
 positive. Accuracy: the two differ in who is right in {runs.APART:.0%} of the events. AUC: a
-champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}. Everything else as by default. {{count:,}} runs each, seeded, every look through the decision code. Made by
+champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}. Everything else as by
+default. {{count:,}} runs each, seeded, every look through the decision code. Made by
 `python -m load_tests.champion`.
 
 """

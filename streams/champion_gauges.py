@@ -1,7 +1,7 @@
 """The gauges of comparisons: the newest look, read from its judgement as it was told.
 
-Rule.  ``version`` is the challenger's and ``champion`` the other's.  A number that the look does not
-have has no sample; a difference is challenger less champion.
+Rule.  ``version`` is the challenger's and ``champion`` the other's.  A number that the look does
+not have has no sample; a difference is challenger less champion.
 """
 
 from __future__ import annotations

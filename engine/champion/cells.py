@@ -43,10 +43,10 @@ LATENCY_EDGES_MS: Final = tuple(round(0.5 * 1.08**i, 6) for i in range(160))
 LATENCY_CELLS: Final = len(LATENCY_EDGES_MS) + 1
 ARM_SIZE: Final = LATENCIES + LATENCY_CELLS
 ARMS_SIZE: Final = ARM_CELLS + ARMS * ARM_SIZE
-MAX_LATENCY_MS: Final = 3_600_000.0
+LATENCY_CLIP_MS: Final = 3_600_000.0
 """A latency is clipped there, so that sums stay exact."""
 VALUE_STEP: Final = 0.01
-MAX_VALUE: Final = 2.0**31 * VALUE_STEP
+VALUE_CLIP: Final = 2.0**31 * VALUE_STEP
 """Values are clipped there."""
 
 MADE: Final = 0

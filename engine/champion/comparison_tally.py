@@ -7,7 +7,7 @@ A pair is as late as its older answer was when the younger one was read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,28 +18,30 @@ from engine.champion.cells import (
     DECIDED,
     ERRORS,
     LATENCIES,
+    LATENCY_CLIP_MS,
     LATENCY_EDGES_MS,
     LATENCY_US,
-    MAX_LATENCY_MS,
-    MAX_VALUE,
     NO_DECISION,
     PAIRS,
     POSITIVE,
     REPEATS,
     TIMED,
     VALUE,
+    VALUE_CLIP,
     VALUE_STEP,
     VALUED,
     arm_cell,
 )
-from engine.champion.comparison import Comparison
+from engine.champion.comparison import Comparison, comparisons_of
 from engine.champion.pair_joining import PairJoining
 from engine.champion.pairing import Answer, Paired, Pairing
-from engine.decoded import Events
+from engine.decoded import Decoded, Events
 from engine.event_keys import keys_of
 from engine.join_batches import PredictionColumns
 from engine.join_store import InMemory, Keeping
+from engine.model import MonitoredModel
 from engine.model_tally import ModelState, ModelTally
+from engine.records import RecordBatch
 from engine.spec import Topic
 
 Integers = npt.NDArray[np.int64]
@@ -101,11 +103,11 @@ class ComparisonTally(ModelTally):
         admitted = watermarks_ms - answers.ts_ms <= self.comparison.admitted_ms
         admitted &= answers.ts_ms >= self.state.dropped_to_ms
         chosen = np.flatnonzero(admitted)
-        kept, watermarks_ms = answers.at(chosen), watermarks_ms[chosen]
+        kept, newest_ms, watermarks_ms = answers.at(chosen), before[chosen], watermarks_ms[chosen]
         keys = keys_of(kept.ids)
         assert self.state.pairing is not None, "a comparison pairs"
         paired = self.state.pairing.take(
-            keys, kept.arms, kept.ts_ms, watermarks_ms, kept.decisions, kept.bins
+            keys, kept.arms, kept.ts_ms, newest_ms, kept.decisions, kept.bins
         )
         self._count_arms(kept, paired, watermarks_ms)
         at, made = self._made(kept, paired, watermarks_ms, offsets[kept.rows])
@@ -150,12 +152,12 @@ class ComparisonTally(ModelTally):
         adder.add(ts_ms, behind, decided & (answers.decisions == 1), first_cells + POSITIVE)
         adder.add(ts_ms, behind, fresh & answers.errors, first_cells + ERRORS)
         valued = fresh & np.isfinite(answers.values)
-        amounts = np.where(valued, np.clip(answers.values, -MAX_VALUE, MAX_VALUE), 0.0)
+        amounts = np.where(valued, np.clip(answers.values, -VALUE_CLIP, VALUE_CLIP), 0.0)
         whole = np.rint(amounts / VALUE_STEP).astype(np.int64)
         adder.add(ts_ms, behind, valued, first_cells + VALUED)
         adder.add(ts_ms, behind, valued, first_cells + VALUE, whole)
         timed = fresh & np.isfinite(answers.latencies_ms) & (answers.latencies_ms >= 0.0)
-        spent_ms = np.where(timed, np.minimum(answers.latencies_ms, MAX_LATENCY_MS), 0.0)
+        spent_ms = np.where(timed, np.minimum(answers.latencies_ms, LATENCY_CLIP_MS), 0.0)
         places = np.searchsorted(np.array(LATENCY_EDGES_MS), spent_ms, side="right")
         adder.add(ts_ms, behind, timed, first_cells + TIMED)
         adder.add(ts_ms, behind, timed, first_cells + LATENCIES + places)
@@ -168,13 +170,52 @@ class ComparisonTally(ModelTally):
         adder.close()
 
 
+class Comparing:
+    """All comparisons of one source partition."""
+
+    def __init__(self, models: Sequence[MonitoredModel], keeping: Keeping) -> None:
+        """Those that the specs of the models ask for."""
+        self.tallies = {
+            each.key: ComparisonTally(each, comparison_state(each, keeping))
+            for each in comparisons_of(models)
+        }
+        """By key."""
+
+    def accept(
+        self,
+        batch: RecordBatch,
+        decoded: Decoded,
+        offsets: Integers,
+        beats: Mapping[str, list[tuple[int, int]]],
+    ) -> set[str]:
+        """Take a batch in; the keys of those that had an event in it.
+
+        ``offsets`` are the batch's, ``beats`` its heartbeats by model, as (row, ts).
+        """
+        return {
+            key
+            for key, tally in self.tallies.items()
+            if tally.accept_versions(
+                batch.topic,
+                decoded.events,
+                offsets,
+                beats.get(tally.model.spec.model, []),
+                batch.timestamps_ms[-1],
+            )
+        }
+
+
 def comparison_state(comparison: Comparison, keeping: Keeping | None = None) -> ModelState:
     """What is remembered of a comparison that nothing was heard of."""
     label = comparison.spec.label
     store = (keeping or InMemory()).store(comparison.key, comparison.layout.hash, label.ttl_ms)
     return ModelState(
         joining=PairJoining(comparison, store),
-        pairing=Pairing(comparison.rules.within_ms, comparison.admitted_ms, label.pending),
+        pairing=Pairing(
+            comparison.rules.within_ms,
+            comparison.admitted_ms + comparison.spec.time.lateness_ms,
+            label.pending,
+        ),
     )
 
 

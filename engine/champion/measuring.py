@@ -167,7 +167,7 @@ def _logit_z(known: float, found: float, variances: list[float], freedom: float)
     error = math.sqrt(sum(v * slope * slope for v, slope in zip(variances, slopes, strict=True)))
     t = float(logit(found) - logit(known)) / error
     # The tail below, so that nothing is lost far out.
-    return -math.copysign(float(ndtri(stdtr(freedom, -abs(t)))), t)
+    return math.copysign(float(ndtri(stdtr(freedom, -abs(t)))), t)
 
 
 def _unknown(events: tuple[int, int], information: float) -> Measured:

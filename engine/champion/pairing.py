@@ -4,10 +4,10 @@ Rule.  Of an event_id the first record read opens an entry.  The first record of
 time within ``within`` of the entry's is its answer; further ones of the same version are repeats
 and count nowhere else.  A record of the event_id that is further away is counted as an event of its
 version and pairs with nothing.  An entry ends when no record that is admitted can belong to it:
-when the watermark less what is admitted behind it has passed the entry's time + ``within``; then
-the event_id is new.
+when the source's highest time less what is admitted behind it (lateness and amend) has passed the
+entry's time + ``within``; then the event_id is new.
 
-The watermark is that of the source when the record was read, so nothing depends on how the log was
+The highest time is that when the record was read, so nothing depends on how the log was
 cut into batches.  What has ended is thrown away in groups, later.  Above ``room`` the entries with
 the lowest times go and are counted; equal results are promised for runs without that.
 """
@@ -92,17 +92,17 @@ class Pairing:
         keys: Keys,
         arms: Integers,
         ts_ms: Integers,
-        watermarks_ms: Integers,
+        newest_ms: Integers,
         decisions: Integers,
         bins: Integers,
     ) -> Paired:
-        """Take admitted predictions in offset order, columns of shape (n,); ``watermarks_ms`` are
-        the source's when each was read, ``keys`` of shape (n, 2)."""
+        """Take admitted predictions in offset order, columns of shape (n,); ``newest_ms`` are
+        the source's highest times when each was read, ``keys`` of shape (n, 2)."""
         count, data = len(keys), keys.astype("<u8").tobytes()
         names = [data[at : at + KEY_BYTES] for at in range(0, len(data), KEY_BYTES)]
         found = Paired(np.zeros(count, np.bool_), [], [], np.zeros(count, np.bool_))
         within, entries = self._within_ms, self._entries
-        ended = (watermarks_ms - self._admitted_ms - within).tolist()
+        ended = (newest_ms - self._admitted_ms - within).tolist()
         columns = zip(arms.tolist(), ts_ms.tolist(), decisions.tolist(), bins.tolist(), strict=True)
         for row, (key, (arm, at_ms, decision, place)) in enumerate(
             zip(names, columns, strict=True)
@@ -127,12 +127,12 @@ class Pairing:
             found.rows.append(row)
             found.answers.append((first, second))
         if count:
-            self._throw_away(int(watermarks_ms[-1]))
+            self._throw_away(int(newest_ms[-1]))
         return found
 
-    def _throw_away(self, watermark_ms: int) -> None:
+    def _throw_away(self, newest_ms: int) -> None:
         """Forget what has ended, and the oldest above the bound."""
-        ended_ms = watermark_ms - self._admitted_ms - self._within_ms
+        ended_ms = newest_ms - self._admitted_ms - self._within_ms
         for group in [g for g in self._groups if (g + 1) * self._group_ms <= ended_ms]:
             for key in self._groups.pop(group):
                 entry = self._entries.get(key)
@@ -145,11 +145,9 @@ class Pairing:
                 del self._entries[key]
             self.forgotten += surplus
 
-    def save(self, watermark_ms: int | None) -> PairingSnapshot:
-        """Freeze it; ``watermark_ms`` is the source's now.  Equal logs give equal snapshots."""
-        ended_ms = (
-            -1 if watermark_ms is None else watermark_ms - self._admitted_ms - self._within_ms
-        )
+    def save(self, newest_ms: int | None) -> PairingSnapshot:
+        """Freeze it, equal logs alike; ``newest_ms`` is the source's highest time."""
+        ended_ms = -1 if newest_ms is None else newest_ms - self._admitted_ms - self._within_ms
         kept = sorted((k, entry) for k, entry in self._entries.items() if entry[0] >= ended_ms)
         return PairingSnapshot(
             b"".join(key for key, _ in kept),

@@ -74,8 +74,8 @@ def policy_options(command: _Command) -> _Command:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for judgements, alerts, retraining-triggers, promotions, dead-letters and late (.ndjson); "
-    "may be left out with --policy.",
+    help="Directory for judgements, alerts, retraining-triggers, promotions, dead-letters and late "
+    "(.ndjson); may be left out with --policy.",
 )
 @champion_options
 @policy_options
@@ -111,7 +111,6 @@ def replay(
     beside = champion_of(
         model, ChampionOptions(champion, champion_profile, champion_predictions), options
     )
-
     other = other_model(options, model, profile)
     # Of both before the first is read: what cannot be compared is told at once.
     sources = {

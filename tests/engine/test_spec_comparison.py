@@ -80,6 +80,7 @@ def test_the_maturity_is_that_of_the_labels() -> None:
         ("{champion: v0, better_by: 2}", "comparison.better_by", "from 0 to 0.99"),
         ("{champion: v0, significance: 0.5}", "comparison.significance", "0.2"),
         ("{champion: v0, looks: 1h, length: 28d}", "comparison.length", "more than 400 looks"),
+        ("{champion: v0, looks: 10m, length: 1d}", "comparison.looks", "are open"),
         ("{champion: v0, score_bins: 100}", "comparison.score_bins", "from 2 to 60"),
         ("{champion: v0, loks: 1d}", "comparison.loks", "did you mean 'looks'"),
         (

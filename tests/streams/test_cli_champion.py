@@ -91,4 +91,4 @@ def test_a_scrape_tells_the_newest_look() -> None:
     assert value("promotions_total") == judge.state.promoted > 0
     assert value("guard_held", 'guard="error_rate",') == 1
     assert value("phase", between=f',phase="{judge.state.phase}"') == 1
-    assert value("events", 'by="both",') > 0
+    assert found['comparison_events{by="both",champion="v1",model="m",version="v2"}'] > 0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.champion import cells
-from engine.champion.comparison import Comparison
 from engine.champion.cells import arm_cell
+from engine.champion.comparison import Comparison
 from engine.planes import FIRST_COHORT
 from tests.engine.naive_join import Clocks, Outcome, Record, Setting, place, taken_by
 

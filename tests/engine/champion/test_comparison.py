@@ -1,4 +1,4 @@
-"""A comparison from records to promotions: what is told, once, the same whatever happened between."""
+"""A comparison from records to promotions: told once, and the same whatever happened between."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def streams(gain: float, *, slow_ms: float = 7.5) -> tuple[list[Tree], list[Tree
             spent = 7.5 if version == "v1" else slow_ms
             said: Tree = {"score": 0.2 + 0.6 * decision, "decision": decision, "latency_ms": spent}
             made.append(event(row, at + (version == "v2") * 100, version=version, **said))
-        known.append(
-            {"event_id": f"e{row}", "model": "m", "ts": at + 20 * SECOND, "label": label}
-        )
+        known.append({"event_id": f"e{row}", "model": "m", "ts": at + 20 * SECOND, "label": label})
     return made, known
 
 
@@ -184,9 +182,10 @@ def disturbed(
             judge = ComparisonJudge(comparison, 2, resume=saved[0])
             for value in said[saved[1] :]:
                 out += judge.accept(value)
-            assert judge.snapshot().state == ComparisonJudge(
-                comparison, 2, resume=judge.snapshot()
-            ).snapshot().state
+            assert (
+                judge.snapshot().state
+                == ComparisonJudge(comparison, 2, resume=judge.snapshot()).snapshot().state
+            )
         if random.random() < 0.5:
             saved = (judge.snapshot(), len(said))
     return out

@@ -30,7 +30,7 @@ KINDS = {
 
 def comparing(tally: Tally) -> ComparisonTally:
     """The comparison's part of a tally."""
-    (found,) = tally._comparisons
+    (found,) = tally._comparing.tallies.values()
     return found
 
 
@@ -65,7 +65,7 @@ def state(tally: Tally) -> object:
         joining.store.save(PieceWriter()),
         dict(counts.by_outcome),
         counts.repeats,
-        pairing.save(found.watermark_ms("predictions")),
+        pairing.save(found.state.newest_ms.get("predictions")),
         found.state.newest_ms,
     )
 
