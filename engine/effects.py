@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 OutputTopic = Literal[
-    "judgements", "alerts", "retraining-triggers", "audit", "dead-letters", "late", "panes"
+    "judgements",
+    "alerts",
+    "retraining-triggers",
+    "promotions",
+    "audit",
+    "dead-letters",
+    "late",
+    "panes",
 ]
 
 

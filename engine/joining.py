@@ -22,7 +22,7 @@ from engine.join_store import Clock, JoinStore
 from engine.loss_feeding import feeding_of
 from engine.model import MonitoredModel
 from engine.open_pane import OpenPane
-from engine.panes import AlarmRow
+from engine.panes import AlarmRow, Counts
 from engine.performance_counting import Matches, count_matches
 from engine.performance_layout import PerformanceLayout
 from engine.planes import DATA, PERFORMANCE
@@ -76,6 +76,15 @@ class Joining:
         elif events is not None and topic == "predictions":
             batch = self._predictions(events, kept, on_time, offsets)
         reached: dict[Topic, int] = {topic: int(offsets[-1]) + 1} if len(offsets) else {}
+        self.take_batch(batch, watermarks_ms, reached)
+
+    def take_batch(
+        self,
+        batch: Batch | None,
+        watermarks_ms: dict[Clock, int | None],
+        reached: dict[Topic, int],
+    ) -> None:
+        """The same of columns; ``reached`` has the next offset of their topic."""
         found = self.join.take(batch, watermarks_ms, reached)
         for first in range(0, len(found), MATCHES_AT_ONCE):
             self._count(found.at(slice(first, first + MATCHES_AT_ONCE)))
@@ -163,9 +172,13 @@ class Joining:
                 rows = np.flatnonzero((slots >= first) & (slots < first + at_once))
                 chosen, inside = found.at(rows), slots[rows] - first
             matches = _matches(chosen, inside)
-            counts = count_matches(self.layout, matches, len(named[first : first + at_once]))
+            counts = self.cells_of(matches, len(named[first : first + at_once]))
             for place, row in zip(named[first : first + at_once], counts, strict=True):
                 self._add(*place, row)
+
+    def cells_of(self, matches: Matches, slots: int) -> Counts:
+        """Cells of all matches, shape (slots, the layout's size)."""
+        return count_matches(self.layout, matches, slots)
 
     def _add(self, plane: int, start_ms: int, amended: bool, counts: npt.NDArray[np.int64]) -> None:  # noqa: FBT001 - the parts of a place
         panes = self.panes[plane]

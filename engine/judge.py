@@ -167,6 +167,9 @@ class Judge:
         known, episodes = self.decisions.requests, self.decisions.episodes
         return out + requests.close(known, judged, episodes, expected=self.expects_answers)
 
+    takes_answers = True
+    """Whether results of retraining are for it."""
+
     def knows(self, value: bytes) -> bool:
         """Whether a forwarded control record is about something that this judge said."""
         return requests.knows(self.decisions.requests, decode(value))

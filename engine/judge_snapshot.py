@@ -6,7 +6,7 @@ layout starts the counts afresh and keeps the decisions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -138,20 +138,32 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
 
     def refuse_impossible_times(self) -> None:
         """SnapshotError for a time that events cannot have; PaneError for such a mark."""
-        for plane in self.planes.values():
-            for at_ms in plane.times_ms():
-                if at_ms is not None and not 0 <= at_ms <= NEWEST_MS:
-                    raise SnapshotError(f"event time {at_ms} ms")
-        for mark in self.marks.values():
-            refuse_impossible_mark(mark)
+        refuse_times(self.planes.values(), self.marks.values())
 
     def restore_flows(self, flows: Mapping[int, PlaneFlow], pieces: PieceReader) -> None:
         """Put every plane back; engine.panes.PaneError when counts are of another size."""
-        for number, flow in flows.items():
-            held = self.planes.get(number)
-            if held is None:
-                raise SnapshotError(f"nothing of the plane {flow.plane.name}")
-            held.restore(flow, pieces)
+        restore_planes(self.planes, flows, pieces)
+
+
+def refuse_times(planes: Iterable[PlaneSnapshot], marks: Iterable[Mark]) -> None:
+    """SnapshotError for a time that events cannot have; PaneError for such a mark."""
+    for plane in planes:
+        for at_ms in plane.times_ms():
+            if at_ms is not None and not 0 <= at_ms <= NEWEST_MS:
+                raise SnapshotError(f"event time {at_ms} ms")
+    for mark in marks:
+        refuse_impossible_mark(mark)
+
+
+def restore_planes(
+    planes: Mapping[int, PlaneSnapshot], flows: Mapping[int, PlaneFlow], pieces: PieceReader
+) -> None:
+    """Put every plane back; engine.panes.PaneError when counts are of another size."""
+    for number, flow in flows.items():
+        held = planes.get(number)
+        if held is None:
+            raise SnapshotError(f"nothing of the plane {flow.plane.name}")
+        held.restore(flow, pieces)
 
 
 def _rows(packed: Packed) -> list[_RingRow]:
@@ -178,14 +190,15 @@ def save(
         policy,
         decisions,
         dict(sorted(marks.held.items())),
-        {number: _plane(flow, pieces) for number, flow in sorted(flows.items())},
+        {number: freeze_plane(flow, pieces) for number, flow in sorted(flows.items())},
         late_counts,
         judged_windows,
     )
     return Snapshot(seal(KIND, state), pieces.pieces)
 
 
-def _plane(flow: PlaneFlow, pieces: PieceWriter) -> PlaneSnapshot:
+def freeze_plane(flow: PlaneFlow, pieces: PieceWriter) -> PlaneSnapshot:
+    """What is kept of a plane."""
     merge = flow.merge
     return PlaneSnapshot(
         flow.clock_ms,

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from detectors.contract import Bank
 from detectors.discovery import estimators
+from engine.champion.pairing import Pairing
 from engine.counting import Counting
 from engine.decoded import Events
 from engine.duplicates import DuplicateFilter
@@ -46,6 +47,7 @@ class ModelState:
     panes: dict[int, OpenPane] = field(default_factory=dict)
     joining: Joining | None = None
     """None of a model whose labels are not joined."""
+    pairing: Pairing | None = None
     banks: dict[str, Bank] = field(default_factory=dict)
     duplicates: dict[Topic, DuplicateFilter] = field(default_factory=dict)
     dropped_to_ms: int = 0

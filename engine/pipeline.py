@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.champion.comparison import comparisons_of
+from engine.champion.judge import ComparisonJudge
 from engine.effects import Publish
 from engine.judge import Judge
 from engine.model import MonitoredModel
@@ -26,6 +28,7 @@ class Pipeline:
     def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
         self.tallies = [Tally(p, partitions, models) for p in range(partitions)]
         self.judges = {m.key: Judge(m, partitions) for m in models}
+        self.comparisons = {c.key: ComparisonJudge(c, partitions) for c in comparisons_of(models)}
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Tally one batch; returns its dead letters and late records."""
@@ -37,5 +40,7 @@ class Pipeline:
         for tally in self.tallies:
             for pane in tally.flush():
                 assert pane.value is not None, "a pane record has a value"
-                out += self.judges[panes_target(pane.value)].accept(pane.value)
+                target = panes_target(pane.value)
+                judge = self.judges.get(target) or self.comparisons[target]
+                out += judge.accept(pane.value)
         return out

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from engine.alert_rules import AlertRules
+from engine.comparison_rules import ComparisonRules
 from engine.retraining_rules import Retraining
 
 Topic = Literal["features", "predictions", "labels"]
@@ -158,8 +159,7 @@ class BusinessRules(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, Limit] = msgspec.field(default_factory=dict)
     """Figure (of :mod:`engine.business_figures`) -> its limits."""
     costs: dict[str, Cost] = msgspec.field(default_factory=dict)
-    """What the decision turned out to be (:data:`engine.business_figures.GROUPS`) -> its cost; only
-    of a binary model with labels."""
+    """What the decision was (:data:`engine.business_figures.GROUPS`) -> its cost; binary only."""
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,6 +239,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     performance: PerformanceRules | None
     """None without labels, or where it is switched off."""
     concept: ConceptRules | None
+    comparison: ComparisonRules | None
     alerts: AlertRules
     budget: AlarmBudget
     psi_watch: float

@@ -16,6 +16,7 @@ from engine.durations import UNITS_MS, format_duration
 from engine.label_windows import refuse_open_label_panes
 from engine.spec import Season, Spec
 from engine.spec_alerts import read_alerts
+from engine.spec_comparison import read_comparison
 from engine.spec_concept import read_concept, with_window_of_concept
 from engine.spec_estimators import read_estimators
 from engine.spec_faults import Fault, SpecError, did_you_mean
@@ -123,6 +124,7 @@ def read_spec(
         operations=read_operations(fields, known_windows),
         performance=performance,
         concept=read_concept(fields, known_windows, prediction, inputs, performance),
+        comparison=read_comparison(fields, version, prediction, inputs, label),
         alerts=read_alerts(fields, known_rules),
         budget=read_budget(fields),
         psi_watch=watch,

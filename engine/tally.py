@@ -15,6 +15,7 @@ import numpy as np
 
 from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
+from engine.champion.comparison_tally import Comparing
 from engine.dead_letters import carry
 from engine.decode import Decoder
 from engine.decoded import Decoded
@@ -36,8 +37,7 @@ from engine.spec import Topic
 from engine.tally_snapshot import ModelSnapshot, TallySnapshot
 
 MAX_ABSENT_MODELS: Final = 100
-"""Models whose state is kept though this run was not told of them; beyond it those that were
-silent longest go."""
+"""Models whose state is kept though this run was not told of them; the longest silent go."""
 TOPICS: Final[tuple[Topic, ...]] = ("features", "predictions", "labels")
 
 
@@ -68,6 +68,8 @@ class Tally:
         self._partitions = partitions
         self._keeping = keeping or InMemory()
         self._models = {m.key: ModelTally(m, new_state(m, self._keeping)) for m in models}
+        self._comparing = Comparing(models, self._keeping)
+        self._models |= self._comparing.tallies
         self._versions: dict[str, list[ModelTally]] = {}
         for tally in self._models.values():
             self._versions.setdefault(tally.model.spec.model, []).append(tally)
@@ -151,11 +153,10 @@ class Tally:
         for row, name, ts_ms in decoded.heartbeats:
             beats.setdefault(name, []).append((row, ts_ms))
         late: list[int] = []
-        heard = self.heard
         for events in decoded.events:
             tally = self._models[events.model.key]
             name = tally.model.spec.model
-            heard.add(tally.model.key)
+            self.heard.add(tally.model.key)
             fate = tally.accept(
                 topic, events, offsets[events.rows], beats.get(name, []), batch.timestamps_ms[-1]
             )
@@ -168,10 +169,11 @@ class Tally:
             outcomes.end(topic, "late", int(fate.late.sum()))
             self._count_late(tally.model.key, int(fate.late.sum()))
             self._count_misrouted(events.ids)
+        self.heard |= self._comparing.accept(batch, decoded, offsets, beats)
         for name, found in beats.items():
             for tally in self._versions[name]:
-                if tally.model.key not in heard:
-                    heard.add(tally.model.key)
+                if tally.model.key not in self.heard:
+                    self.heard.add(tally.model.key)
                     for _, ts_ms in found:
                         tally.beat(topic, ts_ms, batch.timestamps_ms[-1])
         return late
@@ -182,8 +184,7 @@ class Tally:
 
     def _count_misrouted(self, ids: Sequence[str]) -> None:
         """Records whose event_id belongs to another partition: their labels would not find them."""
-        data, ends = joined_texts(ids)
-        home = murmur2_partitions(data, ends, self._partitions)
+        home = murmur2_partitions(*joined_texts(ids), self._partitions)
         self.outcomes.misrouted += int((home != self.partition).sum())
 
     def _note(self, topic: Topic, decoded: Decoded) -> None:
@@ -212,7 +213,6 @@ class Tally:
         """Dirty panes, then one mark, per model that has news; cumulative: repeats are harmless."""
         out: list[Publish] = []
         for tally in self._models.values():
-            key = tally.model.spec.model.encode()
             records: list[PaneRecord | Mark] = []
             for plane, panes in tally.open_panes():
                 for start in sorted(start for start, pane in panes.items() if pane.dirty):
@@ -221,6 +221,7 @@ class Tally:
             if records or tally.state.moved:
                 tally.state.moved = False
                 records.append(self._mark(tally))
+            key = tally.model.spec.model.encode()
             out += [Publish("panes", key, encode(record)) for record in records]
             tally.drop_final_panes()
         return out

@@ -9,6 +9,7 @@ import msgspec
 
 from detectors.contract import ForeignSnapshotError
 from detectors.discovery import estimators
+from engine.champion.pairing import PairingSnapshot, bins_of
 from engine.join_counts import JoinCounts
 from engine.join_store import Clock
 from engine.joining import Joining
@@ -111,6 +112,8 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
     panes: _Panes
     banks: dict[str, bytes]
     joining: JoiningSnapshot | None
+    pairing: PairingSnapshot | None = None
+    """Of a comparison of two versions only."""
 
     @classmethod
     def of(cls, layout: str, state: ModelState, pieces: PieceWriter) -> ModelSnapshot:
@@ -118,7 +121,10 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         banks = {name: bank.snapshot() for name, bank in sorted(state.banks.items())}
         joining = None if state.joining is None else JoiningSnapshot.of(state.joining, pieces)
         panes = _saved(state.panes, pieces)
-        return cls(layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks, joining)
+        read_ms = state.newest_ms.get("predictions")
+        pairing = None if state.pairing is None else state.pairing.save(read_ms)
+        known = (layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks, joining)
+        return cls(*known, pairing)
 
     def restore(self, state: ModelState, model: MonitoredModel, pieces: PieceReader) -> None:
         """Put this back into a fresh state of the same layout.
@@ -131,6 +137,10 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         state.dropped_to_ms = self.dropped_to_ms
         state.panes = _restored(self.panes, model.layout.size, pieces)
         self._restore_joining(state, model, pieces)
+        if state.pairing is not None and state.joining is not None:
+            if self.pairing is None:
+                raise SnapshotError("nothing of the predictions that wait for their pairs")
+            state.pairing.restore(self.pairing, bins_of(state.joining.layout))
         known = estimators()
         for name in state.banks:
             if name not in self.banks:

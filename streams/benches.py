@@ -73,7 +73,8 @@ class Bench:
         it is about, or else the last."""
         if not target.endswith(every_version("")):
             return None
-        seats = [seat for key, seat in sorted(self.seats.items()) if key.startswith(target)]
+        versions = [seat for key, seat in sorted(self.seats.items()) if key.startswith(target)]
+        seats = [seat for seat in versions if seat.judge.takes_answers]
         last = seats[-1] if seats else None
         return next((s for s in seats if len(seats) > 1 and s.judge.knows(value)), last)
 

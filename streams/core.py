@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from engine.champion.comparison import comparisons_of
 from engine.effects import Publish
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
@@ -83,6 +84,10 @@ class JudgeLike(Protocol):
     @property
     def open_pane_bytes(self) -> int:
         """Packed counts that wait for lagging sources."""
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether forwarded control records can be for it."""
 
     def knows(self, value: bytes) -> bool:
         """Whether a forwarded control record is about something that this judge said."""
@@ -162,15 +167,18 @@ class EngineCore:
 
     def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
         self._models = {model.key: model for model in models}
+        self._comparisons = {each.key: each for each in comparisons_of(models)}
         self._partitions = partitions
 
     def models(self) -> Mapping[str, str]:
         """Key -> model name."""
-        return {key: model.spec.model for key, model in self._models.items()}
+        known = {**self._models, **self._comparisons}
+        return {key: model.spec.model for key, model in known.items()}
 
     def idle_ms(self, key: str, topic: Topic) -> int:
         """As its spec says; labels, which may come once a night, have a time of their own."""
-        return self._models[key].spec.clock(topic).idle_ms
+        known = self._comparisons.get(key) or self._models[key]
+        return known.spec.clock(topic).idle_ms
 
     def tally(
         self,
@@ -193,8 +201,13 @@ class EngineCore:
 
     def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
         """A judge; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
+        from engine.champion.judge import ComparisonJudge  # noqa: PLC0415
         from engine.judge import Judge  # noqa: PLC0415
 
+        comparison = self._comparisons.get(key)
+        if comparison is not None:
+            comparing: JudgeLike = ComparisonJudge(comparison, self._partitions, resume=resume)
+            return comparing
         judge = Judge(self._models[key], self._partitions, resume=resume)
         judge.expects_answers = True
         return judge

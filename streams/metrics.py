@@ -24,12 +24,14 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from detectors.kernels import SUM
+from engine.champion.judge import ComparisonJudge
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
 from engine.quiet import is_quiet
 from engine.tally import Tally
 from streams.bounds import MAX_SERIES
 from streams.budget_gauges import budgets
+from streams.champion_gauges import comparison_metrics
 from streams.concept_gauges import concept_help, concept_samples, losses
 from streams.drift_gauges import families, first, samples
 from streams.live import LiveState
@@ -90,6 +92,9 @@ class WorkerCollector(Collector):
         yield from joins(tallies)
         yield from losses(tallies)
         yield from _clocks(judges, tallies)
+        yield from comparison_metrics(
+            j for j in self._live.judges.values() if isinstance(j, ComparisonJudge)
+        )
         yield from worker(self._live)
 
 

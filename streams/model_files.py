@@ -110,4 +110,11 @@ def load_models(files: Sequence[ModelFiles]) -> LoadedModels:
         models[model.key] = model
     if not models:
         raise ModelFilesError(faults or ["no model is named"])
+    for model in models.values():
+        rules = model.spec.comparison
+        if rules is not None and f"{model.spec.model}@{rules.champion}" not in models:
+            faults.append(
+                f"{model.key}: comparison.champion: {rules.champion} is not among the models of "
+                "this worker; nothing is compared"
+            )
     return LoadedModels(tuple(models.values()), tuple(faults))

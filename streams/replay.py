@@ -37,6 +37,7 @@ FILES: Final[tuple[OutputTopic, ...]] = (
     "judgements",
     "alerts",
     "retraining-triggers",
+    "promotions",
     "audit",
     "dead-letters",
     "late",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from streams.cli.champion import ChampionOptions, champion_of, tell_promotions
 from streams.cli.faults import Failed, Refused, counted
 from streams.cli.inputs import FILE, event_files, model_from, partitions_option
 from streams.cli.policy import PolicyOptions, other_model, tell_policy
@@ -25,6 +26,23 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 SHOWN_TRIGGERS = 10
 LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
+
+
+def champion_options(command: _Command) -> _Command:
+    """The options of a comparison, as arguments of the names of ChampionOptions."""
+    for option in (
+        click.option(
+            "--champion-predictions",
+            type=FILE,
+            help="The champion's predictions, where --predictions holds only the challenger's.",
+        ),
+        click.option("--champion-profile", type=FILE, help="Profile of --champion."),
+        click.option(
+            "--champion", type=FILE, help="Spec of the version that SPEC is compared with."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def policy_options(command: _Command) -> _Command:
@@ -57,14 +75,15 @@ def policy_options(command: _Command) -> _Command:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for judgements, alerts, retraining-triggers, audit, dead-letters and late "
-    "(.ndjson); may be left out with --policy.",
+    help="Directory for judgements, alerts, retraining-triggers, promotions, audit, dead-letters "
+    "and late (.ndjson); may be left out with --policy.",
 )
 @click.option(
     "--results",
     type=FILE,
     help="What retraining jobs answered (.ndjson): records of retraining-results, or of audit.",
 )
+@champion_options
 @policy_options
 def replay(
     spec: Path,
@@ -75,12 +94,16 @@ def replay(
     partitions: int,
     out: Path | None,
     results: Path | None,
+    champion: Path | None,
+    champion_profile: Path | None,
+    champion_predictions: Path | None,
     **policy: Any,  # noqa: ANN401 - the fields of PolicyOptions
 ) -> None:
     """Judge files as the worker would have judged the stream that they hold, to the last bit.
 
     With --policy, print every alert and retraining trigger that the spec would have given, when,
     why and at what cost; --against compares two specs, --report writes it with plots.
+    With --champion, the version that SPEC has a `comparison` with is replayed beside it.
 
     \b
     Examples:
@@ -94,7 +117,9 @@ def replay(
     options = PolicyOptions(**policy)
     options.refuse_strays(out)
     model = model_from(spec, profile)
-
+    beside = champion_of(
+        model, ChampionOptions(champion, champion_profile, champion_predictions), options
+    )
     other = other_model(options, model, profile)
     # Of both before the first is read: what cannot be compared is told at once.
     sources = {
@@ -103,10 +128,15 @@ def replay(
         if one is not None
     }
 
+    if beside is not None and champion_predictions is not None:
+        sources[model.policy_hash] += sources_from(beside.spec, champion_predictions, None, None)
+
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
         began = perf_counter()
         read = sources[one.policy_hash]
-        summary = _run(one, read, partitions, directory, answers_from(one, results, options.policy))
+        models = [one] if beside is None else [beside, one]
+        answers = answers_from(one, results, options.policy)
+        summary = _run(models, read, partitions, directory, answers)
         _tell_records(summary, perf_counter() - began)
         return summary
 
@@ -116,6 +146,8 @@ def replay(
         assert out is not None, "it was asked for"
         run(model, out)
         _report(model, out)
+        if beside is not None:
+            tell_promotions(out / "promotions.ndjson")
     if out is not None:
         click.echo(out, err=options.policy)
 
@@ -133,7 +165,7 @@ def answers_from(model: MonitoredModel, results: Path | None, policy: bool) -> l
 
 
 def _run(
-    model: MonitoredModel,
+    models: list[MonitoredModel],
     sources: list[Source],
     partitions: int,
     out: Path,
@@ -144,10 +176,10 @@ def _run(
 
     with progress_bar() as bar:
         total = sum(rows(source.path) for source in sources) or None
-        task = bar.add_task(f"replaying {model.key}", total=total)
+        task = bar.add_task(f"replaying {models[-1].key}", total=total)
         try:
             return run(
-                [model],
+                models,
                 sources,
                 partitions,
                 out,

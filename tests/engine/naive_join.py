@@ -37,6 +37,8 @@ class Setting:
     pane: int
     amend: int
     maturities: list[int]
+    arrival: bool = True
+    """Whether matches are counted by arrival as well, in plane 1."""
 
 
 @dataclass
@@ -66,10 +68,15 @@ def judged(log: Sequence[Record], clocks: Clocks) -> tuple[list[Record], int | N
 def joined(setting: Setting, predictions: Sequence[Record], labels: Sequence[Record]) -> Outcome:
     """Everything that two whole logs give."""
     found = Outcome()
-    for one in taken_labels(setting, predictions, labels, found):
+    place(setting, taken_labels(setting, predictions, labels, found), found)
+    return found
+
+
+def place(setting: Setting, taken: Sequence[Record], found: Outcome) -> None:
+    """Count predictions with the labels that they took in every plane."""
+    for one in taken:
         for number, maturity in enumerate([None, *setting.maturities], start=1):
             _count(setting, one, number, maturity, found.places)
-    return found
 
 
 def taken_labels(
@@ -78,6 +85,17 @@ def taken_labels(
     """The accepted predictions, each with the labels that it took (``taken``); the rest is counted
     in ``found``."""
     made, made_watermark = judged(predictions, setting.predictions)
+    return taken_by(setting, made, made_watermark, labels, found)
+
+
+def taken_by(
+    setting: Setting,
+    made: Sequence[Record],
+    made_watermark: int | None,
+    labels: Sequence[Record],
+    found: Outcome,
+) -> list[Record]:
+    """The same of predictions that were judged already."""
     known, known_watermark = judged(labels, setting.labels)
     accepted: list[Record] = []
     for one in made:
@@ -134,7 +152,7 @@ def pane_end(setting: Setting, ts: int) -> int:
 def _reaches(setting: Setting, one: Record) -> list[int]:
     """Labels' watermarks from which on no pane of the prediction can change."""
     arrivals = [max(one["ts"], label["ts"]) for label in one["taken"]]
-    panes = [pane_end(setting, ts) + setting.amend for ts in arrivals]
+    panes = [pane_end(setting, ts) + setting.amend for ts in arrivals if setting.arrival]
     return panes + [pane_end(setting, one["ts"]) + setting.amend + m for m in setting.maturities]
 
 

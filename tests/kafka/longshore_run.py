@@ -29,7 +29,7 @@ from streams.cli import main
 
 ROOT: Final = Path(__file__).parents[2]
 PARTITIONS: Final = 4
-DECIDED: Final = ("judgements", "alerts", "retraining-triggers")
+DECIDED: Final = ("judgements", "alerts", "retraining-triggers", "promotions")
 """Output topics that must be equal to the last bit."""
 Records = dict[str, list[bytes]]
 """Per output topic, those of one partition in their order."""
@@ -256,12 +256,13 @@ def clock_of(fields: Mapping[str, Any]) -> str:
     return " ".join([fields.get("section", ""), *fields.get("cohorts", {})])
 
 
-def by_clock(records: Iterable[bytes]) -> dict[tuple[str, str], list[bytes]]:
-    """The records of each model and clock, in their order."""
-    ordered: dict[tuple[str, str], list[bytes]] = {}
+def by_clock(records: Iterable[bytes]) -> dict[tuple[str, str, str], list[bytes]]:
+    """The records of each version of a model and clock, in their order."""
+    ordered: dict[tuple[str, str, str], list[bytes]] = {}
     for record in records:
         fields = orjson.loads(record)
-        ordered.setdefault((fields["model"], clock_of(fields)), []).append(record)
+        place = (fields["model"], fields.get("version", ""), clock_of(fields))
+        ordered.setdefault(place, []).append(record)
     return ordered
 
 

@@ -12,6 +12,9 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.pipeline import Pipeline
+from tests.engine.champion.test_comparison import BETTER, LABEL, whole
+from tests.engine.champion.worlds import versions
 from tests.streams.test_metrics import exposed, live_of
 from tests.streams.whole_story import small, story
 
@@ -21,6 +24,7 @@ GROUPS: Final = {
     "Prediction": ("prediction_",),
     "Data quality": ("feature_", "drift_quality_", "serving_quality_"),
     "Performance, cohorts and estimates": ("model_",),
+    "Champion and challenger": ("comparison_",),
     "Operations": ("serving_",),
     "Business": ("business_",),
     "The monitor itself": ("longshore_",),
@@ -51,9 +55,10 @@ class Told:
 
 
 def families() -> dict[str, Told]:
-    """Everything that the three streams expose, by the name that is queried."""
+    """Everything that the streams expose, by the name that is queried."""
     found: dict[str, Told] = {}
-    for pipeline in (story().pipeline, small("multiclass"), small("regression")):
+    others = (small("multiclass"), small("regression"), compared())
+    for pipeline in (story().pipeline, *others):
         for family in text_string_to_metric_families(exposed(live_of(pipeline))):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -62,6 +67,15 @@ def families() -> dict[str, Told]:
             says = family.documentation.replace("|", "\\|")
             found[name] = Told(name, family.type, says, tuple(sorted(named)))
     return found
+
+
+def compared() -> Pipeline:
+    """Two versions of one model, of which the second is promoted."""
+    pipeline = Pipeline(versions(BETTER, LABEL), 1)
+    for log in whole(0.15, 1):
+        pipeline.accept(log)
+    pipeline.flush()
+    return pipeline
 
 
 def group_of(name: str) -> str:

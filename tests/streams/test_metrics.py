@@ -98,6 +98,7 @@ def live_of(pipeline: Pipeline) -> LiveState:
     )
     live.tallies.update(enumerate(pipeline.tallies))
     live.judges.update(pipeline.judges)
+    live.judges.update(pipeline.comparisons)
     live.delays.note(0.3)
     live.delays.note(1.7)
     return live

@@ -1,0 +1,33 @@
+"""What a comparison remembers: counts since its beginning, the looks made, what it said."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.champion.deciding import LookMade
+from engine.snapshot import Whole
+
+Phase = Literal["comparing", "watching", "over"]
+
+
+class ComparisonState(msgspec.Struct):
+    """Survives restarts; a changed layout begins a new comparison."""
+
+    phase: Phase = "comparing"
+    """``watching``: promoted, and its predecessor is compared on, so that it can come back."""
+    began_ms: Whole | None = None
+    """Start of the first look."""
+    arms: bytes = b""
+    """Counts of the arms up to the last look at matches, packed; empty of none."""
+    matches: bytes = b""
+    waiting: dict[Whole, bytes] = msgspec.field(default_factory=dict)
+    """Counts of the arms of looks whose labels are not mature, by their end."""
+    looks: list[LookMade] = msgspec.field(default_factory=list)
+    told: str = ""
+    """The last decision that was told, with its reasons."""
+    promoted: Whole = 0
+    """Records told on ``promotions`` so far."""
+    newest: bytes = b""
+    """The newest judgement as it was told, for /metrics; empty before the first."""

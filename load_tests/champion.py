@@ -1,0 +1,138 @@
+"""How often equals are told apart, and betters promoted: tables and a plot for the docs.
+
+    python -m load_tests.champion
+
+writes the section "Errors and power" of docs/champion-challenger.md and the plot beside it; seeded,
+half a minute.  The runs are :mod:`load_tests.champion_runs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from detectors.intervals import clopper_pearson
+from engine.comparison_rules import Measure, Mode
+from load_tests import champion_runs as runs
+from load_tests.sections import write_section
+
+SETUPS: Final[tuple[tuple[Measure, Mode], ...]] = (
+    ("accuracy", "shadow"),
+    ("auc", "shadow"),
+)
+GAINS: Final = (0.01, 0.02, 0.05)
+CURVE: Final = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05)
+SEED: Final = 6
+PAGE: Final = Path("docs/champion-challenger.md")
+PLOT: Final = "champion-power.svg"
+SECTION: Final = "Errors and power"
+INTRODUCTION: Final = f"""\
+{runs.DAYS} daily looks at {runs.DAILY} labelled events a day, of which {runs.POSITIVES} are
+positive. Accuracy: the two differ in who is right in {runs.APART:.0%} of the events. AUC: a
+champion of {runs.BASE:.2f}, scores that correlate by {runs.CORRELATION:g}. Everything else as by
+default. {{count:,}} runs each, seeded, every look through the decision code. Made by
+`python -m load_tests.champion`.
+
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What became of the runs of one setup and gain."""
+
+    promoted: int
+    rejected: int
+    held: int
+    apart: int
+    """Runs in which any look found the two different."""
+    looks: float
+    """Mean number of looks until the end."""
+
+
+def shares(kind: Measure, mode: Mode, gain: float, count: int) -> Shares:
+    """Run them."""
+    found = list(runs.outcomes(kind, gain, count, SEED, mode))
+    ends = [each.verdict for each in found]
+    return Shares(
+        ends.count("PROMOTE"),
+        ends.count("REJECT"),
+        ends.count("HOLD"),
+        sum(each.apart for each in found),
+        sum(each.look for each in found) / len(found),
+    )
+
+
+def section(found: dict[tuple[Measure, Mode, float], Shares], count: int) -> str:
+    """The text of the docs."""
+    lines = [
+        INTRODUCTION.format(count=count),
+        "Equal models (A/A): how often any of the daily looks told them apart, which is to be at",
+        "most 5 %, and how often one of them was promoted.\n",
+        "| measure | mode | told apart | 95 % interval | promoted |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, mode in SETUPS:
+        one = found[kind, mode, 0.0]
+        low, high = clopper_pearson(one.apart, count)
+        lines.append(
+            f"| {kind} | {mode} | {one.apart / count:.1%} | {float(low):.1%} to {float(high):.1%} "
+            f"| {one.promoted / count:.1%} |"
+        )
+    lines += [
+        "\nBetter by so many points: promoted, and after how many days on average it was over.\n",
+        "| measure | mode | +1 | +2 | +5 |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, mode in SETUPS:
+        told = [found[kind, mode, gain] for gain in GAINS]
+        cells = (f"{one.promoted / count:.1%}, {one.looks:.0f} days" for one in told)
+        lines.append(f"| {kind} | {mode} | {' | '.join(cells)} |")
+    lines.append(f"\n![Share promoted against the true difference]({PLOT})")
+    return "\n".join(lines)
+
+
+def draw(found: dict[tuple[Measure, Mode, float], Shares], count: int, to: Path) -> None:
+    """Share promoted against the true difference."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "longshore"
+    mpl.rcParams["svg.fonttype"] = "none"
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, axis = plt.subplots(figsize=(7.0, 4.0), layout="constrained")
+    for kind, mode in SETUPS:
+        promoted = [found[kind, mode, gain].promoted / count for gain in CURVE]
+        style = "-" if mode == "shadow" else "--"
+        axis.plot(
+            [100 * gain for gain in CURVE], promoted, style, marker="o", label=f"{kind}, {mode}"
+        )
+    axis.axvline(2.0, color="grey", linewidth=0.8)
+    axis.set_xlabel("true difference, points (better_by: 2)")
+    axis.set_ylabel("share of the runs promoted")
+    axis.set_ylim(0.0, 1.0)
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False)
+    figure.savefig(to, metadata={"Date": None})
+    plt.close(figure)
+
+
+@click.command()
+@click.option("--runs", "count", default=1_000, show_default=True, help="Runs of each kind.")
+@click.option("--out", type=click.Path(path_type=Path), default=PAGE, show_default=True)
+def main(count: int, out: Path) -> None:
+    """Simulate comparisons and write what became of them."""
+    found = {
+        (kind, mode, gain): shares(kind, mode, gain, count)
+        for kind, mode in SETUPS
+        for gain in CURVE
+    }
+    write_section(out, SECTION, section(found, count))
+    draw(found, count, out.parent / PLOT)
+
+
+if __name__ == "__main__":
+    main()
