@@ -71,7 +71,7 @@ def section(found: dict[tuple[Measure, Mode, float], Shares], count: int) -> str
     """The text of the docs."""
     lines = [
         INTRODUCTION.format(count=count),
-        f"Equal models (A/A, {count * EQUALS:,} runs each): how often any of the daily looks told them",
+        f"Equal models (A/A, {count * EQUALS:,} runs each): how often any of the looks told them",
         "apart, which is to be at most 5 %, and how often one of them was promoted.\n",
         "| measure | mode | told apart | 95 % interval | promoted |",
         "|---|---|---|---|---|",
@@ -81,7 +81,8 @@ def section(found: dict[tuple[Measure, Mode, float], Shares], count: int) -> str
         runs_made = count * EQUALS
         low, high = clopper_pearson(one.apart, runs_made)
         lines.append(
-            f"| {kind} | {mode} | {one.apart / runs_made:.1%} | {float(low):.1%} to {float(high):.1%} "
+            f"| {kind} | {mode} | {one.apart / runs_made:.1%} "
+            f"| {float(low):.1%} to {float(high):.1%} "
             f"| {one.promoted / runs_made:.1%} |"
         )
     lines += [
@@ -109,8 +110,7 @@ def draw(found: dict[tuple[Measure, Mode, float], Shares], count: int, to: Path)
     figure, axis = plt.subplots(figsize=(7.0, 4.0), layout="constrained")
     for kind, mode in SETUPS:
         promoted = [
-            found[kind, mode, gain].promoted / (count if gain else count * EQUALS)
-            for gain in CURVE
+            found[kind, mode, gain].promoted / (count if gain else count * EQUALS) for gain in CURVE
         ]
         style = "-" if mode == "shadow" else "--"
         axis.plot(
