@@ -75,9 +75,9 @@ def read_comparison(
     if fields.sound("looks", "maturity") and open_ms // rules.looks_ms > MAX_OPEN_LOOKS:
         fields.fault(
             "looks",
-            f"{open_ms // rules.looks_ms} looks of {format_duration(rules.looks_ms)} are open "
-            f"within maturity + lateness + amend of the labels, at most {MAX_OPEN_LOOKS}: "
-            "look less often",
+            f"{open_ms // looks_ms} looks of {format_duration(looks_ms)} are open "
+            f"within maturity + lateness + amend of labels, at most {MAX_OPEN_LOOKS}: look less "
+            "often",
         )
     return rules
 
