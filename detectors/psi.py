@@ -23,7 +23,9 @@ Far out PSI's tail is heavier than chi-square's: a bin that expects ten values a
 times ln(10 / pseudo-count), and at n = 160 what chi-square calls 1e-6 happens seven times as often.
 The likelihood ratio has no such tail (of 2.5 million draws each at n from 20 to 500 the larger of
 the two was at most 1e-5 in no more than 1.2e-5), but is too light where bins are rare, which PSI's
-is not.  Whoever compares at a strict budget compares ``chance``.
+is not.  It is taken at face value: what values that hang together are worth was calibrated on PSI,
+and of that size the likelihood ratio, which has no such tail, would see next to nothing.  Whoever
+compares at a strict budget compares ``chance``.
 
 When it lies: it is blind to movement inside a bin and, for rare events, to anything small in
 absolute share; with dependent values (one weather reading for a hundred flights) the nominal
@@ -139,13 +141,13 @@ def measure(sample: Sample, params: Params) -> Measure:
             "resampled": float(resampled),
         },
         contributions,
-        max(p_value, ratio_chance(expected, actual, bins, worth)),
+        max(p_value, ratio_chance(expected, actual, bins)),
     )
 
 
-def ratio_chance(expected: FloatArray, actual: FloatArray, bins: int, worth: float) -> float:
-    """P-value of the likelihood ratio of two samples over the same bins, none empty on both sides;
-    ``worth`` as for PSI.  1.0 of a single bin."""
+def ratio_chance(expected: FloatArray, actual: FloatArray, bins: int) -> float:
+    """P-value of the likelihood ratio of two samples of independent values over the same bins, none
+    empty on both sides.  1.0 of a single bin."""
     if bins < 2:  # noqa: PLR2004
         return 1.0
     sizes = float(expected.sum()), float(actual.sum())
@@ -154,7 +156,7 @@ def ratio_chance(expected: FloatArray, actual: FloatArray, bins: int, worth: flo
         float(xlogy(counts, counts / (pooled * size)).sum())
         for counts, size in zip((expected, actual), sizes, strict=True)
     )
-    return float(chdtrc(bins - 1, 2.0 * max(ratio, 0.0) * worth / nominal_size(*sizes)))
+    return float(chdtrc(bins - 1, 2.0 * max(ratio, 0.0)))
 
 
 def resampled_p_value(

@@ -216,7 +216,7 @@ def test_of_two_versions_the_one_that_asked_is_told() -> None:
     """Whichever is newer; where none asked, the last of them, and no other model's."""
 
     def seat(*known: bytes) -> Seat:
-        judge = SimpleNamespace(knows=lambda value: value in known)
+        judge = SimpleNamespace(knows=lambda value: value in known, takes_answers=True)
         return Seat(cast("Any", judge), cast("Any", None), 0)
 
     bench = Bench(cast("Any", None), 0)
