@@ -7,7 +7,7 @@ Faust is imported nowhere before a worker runs: importing it reads ``sys.argv`` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -122,6 +122,16 @@ def wire(
     ahead = ChangelogFeed(librdkafka_reader_options(settings), name_of("snapshots"))
     transport = batching_transport(feed, agents, names, partitions, carried, ahead)
     app.transport = transport(app.conf.broker_consumer, app)
+    _add_agents(app, agents, name_of)
+    consumer = agents.consumer = app.consumer
+    live.changelog_read = lambda: (
+        app.consumer_generation_id,
+        consumer.changelog_records_read + live.pending_rows_read,
+    )
+    return WiredApp(app, agents, feed, control, live, app.transport)
+
+
+def _add_agents(app: faust.App, agents: Agents, name_of: Callable[[str], str]) -> None:
     for body, roles in ((agents.tally, INPUT_ROLES), (agents.judge, ("panes",))):
         channel = app.topic(
             *(name_of(role) for role in roles),
@@ -130,12 +140,6 @@ def wire(
             maxsize=QUEUED_BATCHES,
         )
         app.agent(channel, name=f"longshore.{body.__name__}", concurrency=1)(body)
-    consumer = agents.consumer = app.consumer
-    live.changelog_read = lambda: (
-        app.consumer_generation_id,
-        consumer.changelog_records_read + live.pending_rows_read,
-    )
-    return WiredApp(app, agents, feed, control, live, app.transport)
 
 
 def _places(

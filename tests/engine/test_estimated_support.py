@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
 from engine.model import MonitoredModel
+from engine.reference_table import ReferenceTable
 from engine.spec_faults import SpecError
 from engine.spec_reading import read_spec
 from tests.engine.models import MINUTE, START, batch, beat, event, model_of, run, spec_text, trees
-from tests.engine.test_performance_decisions import LABEL, reference
+from tests.engine.test_performance_decisions import LABEL
 
 PSI = "psi_features: {features: 2, window: 1m, at_least: 1, of_last: 1}"
+
+
+def reference() -> ReferenceTable:
+    """Nine rows of ten with scores of 0.1 and 0.9, each true nine times of ten; the others with
+    0.45 and 0.55, true six times of ten."""
+    rows = 4_000
+    number = np.arange(rows)
+    high, unsure = number % 2 == 1, number // 2 % 10 == 9
+    turn = number // 20 % 10
+    right = np.where(unsure, turn < 6, turn != 0)
+    score = np.where(unsure, np.where(high, 0.55, 0.45), np.where(high, 0.9, 0.1))
+    return ReferenceTable(
+        rows=rows,
+        numeric={"x": number.astype(np.float64) % 8, "y": number % 5.0},
+        categorical={"c": ["ab"[i % 2] for i in range(rows)]},
+        score=score,
+        labels=(high == right).astype(float),
+    )
 
 
 def model(support: str) -> MonitoredModel:

@@ -15,7 +15,7 @@ from tests.kafka.longshore_run import ROOT, Records, in_process, replayed
 EXAMPLES: Final = ROOT / "examples"
 FRAUD_EVENTS: Final = "60000"
 SPRING_ENDS_MS: Final = 1_371_254_400_000
-"""2013-06-15T00:00Z; the first trigger of the year is of 6 June."""
+"""2013-06-15T00:00Z; the first trigger of the year is of 23 May."""
 
 
 @dataclass(frozen=True, slots=True)
