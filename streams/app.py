@@ -122,7 +122,7 @@ def wire(
     ahead = ChangelogFeed(librdkafka_reader_options(settings), name_of("snapshots"))
     transport = batching_transport(feed, agents, names, partitions, carried, ahead)
     app.transport = transport(app.conf.broker_consumer, app)
-    _add_agents(app, agents, name_of)
+    _add_agents(app, agents, partitions, name_of)
     consumer = agents.consumer = app.consumer
     live.changelog_read = lambda: (
         app.consumer_generation_id,
@@ -131,7 +131,9 @@ def wire(
     return WiredApp(app, agents, feed, control, live, app.transport)
 
 
-def _add_agents(app: faust.App, agents: Agents, name_of: Callable[[str], str]) -> None:
+def _add_agents(
+    app: faust.App, agents: Agents, partitions: int, name_of: Callable[[str], str]
+) -> None:
     for body, roles in ((agents.tally, INPUT_ROLES), (agents.judge, ("panes",))):
         channel = app.topic(
             *(name_of(role) for role in roles),
