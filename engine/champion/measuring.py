@@ -1,7 +1,8 @@
 """The measure that champion and challenger are compared by, from the counts of their matches.
 
 Rule.  Differences are challenger less champion.  ``shadow``: both answered the same events, so the
-tests are paired (:mod:`detectors.mcnemar`, :mod:`detectors.paired_auc`).  ``split``: the arms have
+tests are paired (:mod:`detectors.mcnemar`, :mod:`detectors.paired_auc`, whose z is Student's with
+one less than the rarer class has events).  ``split``: the arms have
 events of their own, so the variances of the two add up.
 
 Formulas of ``split``.  Accuracy: z = (q - p) / sqrt(r (1 - r) (1/m + 1/n)), r the share of both
@@ -94,13 +95,14 @@ def _paired_auc(histograms: Counts, margin: float) -> Measured:
     error = math.sqrt(found.variance) if found.variance > 0.0 else math.nan
     gap = float(found.difference)
     z = float(found.z)
+    freedom = min(positives, negatives) - 1.0
     return Measured(
         (positives + negatives,) * 2,
         float(found.champion),
         float(found.challenger),
         Estimate(gap, float(found.low), float(found.high)),
-        z,
-        math.nan if math.isnan(z) else (gap - margin) / error,
+        z if math.isnan(z) else _normal(z, freedom),
+        math.nan if math.isnan(z) else _normal((gap - margin) / error, freedom),
         float(worth(positives, negatives)),
     )
 
@@ -165,7 +167,12 @@ def _logit_z(known: float, found: float, variances: list[float], freedom: float)
     """How far ``found`` is from ``known`` on the logit scale, as a normal z."""
     slopes = [1.0 / (each * (1.0 - each)) for each in (known, found)]
     error = math.sqrt(sum(v * slope * slope for v, slope in zip(variances, slopes, strict=True)))
-    t = float(logit(found) - logit(known)) / error
+    return _normal(float(logit(found) - logit(known)) / error, freedom)
+
+
+def _normal(t: float, freedom: float) -> float:
+    """The normal z whose tail is that of Student's ``t``: a variance of few events of a class is
+    itself uncertain."""
     # The tail below, so that nothing is lost far out.
     return math.copysign(float(ndtri(stdtr(freedom, -abs(t)))), t)
 

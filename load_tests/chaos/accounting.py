@@ -26,6 +26,7 @@ IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     "judgements": ("model", "version", "window", "end", "revision"),
     "alerts": ("alert_id",),
     "retraining-triggers": ("trigger_id",),
+    "promotions": ("promotion_id",),
 }
 
 ESTIMATORS: Final = frozenset(estimators())

@@ -124,16 +124,13 @@ def replay(
     # Of both before the first is read: what cannot be compared is told at once.
     sources = {
         one.policy_hash: sources_from(one.spec, predictions, labels, features)
-        for one in (model, other)
-        if one is not None
+        for one in filter(None, (model, other))
     }
-
     if beside is not None and champion_predictions is not None:
         sources[model.policy_hash] += sources_from(beside.spec, champion_predictions, None, None)
 
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
-        began = perf_counter()
-        read = sources[one.policy_hash]
+        began, read = perf_counter(), sources[one.policy_hash]
         models = [one] if beside is None else [beside, one]
         answers = answers_from(one, results, options.policy)
         summary = _run(models, read, partitions, directory, answers)
@@ -145,9 +142,7 @@ def replay(
     else:
         assert out is not None, "it was asked for"
         run(model, out)
-        _report(model, out)
-        if beside is not None:
-            tell_promotions(out / "promotions.ndjson")
+        _report(model, out, compared=beside is not None)
     if out is not None:
         click.echo(out, err=options.policy)
 
@@ -204,7 +199,7 @@ def _tell_records(summary: ReplaySummary, seconds: float) -> None:
     )
 
 
-def _report(model: MonitoredModel, out: Path) -> None:
+def _report(model: MonitoredModel, out: Path, *, compared: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -226,6 +221,8 @@ def _report(model: MonitoredModel, out: Path) -> None:
         table.add_row(Text("whole window", "bold"), *(_count(counts[level]) for level in LEVELS))
         console.print(table)
     _tell_triggers(out / "retraining-triggers.ndjson")
+    if compared:
+        tell_promotions(out / "promotions.ndjson")
 
 
 def _count(number: int) -> str:

@@ -15,7 +15,7 @@ from load_tests.chaos.page import page, upper_bound
 from load_tests.chaos.reading import instant_ms
 from load_tests.chaos.results import Results
 from load_tests.chaos.verdict import line, sound
-from tests.kafka.longshore_run import Records
+from tests.kafka.longshore_run import DECIDED, Records
 
 MINUTE: Final = "2026-01-05T00:{:02}:00Z"
 
@@ -33,7 +33,8 @@ def trigger(number: int, **more: Any) -> bytes:  # noqa: ANN401 - JSON
 
 def records(judgements: list[bytes], triggers: list[bytes]) -> Records:
     """Output topics without alerts."""
-    return {"judgements": judgements, "alerts": [], "retraining-triggers": triggers}
+    topics = {"judgements": judgements, "retraining-triggers": triggers}
+    return {name: topics.get(name, []) for name in DECIDED}
 
 
 TRUTH: Final = records([judgement(m) for m in range(5)], [trigger(1), trigger(2)])
