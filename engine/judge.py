@@ -15,26 +15,28 @@ from typing import Final
 
 import orjson
 
-from engine import judge_snapshot
+from engine import judge_snapshot, tenure
+from engine.charting import charted
 from engine.concept_judging import LossWindow
 from engine.decide import operations
 from engine.decide.decisions import Decide, DecisionState, decide
 from engine.effects import Publish
-from engine.judgement import AlarmCount, Judged
+from engine.judgement import Judged
 from engine.late_counts import surplus_record
 from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
 from engine.marks import Marks
 from engine.model import MonitoredModel
-from engine.panes import Counts, PaneError, PaneRecord, decode
-from engine.performance_charts import advance, forget_foreign_charts
+from engine.panes import Counts, PaneError, PaneRecord, TermRecord, decode
+from engine.performance_charts import forget_foreign_charts
 from engine.performance_judging import JudgedPerformance, PerformanceJudging
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA, PERFORMANCE
 from engine.quiet import maintenance_in
 from engine.snapshot import Snapshot, SnapshotError
-from engine.window_judging import WindowJudging
+from engine.terms import FOR_EVER
+from engine.window_judging import WindowJudging, alarms_in
 from engine.windows import WindowRing
 
 JUDGED_AT_ONCE: Final = 16
@@ -107,8 +109,14 @@ class Judge:
         done by :meth:`go_on`, so that a shell with other duties can see to them in between."""
         assert not self.behind, "what fell due before comes first"
         record = decode(value)
-        if record.target != self.model.key or record.layout != self.model.layout.hash:
+        ours = record.target == self.model.key
+        if isinstance(record, TermRecord):
+            term = record.term if ours else FOR_EVER
+            return tenure.serve(self.model, self.decisions, self.flows, term)
+        if not ours or record.layout != self.model.layout.hash:
             self.foreign_records += 1
+            return []
+        if self.decisions.tenure.over:
             return []
         if isinstance(record, PaneRecord):
             flow = self.flows.get(record.plane)
@@ -139,26 +147,42 @@ class Judge:
         for flow in self.flows.values():
             while left and flow.behind:
                 due = flow.next_window()
+                behind_ms = flow.clock_ms if due is None else due.due_ms - 1
+                out += tenure.end_behind(self.model, self.decisions, flow.plane, behind_ms)
                 if due is not None:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
+        if not self.behind and tenure.is_spent(self.model, self.decisions.tenure, self.clock_ms):
+            self._let_go()
         return out
+
+    def _let_go(self) -> None:
+        """Forget every window: the term is over, and so is the time of its labels."""
+        self.decisions.tenure.over = True
+        for number, flow in self.flows.items():
+            self.flows[number] = PlaneFlow(self.model.key, flow.plane, self._marks)
+        self.data = self.flows[DATA]
+        self._latest, self.latest_performance = LatestWindows(), {}
 
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            examined = measured.is_disjoint and not self._maintained(measured)
-            if not examined or not (measured.is_decided or measured.concept):
+            if not self._examines(measured) or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
-            measured = self._charted(measured)
+            measured = charted(measured, self.decisions.charts)
             return self._publish_performance(measured) + self.decide(measured, self.decisions)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
-        if judged.is_disjoint and not self._maintained(judged):
+        if self._examines(judged):
             out += self.decide(judged, self.decisions)
         return out
+
+    def _examines(self, judged: Judged | JudgedPerformance) -> bool:
+        """Whether rules look at a window: those that tile time, within the term."""
+        within = self.decisions.tenure.term.covers(judged.start_ms, judged.end_ms)
+        return judged.is_disjoint and within and not self._maintained(judged)
 
     def _maintained(self, judged: Judged | JudgedPerformance) -> bool:
         return maintenance_in(self.model.spec, judged.start_ms, judged.end_ms) is not None
@@ -180,28 +204,11 @@ class Judge:
         counts, _ = ring.total(end_ms, amended=revision == 1)
         judging, since_ms = self._performing.concept, flow.first_event_ms
         judged = self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, since_ms)
-        if judging is None or flow.plane.number != PERFORMANCE:
-            return judged
-        if self._maintained(judged):
+        if judging is None or flow.plane.number != PERFORMANCE or self._maintained(judged):
             return judged
         complete = not judged.incomplete
         window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)
         return replace(judged, concept=judging.judge(window, self.decisions.losses))
-
-    def _charted(self, judged: JudgedPerformance) -> JudgedPerformance:
-        """The window on its charts, where it has levels."""
-        rules = self.model.spec.performance
-        if rules is None or judged.verdict is None:
-            return judged
-        charts = advance(
-            self.decisions.charts,
-            judged.window.name,
-            judged.end_ms,
-            judged.verdict.measures,
-            rules.chart,
-            self.model.layout.hash,
-        )
-        return replace(judged, charts=charts) if charts else judged
 
     def _publish_performance(self, judged: JudgedPerformance) -> list[Publish]:
         place = (judged.plane.name, judged.window.name)
@@ -219,18 +226,11 @@ class Judge:
         """Read all that a window's judgement is made of; the call then makes it, at any time."""
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
-        alarms: dict[str, dict[str, AlarmCount]] = {}
-        layout = self.model.layout
-        for name, first_cell in layout.alarms.items():
-            for cell, column in enumerate(layout.numeric, first_cell):
-                count = int(counts[cell])
-                since = ring.first_with(cell, end_ms, amended=amended) if count else None
-                alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
+        alarms = alarms_in(self.model.layout, ring, counts, end_ms, amended=amended)
         known = self.data.first_event_ms
-        first_event = known if known is not None else end_ms
-        history = self.decisions.histories.get(operations.NAME)
-        usual = operations.usual_of(self.model, history, ring.rule.name, end_ms)
-        rule = ring.rule
+        first_event = end_ms if known is None else known
+        history, rule = self.decisions.histories.get(operations.NAME), ring.rule
+        usual = operations.usual_of(self.model, history, rule.name, end_ms)
 
         def judged() -> Judged:
             found = self._judging.judge(rule, end_ms, revision, counts, slices, alarms, first_event)

@@ -27,6 +27,7 @@ from detectors.packing_kernel import (
     unpack_cells,
 )
 from engine.spec import Topic
+from engine.terms import Term
 
 Counts = npt.NDArray[np.int64]
 CHECKSUM_BYTES: Final = 4
@@ -87,9 +88,17 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):
     long a metric takes; no verdict reads it."""
 
 
+class TermRecord(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+    """From when until when a version serves; written by who judges it, so that it stands in the
+    judge's own log (:mod:`engine.tenure`)."""
+
+    target: str
+    term: Term
+
+
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODER: Final[msgspec.msgpack.Decoder[PaneRecord | Mark]] = msgspec.msgpack.Decoder(
-    PaneRecord | Mark
+_DECODER: Final[msgspec.msgpack.Decoder[PaneRecord | Mark | TermRecord]] = msgspec.msgpack.Decoder(
+    PaneRecord | Mark | TermRecord
 )
 
 
@@ -98,12 +107,12 @@ def stamp_of(record: PaneRecord | Mark) -> Stamp:
     return (record.stamp[0], record.stamp[1], record.stamp[2])
 
 
-def encode(record: PaneRecord | Mark) -> bytes:
+def encode(record: PaneRecord | Mark | TermRecord) -> bytes:
     """The record's bytes."""
     return _ENCODE(record)
 
 
-def decode(value: bytes) -> PaneRecord | Mark:
+def decode(value: bytes) -> PaneRecord | Mark | TermRecord:
     """Read a record of the panes topic; PaneError if it is none."""
     try:
         return _DECODER.decode(value)

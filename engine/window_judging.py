@@ -11,6 +11,7 @@ from engine.business import business
 from engine.class_shares import class_shares
 from engine.estimating import Estimating
 from engine.judgement import AlarmCount, Judged
+from engine.layout import Layout
 from engine.levels import significance
 from engine.measuring import Bands, Comparer
 from engine.model import MonitoredModel
@@ -18,6 +19,7 @@ from engine.panes import Counts
 from engine.positive_rate import positive_rate, score_moments
 from engine.quality import QualityChecks
 from engine.spec import Spec, WindowRule
+from engine.windows import WindowRing
 
 
 class WindowJudging:
@@ -105,3 +107,16 @@ def statistic_params(spec: Spec) -> dict[str, Any]:
         smooths = hasattr(default, "pseudo_count")
         params[name] = replace(default, pseudo_count=spec.pseudo_count) if smooths else default
     return params
+
+
+def alarms_in(
+    layout: Layout, ring: WindowRing, counts: Counts, end_ms: int, *, amended: bool
+) -> dict[str, dict[str, AlarmCount]]:
+    """Alarms of the window that ends at ``end_ms``, by feature and estimator."""
+    alarms: dict[str, dict[str, AlarmCount]] = {}
+    for name, first_cell in layout.alarms.items():
+        for cell, column in enumerate(layout.numeric, first_cell):
+            count = int(counts[cell])
+            since = ring.first_with(cell, end_ms, amended=amended) if count else None
+            alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
+    return alarms

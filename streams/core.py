@@ -14,7 +14,7 @@ import msgspec
 from engine.effects import Publish
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
-from engine.panes import Mark, PaneError, PaneRecord
+from engine.panes import Mark, PaneError, PaneRecord, TermRecord
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
@@ -140,8 +140,14 @@ class _MarkHead(msgspec.Struct, frozen=True, array_like=True, tag=Mark.__struct_
     target: str
 
 
-_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead]] = msgspec.msgpack.Decoder(
-    _PaneHead | _MarkHead
+class _TermHead(msgspec.Struct, frozen=True, array_like=True, tag=TermRecord.__struct_config__.tag):
+    """The first field of a term."""
+
+    target: str
+
+
+_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead | _TermHead]] = msgspec.msgpack.Decoder(
+    _PaneHead | _MarkHead | _TermHead
 )
 
 

@@ -26,6 +26,7 @@ from engine.effects import Publish
 from engine.loss_history import LossHistory
 from engine.performance_charts import Chart
 from engine.performance_judging import JudgedPerformance
+from engine.tenure import Tenure
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
@@ -44,6 +45,8 @@ class DecisionState(msgspec.Struct):
     """Control charts of performance, by window and measure."""
     losses: dict[str, LossHistory] = msgspec.field(default_factory=dict)
     """Histories of losses, by window."""
+    tenure: Tenure = msgspec.field(default_factory=Tenure)
+    """From when until when the version serves."""
 
 
 Decide = Callable[[Window, DecisionState], list[Publish]]
