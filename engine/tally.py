@@ -88,8 +88,9 @@ class Tally:
 
         What was kept of one that comes back goes on where it was.
         """
-        self._versions.keep({model.key for model in models})
-        self._take_on(models, terms)
+        if not self._versions.knows(models, terms):
+            self._versions.keep({model.key for model in models})
+            self._take_on(models, terms)
         for key in self._absent.keys() & self._models.keys():
             held, pieces = self._absent.pop(key)
             self._restore(key, held, pieces)
@@ -261,8 +262,8 @@ class Tally:
         for key, tally in self._models.items():
             models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
         told = (self.partition, self._epoch, self.covered, self.outcomes, models)
-        kept = TallySnapshot(*told, self._keeping.holds, sorted(self._versions.over))
-        return tally_snapshot.save(kept, pieces)
+        whole = TallySnapshot(*told, self._keeping.holds, sorted(self._versions.over))
+        return tally_snapshot.save(whole, pieces)
 
     def _resume(self, snapshot: TallySnapshot, pieces: Mapping[bytes, bytes]) -> None:
         """Continue from a snapshot under a higher epoch; every open pane is told again."""

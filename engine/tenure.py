@@ -49,7 +49,7 @@ class Tenure(msgspec.Struct):
     def take(self, term: Term) -> bool:
         """Take a term; whether it says anything new.  One of a lower stamp was outdated when it
         was written."""
-        if term.stamp < self.term.stamp or term == self.term:
+        if term.stamp < self.term.stamp or term.is_like(self.term):
             return False
         if term.until_ms != self.term.until_ms:
             self.ended, self.over = [], False

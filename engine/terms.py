@@ -42,6 +42,11 @@ class Term(msgspec.Struct, frozen=True, array_like=True):
         begun = self.from_ms is None or start_ms >= self.from_ms
         return begun and (self.until_ms is None or end_ms <= self.until_ms)
 
+    def is_like(self, other: Term) -> bool:
+        """Whether it says the same, whoever registered it."""
+        mine = (self.from_ms, self.until_ms, self.successor)
+        return mine == (other.from_ms, other.until_ms, other.successor)
+
     def is_over(self, at_ms: int | None) -> bool:
         """Whether event time has come to its end."""
         return self.until_ms is not None and at_ms is not None and at_ms >= self.until_ms

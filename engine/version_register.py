@@ -61,6 +61,11 @@ class VersionRegister:
         """From when until when a version serves."""
         return self.terms.get(key, FOR_EVER)
 
+    def knows(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> bool:
+        """Whether nothing of this is new."""
+        counted = self.tallies.keys() | self.over
+        return terms == self.terms and counted == {model.key for model in models}
+
     def wanted(self, models: Sequence[MonitoredModel]) -> list[MonitoredModel]:
         """Those of the models that are not counted and not over; what was over serves again where
         its term goes on."""

@@ -20,6 +20,7 @@ from streams.benches import PANES
 from streams.checkpoint import Outbox
 from streams.feed import PanesBatch
 from streams.judging import Judging
+from streams.learning import Learning
 from streams.live import LiveState
 from streams.recovery import Recovery, RestoreError
 from streams.settings import Settings
@@ -60,6 +61,8 @@ class Agents:
         """One checkpoint, take-up or give-up at a time."""
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.consumer: Any = None
+        self.learning: Learning | None = None
+        """None where the models are those of the start."""
 
     # -- what the transport asks (Keeper) -----------------------------------------------------
 
@@ -88,6 +91,7 @@ class Agents:
             self._generation = self._live.generation = generation
             self._live.state = "ready"
             self._live.rebalances += 1
+            await self._learn()
             log.info(
                 "generation %d: partitions %s, models judged here: %s, restored in %.2f s",
                 generation,
@@ -113,6 +117,25 @@ class Agents:
             await self._tallying.claim()
             await self._tallying.fill(recovery)
             recovery.conclude()
+
+    async def learn(self) -> None:
+        """Bring what was registered to the tallies and judges, now or with the next take-up."""
+        async with self._saving:
+            if self._generation >= 0:
+                await self._learn()
+
+    async def follow(self) -> None:
+        """Follow what is registered, until cancelled."""
+        if self.learning is not None:
+            try:
+                await self.learning.registrar.follow()
+            except Exception as error:
+                self.fail(error)
+                raise
+
+    async def _learn(self) -> None:
+        if self.learning is not None:
+            await self.learning.apply(self._recovery(self._generation))
 
     def _recovery(self, generation: int) -> Recovery:
         owner = Owner(self._settings.group, generation)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 from faust.serializers.schemas import Schema
@@ -20,14 +20,16 @@ from streams.agents import Agents
 from streams.bounds import PRODUCER_BATCH_BYTES, QUEUED_BATCHES, RECOVERY_BUFFERED, obey
 from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
-from streams.core import Core
+from streams.core import Core, EngineCore
 from streams.data_dir import DataDir
 from streams.feed import Feed
 from streams.judging import Judging
+from streams.learning import Learning
 from streams.live import LiveState
 from streams.pending import Places
 from streams.pending_log import KafkaPendingLog
 from streams.registered_tables import RegisteredTables
+from streams.registrar import Registrar
 from streams.settings import SecuritySettings, Settings
 from streams.snapshot_table import Home, SnapshotTable
 from streams.tallying import Tallying
@@ -79,12 +81,14 @@ def wire(
     live: LiveState,
     topic_ids: Mapping[str, str] | None = None,
     data_dir: DataDir | None = None,
+    registrar: Registrar | None = None,
 ) -> WiredApp:
     """Build the app; nothing is connected yet.  Needs the running event loop.
 
     ``partitions`` is the count of the topics as checked, ``scratch`` a directory that Faust insists
     on making, ``topic_ids`` are the brokers' ids of the topics by role, as far as they tell them;
-    ``data_dir`` is where predictions wait for labels, None for memory and the snapshots.
+    ``data_dir`` is where predictions wait for labels, None for memory and the snapshots;
+    ``registrar`` learns of versions, None where the models are those of the start.
     """
     names = {topic_name(settings, role): role for role in BATCHED_ROLES}
     feed = Feed(librdkafka_reader_options(settings), names, settings.batch_size)
@@ -112,6 +116,10 @@ def wire(
     tallying = Tallying(core, outbox, snapshots, feed, live, places)
     judging = Judging(core, partitions, outbox, snapshots, live)
     agents = Agents(settings, tallying, judging, snapshots, outbox, live)
+    if registrar is not None:
+        learns = (registrar, tallying, judging, snapshots, outbox, live)
+        agents.learning = Learning(cast("EngineCore", core), partitions, *learns)
+        registrar.learned = agents.learn
     carried = map(name_of, CARRYING_ROLES)
     transport = batching_transport(feed, agents, names, partitions, carried)
     app.transport = transport(app.conf.broker_consumer, app)

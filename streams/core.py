@@ -7,7 +7,7 @@ protocols are the whole of that knowledge, so the same shell runs over any core.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import msgspec
 
@@ -18,6 +18,11 @@ from engine.panes import Mark, PaneError, PaneRecord, TermRecord
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
+from engine.terms import FOR_EVER, Term
+
+if TYPE_CHECKING:
+    from engine.judge import Judge
+    from engine.tally import Tally
 
 
 class TallyLike(Protocol):
@@ -157,6 +162,26 @@ class EngineCore:
     def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
         self._models = {model.key: model for model in models}
         self._partitions = partitions
+        self._terms: Mapping[str, Term] = {}
+
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> None:
+        """Build for these models and no others from now on; their terms as they are now."""
+        self._models = {model.key: model for model in models}
+        self._terms = dict(terms)
+
+    def teach(self, tally: TallyLike) -> None:
+        """Tell a tally what is known now."""
+        cast("Tally", tally).learn(list(self._models.values()), self._terms)
+
+    def untold_term(self, key: str, judge: JudgeLike) -> Publish | None:
+        """What tells a judge its term, in the order of its own log; None when it knows it."""
+        from engine.tenure import term_record  # noqa: PLC0415
+
+        term = self._terms.get(key, FOR_EVER)
+        knows = cast("Judge", judge).decisions.tenure.term
+        if term.stamp < knows.stamp or term.is_like(knows):
+            return None
+        return term_record(self._models[key].spec.model, key, term)
 
     def models(self) -> Mapping[str, str]:
         """Key -> model name."""
@@ -183,14 +208,18 @@ class EngineCore:
             resume=resume,
             generation=generation,
             keeping=keeping,
+            terms=self._terms,
         )
 
     def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
         """A judge; engine.snapshot.SnapshotError when ``resume`` cannot be read."""
         from engine.judge import Judge  # noqa: PLC0415
 
-        judge: JudgeLike = Judge(self._models[key], self._partitions, resume=resume)
-        return judge
+        judge = Judge(self._models[key], self._partitions, resume=resume)
+        if resume is None:
+            judge.decisions.tenure.take(self._terms.get(key, FOR_EVER))
+        found: JudgeLike = judge
+        return found
 
     def read(self, value: bytes) -> tuple[str, bool]:
         """Address and kind from the head alone; PaneError when no tally of this version wrote it.

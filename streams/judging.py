@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic, time
 from typing import Final
@@ -53,11 +53,15 @@ class Judging:
         self._outbox = outbox
         self._snapshots = snapshots
         self._live = live
-        self._benches: dict[int, Bench] = {}
+        self.benches: dict[int, Bench] = {}
+        """By partition of ``panes``."""
         live.usage["unsettled_judge_effects"] = lambda: max(
-            (len(bench.sent) for bench in self._benches.values()), default=0
+            (len(bench.sent) for bench in self.benches.values()), default=0
         )
-        self._still = asyncio.Lock()
+        self.still = asyncio.Lock()
+        """Held while a record is judged, and while what was judged becomes a snapshot."""
+        self.before: Callable[[Bench, bytes], Awaitable[None]] | None = None
+        """Looks at every record before it is taken in (:mod:`streams.learning`)."""
         self._repeats = Repeats()
         self._generation = -1
 
@@ -78,12 +82,12 @@ class Judging:
                         f"{PANES}/{partition}: {done} committed but {bench.position} covered (was "
                         "the snapshots topic deleted or truncated?)",
                     )
-                self._benches[partition] = bench
+                self.benches[partition] = bench
                 await self._restore_seats(bench, recovery, committed=bool(done))
 
     def names(self) -> list[Name]:
         """The names under which these judges and their partitions are saved."""
-        benches = self._benches.values()
+        benches = self.benches.values()
         return [name for b in benches for name in (b.name, *(s.name for s in b.seats.values()))]
 
     def count(self, partitions: Collection[int]) -> int:
@@ -94,7 +98,7 @@ class Judging:
     def go(self, generation: int) -> None:
         """Begin to take records of this generation in."""
         self._generation = generation
-        for bench in self._benches.values():
+        for bench in self.benches.values():
             self._live.judges.update({key: seat.judge for key, seat in bench.seats.items()})
         for key, judge in sorted(self._live.judges.items()):
             if judge.fresh:
@@ -158,25 +162,25 @@ class Judging:
 
     def drop(self) -> None:
         """Forget every judge."""
-        self._benches.clear()
+        self.benches.clear()
         self._live.judges.clear()
         self._generation = -1
 
     def needed(self) -> dict[Source, int]:
         """Next offset that each panes partition needs."""
-        return {(PANES, partition): bench.position for partition, bench in self._benches.items()}
+        return {(PANES, partition): bench.position for partition, bench in self.benches.items()}
 
     def continued(self) -> dict[Source, int]:
         """Lowest offset at which a judge goes on, also where another reads from further down."""
         return {
             (PANES, partition): min(seats)
-            for partition, bench in self._benches.items()
+            for partition, bench in self.benches.items()
             if (seats := [seat.covered for seat in bench.seats.values() if seat.covered])
         }
 
     def read_on_from(self, partition: int, offset: int) -> None:
         """Go on at this offset, what stood before it being gone or never having been."""
-        bench = self._benches[partition]
+        bench = self.benches[partition]
         bench.position = offset
         for seat in bench.seats.values():
             seat.covered = min(seat.covered, offset)
@@ -184,15 +188,18 @@ class Judging:
 
     def covered(self, partition: int) -> int | None:
         """Next offset that durable snapshots cover."""
-        bench = self._benches.get(partition)
+        bench = self.benches.get(partition)
         return None if bench is None else bench.durable
 
     async def take_in(self, batch: PanesBatch, generation: int) -> None:
         """Judge records that were fetched in this generation.  State may be saved between any two,
         and in the middle of what one makes due: a mark that is read again goes on where it was."""
         for offset, value in zip(batch.offsets, batch.values, strict=True):
-            async with self._still:
-                bench = self._benches.get(batch.partition)
+            bench = self.benches.get(batch.partition)
+            if self.before is not None and bench is not None and value is not None:
+                await self.before(bench, value)
+            async with self.still:
+                bench = self.benches.get(batch.partition)
                 if bench is None or generation != self._generation:
                     return
                 seat = None
@@ -204,6 +211,10 @@ class Judging:
             bench.unsaved = True
             if offset % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+
+    def target(self, value: bytes) -> str:
+        """Whose record this is; PaneError when it is nobody's."""
+        return self._core.read(value)[0]
 
     async def _begin(self, bench: Bench, offset: int, value: bytes) -> Seat | None:
         """Take one record; the judge that has it, None where nobody wants it."""
@@ -230,8 +241,8 @@ class Judging:
         """Do all that the record made due; False when the partition was given up meanwhile."""
         while seat.judge.behind:
             await asyncio.sleep(0)
-            async with self._still:
-                held = self._benches.get(bench.name.partition) is bench
+            async with self.still:
+                held = self.benches.get(bench.name.partition) is bench
                 if not held or generation != self._generation:
                     return False
                 seat.unsaved = bench.unsaved = True
@@ -255,8 +266,8 @@ class Judging:
 
     async def checkpoint(self) -> None:
         """Wait for every effect, save the judges that changed, then their partitions."""
-        async with self._still:
-            due = [bench for bench in self._benches.values() if bench.unsaved]
+        async with self.still:
+            due = [bench for bench in self.benches.values() if bench.unsaved]
             seats, heads = [], []
             for bench in due:
                 await self._outbox.settle(bench.sent)

@@ -105,7 +105,7 @@ class Life:
 
     def told(self, key: str) -> list[bytes]:
         """What a judge was told."""
-        seats = self.judging._benches[0].seats
+        seats = self.judging.benches[0].seats
         return cast("Listener", seats[key].judge).told
 
 
