@@ -17,7 +17,12 @@ from streams.cli.terminal import out
 
 @click.group()
 def model() -> None:
-    """Register versions of models with running workers, and retire them."""
+    """Register versions of models with running workers, and retire them.
+
+    \b
+    Example:
+      longshore model apply spec.yaml --profile profile.json
+    """
 
 
 @model.command()
