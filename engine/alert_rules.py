@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+RETRAINING_ALERTS: Final = "retraining"
+"""Rule of the alerts about requests to retrain (:mod:`engine.decide.requests`), which no file in
+:mod:`engine.decide` is named after."""
 
 
 class Maintenance(msgspec.Struct, frozen=True, kw_only=True):

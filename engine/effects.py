@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 OutputTopic = Literal[
-    "judgements", "alerts", "retraining-triggers", "dead-letters", "late", "panes"
+    "judgements", "alerts", "retraining-triggers", "audit", "dead-letters", "late", "panes"
 ]
 
 

@@ -16,9 +16,8 @@ from typing import Final
 import orjson
 
 from engine import judge_snapshot, tenure
-from engine.charting import charted
 from engine.concept_judging import LossWindow
-from engine.decide import operations
+from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import Judged
@@ -27,15 +26,14 @@ from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
 from engine.marks import Marks
 from engine.model import MonitoredModel
-from engine.panes import Counts, PaneError, PaneRecord, TermRecord, decode
+from engine.panes import Counts, Forwarded, PaneError, PaneRecord, TermRecord, decode
 from engine.performance_charts import forget_foreign_charts
-from engine.performance_judging import JudgedPerformance, PerformanceJudging
+from engine.performance_judging import JudgedPerformance, PerformanceJudging, charted
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA, PERFORMANCE
 from engine.quiet import maintenance_in
 from engine.snapshot import Snapshot, SnapshotError
-from engine.terms import FOR_EVER
 from engine.window_judging import WindowJudging, alarms_in
 from engine.windows import WindowRing
 
@@ -72,6 +70,8 @@ class Judge:
         """Events that came after their pane was rolled up and are in no window."""
         self.decide: Decide = decide
         """Who decides on a window; a replay that decides again later puts its memory here."""
+        self.expects_answers = False
+        """Whether somebody reads the triggers, so that one without an answer is late."""
         self._judging = WindowJudging(model)
         self._performing = PerformanceJudging(model)
         self._marks = Marks(partitions)
@@ -109,11 +109,11 @@ class Judge:
         done by :meth:`go_on`, so that a shell with other duties can see to them in between."""
         assert not self.behind, "what fell due before comes first"
         record = decode(value)
-        ours = record.target == self.model.key
+        if isinstance(record, Forwarded):
+            return requests.receive(self.decisions.requests, self.model.spec, record)
         if isinstance(record, TermRecord):
-            term = record.term if ours else FOR_EVER
-            return tenure.serve(self.model, self.decisions, self.flows, term)
-        if not ours or record.layout != self.model.layout.hash:
+            return tenure.serve(self.model, self.decisions, self.flows, record)
+        if record.target != self.model.key or record.layout != self.model.layout.hash:
             self.foreign_records += 1
             return []
         if self.decisions.tenure.over:
@@ -152,13 +152,12 @@ class Judge:
                 if due is not None:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
-        if not self.behind and tenure.is_spent(self.model, self.decisions.tenure, self.clock_ms):
+        if not self.behind and tenure.spend(self.model, self.decisions.tenure, self.clock_ms):
             self._let_go()
         return out
 
     def _let_go(self) -> None:
         """Forget every window: the term is over, and so is the time of its labels."""
-        self.decisions.tenure.over = True
         for number, flow in self.flows.items():
             self.flows[number] = PlaneFlow(self.model.key, flow.plane, self._marks)
         self.data = self.flows[DATA]
@@ -167,34 +166,36 @@ class Judge:
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
+            if flow.plane.number == PERFORMANCE:
+                requests.look(self.decisions.requests, measured, expected=self.expects_answers)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            if not self._examines(measured) or not (measured.is_decided or measured.concept):
+            examined = tenure.examines(self.decisions.tenure, measured)
+            if not examined or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
             measured = charted(measured, self.decisions.charts)
             return self._publish_performance(measured) + self.decide(measured, self.decisions)
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
-        if self._examines(judged):
+        if tenure.examines(self.decisions.tenure, judged):
             out += self.decide(judged, self.decisions)
-        return out
+        known, episodes = self.decisions.requests, self.decisions.episodes
+        return out + requests.close(known, judged, episodes, expected=self.expects_answers)
 
-    def _examines(self, judged: Judged | JudgedPerformance) -> bool:
-        """Whether rules look at a window: those that tile time, within the term."""
-        within = self.decisions.tenure.term.covers(judged.start_ms, judged.end_ms)
-        return judged.is_disjoint and within and not self._maintained(judged)
+    def knows(self, value: bytes) -> bool:
+        """Whether a forwarded control record is about something that this judge said."""
+        return requests.knows(self.decisions.requests, decode(value))
 
     def _maintained(self, judged: Judged | JudgedPerformance) -> bool:
         return maintenance_in(self.model.spec, judged.start_ms, judged.end_ms) is not None
 
     def _revise(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         out: list[Publish] = []
-        if due.ring.was_amended(due.end_ms):
-            if flow is self.data:
-                out = self._publish(self._window(due.ring, due.end_ms, revision=1))
-            else:
-                measured = self._performance(flow, due.ring, due.end_ms, revision=1)
-                out = self._publish_performance(measured)
+        place = (due.ring, due.end_ms)
+        if due.ring.was_amended(due.end_ms) and flow is self.data:
+            out = self._publish(self._window(*place, revision=1))
+        elif due.ring.was_amended(due.end_ms):
+            out = self._publish_performance(self._performance(flow, *place, revision=1))
         flow.revised(due)
         return out
 
@@ -227,8 +228,7 @@ class Judge:
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
         alarms = alarms_in(self.model.layout, ring, counts, end_ms, amended=amended)
-        known = self.data.first_event_ms
-        first_event = end_ms if known is None else known
+        first_event = end_ms if (known := self.data.first_event_ms) is None else known
         history, rule = self.decisions.histories.get(operations.NAME), ring.rule
         usual = operations.usual_of(self.model, history, rule.name, end_ms)
 

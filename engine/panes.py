@@ -4,6 +4,9 @@ Rule.  A flush is the dirty panes of a model followed by ONE mark.  A pane recor
 counts of one (partition, pane), so a repeated or replayed one changes nothing: the judge replaces
 what it holds when the stamp (epoch, generation, seq) is higher.  Only a mark moves event time.
 
+A record of a control topic reaches the judge as one of this topic too (:class:`Forwarded`): among
+the panes it has one place, the same for whoever reads them again.
+
 Counts travel as runs of varints (:mod:`detectors.packing_kernel`) and a CRC-32 that begins with how
 many cells they are.  A record of another layout, or one that does not decode, is refused with
 :class:`PaneError`; panes are internal, so that is a fault of ours or an intruder's, never a
@@ -96,10 +99,33 @@ class TermRecord(msgspec.Struct, frozen=True, array_like=True, tag="t"):
     term: Term
 
 
+class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+    """A record of a control topic, on its way to the judges of one model."""
+
+    target: str
+    """:func:`every_version` of the model that it is about."""
+    role: str
+    """Of the control topic."""
+    topic_id: str
+    """The broker's id of that topic; empty where it tells none."""
+    partition: int
+    offset: int
+    at_ms: int
+    """Its Kafka time, -1 unknown.  Told on, never decided by."""
+    value: bytes
+
+
+AnyRecord = PaneRecord | Mark | TermRecord | Forwarded
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODER: Final[msgspec.msgpack.Decoder[PaneRecord | Mark | TermRecord]] = msgspec.msgpack.Decoder(
-    PaneRecord | Mark | TermRecord
+_DECODER: Final[msgspec.msgpack.Decoder[AnyRecord]] = msgspec.msgpack.Decoder(
+    PaneRecord | Mark | TermRecord | Forwarded
 )
+
+
+def every_version(model: str) -> str:
+    """The target of what is about a model, whatever its version: no ``model@version`` is like
+    it."""
+    return f"{model}@"
 
 
 def stamp_of(record: PaneRecord | Mark) -> Stamp:
@@ -107,12 +133,12 @@ def stamp_of(record: PaneRecord | Mark) -> Stamp:
     return (record.stamp[0], record.stamp[1], record.stamp[2])
 
 
-def encode(record: PaneRecord | Mark | TermRecord) -> bytes:
+def encode(record: AnyRecord) -> bytes:
     """The record's bytes."""
     return _ENCODE(record)
 
 
-def decode(value: bytes) -> PaneRecord | Mark | TermRecord:
+def decode(value: bytes) -> AnyRecord:
     """Read a record of the panes topic; PaneError if it is none."""
     try:
         return _DECODER.decode(value)

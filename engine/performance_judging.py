@@ -16,7 +16,7 @@ gets no label does not pass for an error of the estimate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ from engine.levels import significance
 from engine.model import MonitoredModel
 from engine.panes import Counts
 from engine.performance import Performance, measure, score_histogram
-from engine.performance_charts import Chart, charts_tree
+from engine.performance_charts import Chart, advance, charts_tree
 from engine.performance_levels import PerformanceLevels, PerformanceVerdict, Reason
 from engine.performance_tree import performance_tree, selected
 from engine.performance_verdict_tree import verdict_tree
@@ -232,3 +232,13 @@ class PerformanceJudging:
         elif selected(layout, counts) and not self._baseline_selected:
             return "selected"
         return ""
+
+
+def charted(judged: JudgedPerformance, charts: dict[str, Chart]) -> JudgedPerformance:
+    """The window on its charts, which are changed in place, where it has levels."""
+    rules, verdict = judged.model.spec.performance, judged.verdict
+    if rules is None or verdict is None:
+        return judged
+    window, layout = judged.window.name, judged.model.layout.hash
+    moved = advance(charts, window, judged.end_ms, verdict.measures, rules.chart, layout)
+    return replace(judged, charts=moved) if moved else judged

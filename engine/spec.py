@@ -97,8 +97,7 @@ class LabelRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PsiFeaturesRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Data drift: PSI over ``above`` on at least ``features`` features of a window, in ``at_least``
-    of the last ``of_last`` disjoint windows."""
+    """Data drift: PSI ``above`` on ``features`` of them in ``at_least`` of ``of_last`` windows."""
 
     above: float = 0.20
     features: int = 3
@@ -127,9 +126,11 @@ class PerformanceDropRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retraining(msgspec.Struct, frozen=True, kw_only=True):
-    """When to ask for retraining."""
+    """When to ask for retraining, and how long an answer and a model may take (None: any time)."""
 
     cooldown_ms: int = 7 * 86_400_000
+    answer_within_ms: int | None = 86_400_000
+    ready_within_ms: int | None = 14 * 86_400_000
     psi_features: PsiFeaturesRule | None = None
     volume: VolumeRule | None = None
     performance: PerformanceDropRule | None = None

@@ -56,8 +56,35 @@ def read_retraining(
         rules.fault("performance", "needs labels among the inputs, and performance switched on")
     rules.know("psi_features", "volume", "performance")
     rules.close()
+    answer_within_ms, ready_within_ms = _read_deadlines(section)
     section.close()
-    return Retraining(cooldown_ms=cooldown_ms, psi_features=psi, volume=volume, performance=drop)
+    return Retraining(
+        cooldown_ms=cooldown_ms,
+        answer_within_ms=answer_within_ms,
+        ready_within_ms=ready_within_ms,
+        psi_features=psi,
+        volume=volume,
+        performance=drop,
+    )
+
+
+def _read_deadlines(section: Fields) -> tuple[int | None, int | None]:
+    """``answer_within`` and ``ready_within``, each None where it is ``null``."""
+    usual = Retraining()
+    told: list[int | None] = []
+    for name, default_ms in (
+        ("answer_within", usual.answer_within_ms),
+        ("ready_within", usual.ready_within_ms),
+    ):
+        off = section.nothing(name)
+        told.append(None if off else section.duration(name, default_ms or 0, low_ms=1))
+    answer_ms, ready_ms = told
+    if answer_ms is not None and ready_ms is not None and ready_ms < answer_ms:
+        if not section.has("ready_within"):
+            ready_ms = answer_ms
+        elif section.sound("answer_within", "ready_within"):
+            section.fault("ready_within", "is shorter than answer_within")
+    return answer_ms, ready_ms
 
 
 def _rule(rules: Fields, name: str) -> Fields:

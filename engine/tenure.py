@@ -20,12 +20,16 @@ import orjson
 
 from engine.canonical import content_hash
 from engine.decide.episodes import RUNBOOK, SCHEMA, Episodes
+from engine.decide.request_state import end_requests
 from engine.decide.rules import reads_performance, rules
 from engine.effects import Publish
+from engine.judgement import Judged
 from engine.model import MonitoredModel
 from engine.pane_checks import refuse_impossible_term
 from engine.panes import TermRecord, encode
+from engine.performance_judging import JudgedPerformance
 from engine.planes import DATA, PERFORMANCE, Plane
+from engine.quiet import maintenance_in
 from engine.spec_performance import ARRIVAL
 from engine.terms import FOR_EVER, Term, kept_ms
 from engine.timestamps import ms_to_rfc3339
@@ -78,14 +82,14 @@ def kind_of(model: MonitoredModel, plane: Plane) -> str | None:
 
 
 def serve(
-    model: MonitoredModel, state: DecisionState, flows: Mapping[int, PlaneFlow], term: Term
+    model: MonitoredModel, state: DecisionState, flows: Mapping[int, PlaneFlow], record: TermRecord
 ) -> list[Publish]:
-    """Take a term; what of it event time has passed already is done at once.
+    """Take the term of this version; what of it event time has passed already is done at once.
 
     engine.panes.PaneError for one that no worker can have written.
     """
-    refuse_impossible_term(term)
-    if not state.tenure.take(term):
+    refuse_impossible_term(record.term)
+    if record.target != model.key or not state.tenure.take(record.term):
         return []
     found = (end_behind(model, state, flow.plane, flow.clock_ms) for flow in flows.values())
     return [alert for alerts in found for alert in alerts]
@@ -101,6 +105,8 @@ def end_behind(
     if kind is None or kind in tenure.ended or not tenure.term.is_over(at_ms):
         return []
     tenure.ended.append(kind)
+    if kind == _KINDS[0]:
+        end_requests(state.requests, reason_of(tenure.term), tenure.term.until_ms or 0)
     known = rules()
     out: list[Publish] = []
     for key in sorted(episodes):
@@ -116,12 +122,21 @@ def reason_of(term: Term) -> str:
     return f"superseded by {term.successor}" if term.successor else "retired"
 
 
-def is_spent(model: MonitoredModel, tenure: Tenure, clock_ms: int | None) -> bool:
-    """Whether all that could still come of the term has come."""
-    until_ms = tenure.term.until_ms
-    if until_ms is None or clock_ms is None or not tenure.has_ended:
+def examines(tenure: Tenure, judged: Judged | JudgedPerformance) -> bool:
+    """Whether rules look at a window: those that tile time, within the term, without
+    maintenance."""
+    if not (judged.is_disjoint and tenure.term.covers(judged.start_ms, judged.end_ms)):
         return False
-    return clock_ms >= until_ms + kept_ms(model.spec)
+    return maintenance_in(judged.model.spec, judged.start_ms, judged.end_ms) is None
+
+
+def spend(model: MonitoredModel, tenure: Tenure, clock_ms: int | None) -> bool:
+    """Whether all that could still come of the term has come now: then it is over."""
+    until_ms = tenure.term.until_ms
+    if tenure.over or until_ms is None or clock_ms is None or not tenure.has_ended:
+        return False
+    tenure.over = clock_ms >= until_ms + kept_ms(model.spec)
+    return tenure.over
 
 
 def _resolved(model: MonitoredModel, term: Term, key: str, episodes: Episodes) -> Publish:

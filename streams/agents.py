@@ -19,6 +19,7 @@ from engine.spec import Topic
 from streams.benches import PANES
 from streams.checkpoint import Outbox
 from streams.feed import PanesBatch
+from streams.forwarding import Forwarding
 from streams.judging import Judging
 from streams.learning import Learning
 from streams.live import LiveState
@@ -47,6 +48,7 @@ class Agents:
         snapshots: SnapshotTable,
         outbox: Outbox,
         live: LiveState,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self._settings = settings
         self._outbox = outbox
@@ -54,6 +56,7 @@ class Agents:
         self._tallying = tallying
         self._judging = judging
         self._live = live
+        self._forwarding = forwarding
         self._generation = -1
         self._life = 0
         """Raised by every give-up."""
@@ -218,6 +221,8 @@ class Agents:
         self._outbox.begin_anew()
         self._tallying.drop()
         self._judging.drop()
+        if self._forwarding is not None:
+            self._forwarding.drop()
 
     def covered(self, source: Source) -> int | None:
         """Next offset that a durable snapshot covers."""
@@ -269,6 +274,8 @@ class Agents:
                 async with self._saving:
                     if self._generation < 0:
                         continue
+                    if self._forwarding is not None:
+                        await self._forwarding.turn()
                     due = now - saved >= self._settings.snapshot_interval_s
                     if due or self._tallying.is_full:
                         saved = now

@@ -20,9 +20,11 @@ from streams.agents import Agents
 from streams.bounds import PRODUCER_BATCH_BYTES, QUEUED_BATCHES, RECOVERY_BUFFERED, obey
 from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
+from streams.control import ControlReader
 from streams.core import Core, EngineCore
 from streams.data_dir import DataDir
 from streams.feed import Feed
+from streams.forwarding import FORWARDED_ROLES, Forwarding
 from streams.judging import Judging
 from streams.learning import Learning
 from streams.live import LiveState
@@ -68,6 +70,7 @@ class WiredApp:
     app: faust.App
     agents: Agents
     feed: Feed
+    control: ControlReader
     live: LiveState
     transport: Any
     """The bound :class:`streams.transport.BatchingTransport`."""
@@ -115,7 +118,9 @@ def wire(
     places = None if data_dir is None else _places(settings, data_dir, partitions, topic_ids, live)
     tallying = Tallying(core, outbox, snapshots, feed, live, places)
     judging = Judging(core, partitions, outbox, snapshots, live)
-    agents = Agents(settings, tallying, judging, snapshots, outbox, live)
+    control = ControlReader(settings, *FORWARDED_ROLES)
+    forwarding = Forwarding(core, partitions, judging, outbox, control, topic_ids or {}, live)
+    agents = Agents(settings, tallying, judging, snapshots, outbox, live, forwarding)
     if registrar is not None:
         learns = (registrar, tallying, judging, snapshots, outbox, live)
         agents.learning = Learning(cast("EngineCore", core), partitions, *learns)
@@ -136,7 +141,7 @@ def wire(
         app.consumer_generation_id,
         consumer.changelog_records_read + live.pending_rows_read,
     )
-    return WiredApp(app, agents, feed, live, app.transport)
+    return WiredApp(app, agents, feed, control, live, app.transport)
 
 
 def _places(

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 from aiokafka.partitioner import murmur2
 
+from engine.panes import every_version
 from engine.snapshot import Snapshot, SnapshotError
 from streams.core import JudgeLike
 from streams.snapshot_table import Name
@@ -55,6 +56,22 @@ class Bench:
     sent: list[Awaitable[Any]] = field(default_factory=list)
     unsaved: bool = False
     durable: int | None = None
+    control: dict[str, int] = field(default_factory=dict)
+    """Next record of each partition of a control topic (:func:`streams.forwarding.place_of`):
+    those before were handed on to these judges, or are none of theirs."""
+
+    def covered(self, position: int) -> dict[str, int]:
+        """All that a snapshot of it covers, the panes up to ``position``."""
+        return {PANES: position, **self.control}
+
+    def about(self, target: str, value: bytes) -> Seat | None:
+        """Who takes a record that is about a model, whatever its version: the judge that said what
+        it is about, or else the last."""
+        if not target.endswith(every_version("")):
+            return None
+        seats = [seat for key, seat in sorted(self.seats.items()) if key.startswith(target)]
+        last = seats[-1] if seats else None
+        return next((s for s in seats if len(seats) > 1 and s.judge.knows(value)), last)
 
 
 def list_of(bench: Bench) -> dict[str, int]:

@@ -26,13 +26,17 @@ from time import monotonic
 from typing import Final, Literal
 
 from engine.dead_letters import MAX_CARRIED_BYTES
+from engine.decide.request_state import MAX_REQUESTS
+from engine.decide.requests import MAX_WAITING_RESULTS
 from engine.decode import MAX_EVENT_ID_CHARS
 from engine.diagnose import MAX_NAME_CHARS, MAX_RECORD_BYTES
+from engine.judge import Judge
 from engine.layout import MAX_CELLS
 from engine.loss_waiting import MAX_WAITING_LOSSES
 from engine.model_tally import CELLS_AT_ONCE
 from engine.open_panes import MAX_OPEN_PANE_BYTES
 from engine.outcomes import MAX_SHADOW_CHARS, MAX_SHADOW_NAMES, OTHER_SHADOWS
+from engine.retraining_results import MAX_RESULT_BYTES
 from engine.snapshot import MAX_SNAPSHOT_BYTES
 from engine.spec import LabelRules
 from engine.spec_reading import MAX_DUPLICATES, MAX_SEGMENTS
@@ -78,6 +82,11 @@ def _told(name: str) -> Callable[[LiveState], float]:
     return lambda live: live.usage.get(name, lambda: 0)()
 
 
+def _waiting_results(live: LiveState) -> float:
+    judges = (judge for judge in live.judges.values() if isinstance(judge, Judge))
+    return max((len(judge.decisions.requests.waiting) for judge in judges), default=0)
+
+
 def _shadow_names(live: LiveState) -> float:
     tallies = (tally for tally in live.tallies.values() if isinstance(tally, Tally))
     return max(
@@ -105,6 +114,7 @@ BOUNDS: Final = (
     Bound("cells_at_once", CELLS_AT_ONCE, "waits"),
     # Records.
     Bound("record_bytes", MAX_RECORD_BYTES, "rejects"),
+    Bound("result_bytes", MAX_RESULT_BYTES, "rejects"),
     Bound("event_id_chars", MAX_EVENT_ID_CHARS, "rejects"),
     Bound("model_name_chars", MAX_NAME_CHARS, "rejects"),
     Bound("shadow_name_chars", MAX_SHADOW_CHARS, "cuts"),
@@ -123,6 +133,8 @@ BOUNDS: Final = (
     Bound("overlay_changes", MAX_OVERLAY_CHANGES, "holds", _told("overlay_changes")),
     Bound("ring_panes", MAX_RING_PANES, "forgets"),
     Bound("history_windows", MAX_CONFIRMATIONS, "forgets"),
+    Bound("retraining_requests", MAX_REQUESTS, "forgets"),
+    Bound("waiting_results", MAX_WAITING_RESULTS, "counts", _waiting_results),
     Bound("snapshot_bytes", MAX_SNAPSHOT_BYTES, "stops", lambda live: live.largest_snapshot_bytes),
     # Writing.
     Bound("unsettled_tally_effects", MAX_UNSETTLED, "holds", _told("unsettled_tally_effects")),

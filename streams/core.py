@@ -14,7 +14,7 @@ import msgspec
 from engine.effects import Publish
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
-from engine.panes import Mark, PaneError, PaneRecord, TermRecord
+from engine.panes import Forwarded, Mark, PaneError, PaneRecord, TermRecord
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
@@ -89,6 +89,9 @@ class JudgeLike(Protocol):
     def open_pane_bytes(self) -> int:
         """Packed counts that wait for lagging sources."""
 
+    def knows(self, value: bytes) -> bool:
+        """Whether a forwarded control record is about something that this judge said."""
+
     @property
     def behind(self) -> bool:
         """Whether something of the last record is still to be done."""
@@ -126,8 +129,9 @@ class Core(Protocol):
         """The judge of one model, fresh or continued."""
 
     def read(self, value: bytes) -> tuple[str, bool]:
-        """Whose record of the panes topic this is (``model@version``), and whether it is a mark,
-        which must follow what it speaks of."""
+        """Whose record of the panes topic this is (``model@version``, or
+        :func:`engine.panes.every_version`), and whether it is a mark, which must follow what it
+        speaks of."""
 
 
 Effects = Sequence[Publish]
@@ -151,8 +155,16 @@ class _TermHead(msgspec.Struct, frozen=True, array_like=True, tag=TermRecord.__s
     target: str
 
 
-_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead | _TermHead]] = msgspec.msgpack.Decoder(
-    _PaneHead | _MarkHead | _TermHead
+class _ForwardedHead(
+    msgspec.Struct, frozen=True, array_like=True, tag=Forwarded.__struct_config__.tag
+):
+    """The first field of a forwarded control record."""
+
+    target: str
+
+
+_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead | _TermHead | _ForwardedHead]] = (
+    msgspec.msgpack.Decoder(_PaneHead | _MarkHead | _TermHead | _ForwardedHead)
 )
 
 
@@ -216,6 +228,7 @@ class EngineCore:
         from engine.judge import Judge  # noqa: PLC0415
 
         judge = Judge(self._models[key], self._partitions, resume=resume)
+        judge.expects_answers = True
         if resume is None:
             judge.decisions.tenure.take(self._terms.get(key, FOR_EVER))
         found: JudgeLike = judge

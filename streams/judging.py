@@ -54,13 +54,13 @@ class Judging:
         self._snapshots = snapshots
         self._live = live
         self.benches: dict[int, Bench] = {}
-        """By partition of ``panes``."""
+        """By partition of the panes topic."""
         live.usage["unsettled_judge_effects"] = lambda: max(
             (len(bench.sent) for bench in self.benches.values()), default=0
         )
         self.still = asyncio.Lock()
         """Held while a record is judged, and while what was judged becomes a snapshot."""
-        self.before: Callable[[Bench, bytes], Awaitable[None]] | None = None
+        self.before: Callable[[int, bytes], Awaitable[None]] | None = None
         """Looks at every record before it is taken in (:mod:`streams.learning`)."""
         self._repeats = Repeats()
         self._generation = -1
@@ -120,7 +120,8 @@ class Judging:
         listed, restored, mine = recovery.resume(name, build, committed=committed)
         covered = 0 if restored is None else restored.covered.get(PANES, 0)
         own = Name(name, partition, mine, recovery.owner)
-        return Bench(own, position=covered, listed=listed, durable=covered or None)
+        at = {} if restored is None else {k: v for k, v in restored.covered.items() if k != PANES}
+        return Bench(own, position=covered, listed=listed, durable=covered or None, control=at)
 
     def _build(self, key: str, snapshot: Snapshot | None, _: int) -> JudgeLike:
         return self._core.judge(key, snapshot)
@@ -182,6 +183,7 @@ class Judging:
         """Go on at this offset, what stood before it being gone or never having been."""
         bench = self.benches[partition]
         bench.position = offset
+        bench.control.clear()  # what was handed on in between is gone too
         for seat in bench.seats.values():
             seat.covered = min(seat.covered, offset)
         bench.unsaved = True
@@ -195,31 +197,25 @@ class Judging:
         """Judge records that were fetched in this generation.  State may be saved between any two,
         and in the middle of what one makes due: a mark that is read again goes on where it was."""
         for offset, value in zip(batch.offsets, batch.values, strict=True):
-            bench = self.benches.get(batch.partition)
-            if self.before is not None and bench is not None and value is not None:
-                await self.before(bench, value)
+            if self.before is not None and value is not None:
+                await self.before(batch.partition, value)
             async with self.still:
                 bench = self.benches.get(batch.partition)
                 if bench is None or generation != self._generation:
                     return
-                seat = None
-                if value is not None and offset >= bench.position:
-                    seat = await self._begin(bench, offset, value)
+                new = value is not None and offset >= bench.position
+                seat = await self._begin(bench, offset, value or b"") if new else None
             if seat is not None and not await self._go_on(bench, seat, offset, generation):
                 return
-            bench.position = max(bench.position, offset + 1)
-            bench.unsaved = True
+            bench.position, bench.unsaved = max(bench.position, offset + 1), True
             if offset % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-
-    def target(self, value: bytes) -> str:
-        """Whose record this is; PaneError when it is nobody's."""
-        return self._core.read(value)[0]
 
     async def _begin(self, bench: Bench, offset: int, value: bytes) -> Seat | None:
         """Take one record; the judge that has it, None where nobody wants it."""
         try:
-            seat = bench.seats.get(self._core.read(value)[0])
+            target = self._core.read(value)[0]
+            seat = bench.seats.get(target) or bench.about(target, value)
             if seat is None:
                 self._live.unknown_panes_records += 1
                 return None
@@ -274,27 +270,31 @@ class Judging:
             self._outbox.refuse_undelivered()
             for bench in due:
                 bench.unsaved = False
-                heads.append((bench, bench.position, list_of(bench)))
+                heads.append((bench, bench.covered(bench.position), list_of(bench)))
                 for seat in bench.seats.values():
                     if seat.unsaved or seat.name.written == 0:
                         seat.unsaved = False
                         seats.append((seat, seat.covered, seat.judge.snapshot()))
         # A judge made anew reads from further down: that must be known before it counts as saved.
         lower = [
-            (bench, at, known_of(bench)) for bench, at, _ in heads if at < (bench.durable or 0)
+            (bench, at, known_of(bench))
+            for bench, at, _ in heads
+            if at[PANES] < (bench.durable or 0)
         ]
         await self._write_heads(lower)
         await asyncio.gather(
             *(self._snapshots.write(s.name, {PANES: covered}, state) for s, covered, state in seats)
         )
         await self._write_heads(heads)
-        for bench, position, listed in heads:
-            bench.durable, bench.listed = position, listed
+        for bench, at, listed in heads:
+            bench.durable, bench.listed = at[PANES], listed
 
-    async def _write_heads(self, heads: Sequence[tuple[Bench, int, Mapping[str, int]]]) -> None:
+    async def _write_heads(
+        self, heads: Sequence[tuple[Bench, Mapping[str, int], Mapping[str, int]]]
+    ) -> None:
         await asyncio.gather(
             *(
-                self._snapshots.write(bench.name, {PANES: at}, list_snapshot(listed))
-                for bench, at, listed in heads
+                self._snapshots.write(bench.name, covered, list_snapshot(listed))
+                for bench, covered, listed in heads
             )
         )

@@ -37,6 +37,9 @@ class TeachingCore(Protocol):
     def models(self) -> Mapping[str, str]:
         """Key (``model@version``) -> model name."""
 
+    def read(self, value: bytes) -> tuple[str, bool]:
+        """Whose record of the topic ``panes`` this is, and whether it is a mark."""
+
     def judge(self, key: str, resume: None) -> JudgeLike:
         """The judge of one model."""
 
@@ -78,10 +81,11 @@ class Learning:
         if strange:
             await self.registrar.meet(strange)
 
-    async def _look_at_pane(self, bench: Bench, value: bytes) -> None:
+    async def _look_at_pane(self, partition: int, value: bytes) -> None:
+        bench = self._judging.benches.get(partition)
         with suppress(PaneError):  # refused where it is taken in
-            target = self._judging.target(value)
-            if target not in bench.seats and not target.endswith("@"):
+            target = self._core.read(value)[0]
+            if bench is not None and target not in bench.seats and not target.endswith("@"):
                 await self.registrar.meet({target})
 
     async def apply(self, recovery: Recovery) -> None:

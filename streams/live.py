@@ -41,6 +41,9 @@ class LiveState:
     """Role of the output topic -> records handed to the producer."""
     dead_letters: DeadLetterLimit = field(default_factory=DeadLetterLimit)
     dead_letter_ratio_limit: float = DEFAULT_RATIO_LIMIT
+    control_records: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(Role of the control topic, what became of them) -> records read for judges of this worker:
+    ``forwarded``, or ``rejected`` as dead letters."""
     snapshots: int = 0
     snapshot_bytes: int = 0
     snapshot_seconds: float = 0.0

@@ -36,6 +36,7 @@ from streams.live import LiveState
 from streams.outcome_gauges import outcome_help, outcome_samples
 from streams.performance_gauges import joins, performance_help, performance_samples
 from streams.record_metrics import dead_letters, records
+from streams.request_gauges import requests
 from streams.section_gauges import section_samples
 from streams.worker_metrics import worker
 
@@ -78,6 +79,7 @@ class WorkerCollector(Collector):
         yield left_out
         yield from _serving(serving)
         yield from _decisions(judges)
+        yield from requests(judges, self._live)
         yield from records(tallies)
         yield from dead_letters(self._live.dead_letters, self._live.dead_letter_ratio_limit)
         yield from _panes(judges, tallies)

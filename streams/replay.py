@@ -20,11 +20,13 @@ import orjson
 
 from detectors.kernels import murmur2_partitions
 from engine.decide.decisions import Decide, decide
+from engine.decide.requests import script
 from engine.effects import OutputTopic, Publish
 from engine.model import MonitoredModel
 from engine.outcomes import Outcomes
 from engine.pipeline import Pipeline
 from engine.records import Headers, RecordBatch
+from engine.retraining_results import Result
 from engine.spec import Spec, Topic
 from engine.timestamps import NEWEST_MS, OLDEST_MS
 from streams.table_events import read_events
@@ -35,6 +37,7 @@ FILES: Final[tuple[OutputTopic, ...]] = (
     "judgements",
     "alerts",
     "retraining-triggers",
+    "audit",
     "dead-letters",
     "late",
 )
@@ -82,17 +85,22 @@ def replay(
     progress: Callable[[int], None] = lambda _: None,
     *,
     decides: Decide = decide,
+    results: Sequence[Result] | None = None,
 ) -> ReplaySummary:
     """Run files through the core and write what the output topics would carry into ``out``.
 
     ``progress`` is told how many further records were read; ``decides`` stands in for the decisions
-    of every judge.  Raises OSError when a file cannot be
+    of every judge.  ``results`` are what retraining jobs answered, and a trigger that none of them
+    answers is late, as it is where nobody answers a worker; None when nobody could, so that nothing
+    is late.  Raises OSError when a file cannot be
     read or written.  The files appear together, when the replay is done.
     """
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(models, partitions)
     for judge in run.pipeline.judges.values():
         judge.decide = decides
+        judge.expects_answers = results is not None
+        script(judge.decisions.requests, results or ())
     with whole_files([out / f"{name}.ndjson" for name in FILES]) as opened:
         files: dict[OutputTopic, BinaryIO] = dict(zip(FILES, opened, strict=True))
         newest: dict[int, int] = {}

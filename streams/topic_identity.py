@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from streams.broker_answers import BrokerAnswers
 from streams.settings import Settings
-from streams.topics import CO_PARTITIONED_ROLES, ROLES, topic_name
+from streams.topics import CO_PARTITIONED_ROLES, CONTROL_ROLES, ROLES, topic_name
 
 GONE_WORDS: Final = (
     "deleted while this worker ran: topic",
@@ -81,7 +81,7 @@ def changes(before: Identities, now: Identities) -> list[str]:
 
 def ids_by_role(settings: Settings, identities: Identities) -> dict[str, str]:
     """Role -> id of the topics that state depends on, without those whose id is not told."""
-    names = {role: topic_name(settings, role) for role in CO_PARTITIONED_ROLES}
+    names = {role: topic_name(settings, role) for role in (*CO_PARTITIONED_ROLES, *CONTROL_ROLES)}
     return {
         role: identities[name].topic_id
         for role, name in names.items()

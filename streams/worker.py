@@ -220,8 +220,6 @@ class Worker:
         except ControlError as error:
             log.error("registered models: %s", error)  # noqa: TRY400 - one line
             return False
-        if not self._core.models():
-            log.info("no model yet: waiting for one to be registered")
         return True
 
     async def _show_refusal(self, asked: asyncio.Event) -> None:
@@ -291,6 +289,7 @@ async def _close(wired: Any, *, save: bool) -> None:  # noqa: ANN401 - as above
         await wired.feed.unassign()
         await wired.agents.give_up()
     await wired.feed.close()
+    await wired.control.close()
     await wired.app.stop()
 
 

@@ -21,6 +21,8 @@ from engine.canonical import content_hash
 from engine.decide.contract import Finding
 from engine.decide.episodes import Episodes, Window, follow
 from engine.decide.history import History
+from engine.decide.request_state import Request, Requests
+from engine.decide.requests import sent
 from engine.decide.rules import chosen, reads_performance, rules
 from engine.effects import Publish
 from engine.loss_history import LossHistory
@@ -47,6 +49,8 @@ class DecisionState(msgspec.Struct):
     """Histories of losses, by window."""
     tenure: Tenure = msgspec.field(default_factory=Tenure)
     """From when until when the version serves."""
+    requests: Requests = msgspec.field(default_factory=Requests)
+    """Triggers that were sent and what became of them (:mod:`engine.decide.requests`)."""
 
 
 Decide = Callable[[Window, DecisionState], list[Publish]]
@@ -112,8 +116,11 @@ def _trigger(rule: str, judged: Window, finding: Finding, state: DecisionState) 
     else:
         state.cooldown_until_ms = cooldown_until_ms
     state.triggers[rule] = state.triggers.get(rule, 0) + 1
+    identity = trigger_id(rule, judged, finding.parameters)
+    of_labels = isinstance(judged, JudgedPerformance)
+    sent(state.requests, Request(identity, rule, judged.end_ms, cooldown_until_ms, of_labels))
     tree = {
-        "trigger_id": trigger_id(rule, judged, finding.parameters),
+        "trigger_id": identity,
         "schema": SCHEMA,
         "model": spec.model,
         "version": spec.version,

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "acls": "Print the least rights on the brokers that workers and others need.",
     "model": "Register versions of models with running workers, and retire them.",
     "publish": "Send files of events to Kafka, at a rate or as fast as it goes.",
+    "answer": "Tell what became of a retraining trigger.",
     "worker": "Watch models: Kafka in; judgements, triggers and metrics out.",
     "schemas": "Write the JSON Schemas of the events.",
     "demo": "Real data through a broker, drift and a trigger, in this terminal.",

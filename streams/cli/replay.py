@@ -18,6 +18,7 @@ from streams.cli.terminal import LEVEL_STYLES, err, progress_bar
 
 if TYPE_CHECKING:
     from engine.model import MonitoredModel
+    from engine.retraining_results import Result
     from streams.replay import ReplaySummary, Source
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -56,8 +57,13 @@ def policy_options(command: _Command) -> _Command:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for judgements, alerts, retraining-triggers, dead-letters and late (.ndjson); "
-    "may be left out with --policy.",
+    help="Directory for judgements, alerts, retraining-triggers, audit, dead-letters and late "
+    "(.ndjson); may be left out with --policy.",
+)
+@click.option(
+    "--results",
+    type=FILE,
+    help="What retraining jobs answered (.ndjson): records of retraining-results, or of audit.",
 )
 @policy_options
 def replay(
@@ -68,6 +74,7 @@ def replay(
     features: Path | None,
     partitions: int,
     out: Path | None,
+    results: Path | None,
     **policy: Any,  # noqa: ANN401 - the fields of PolicyOptions
 ) -> None:
     """Judge files as the worker would have judged the stream that they hold, to the last bit.
@@ -79,6 +86,8 @@ def replay(
     Examples:
       longshore replay spec.yaml --profile profile.json \\
         --predictions history.parquet --labels outcomes.parquet --out out
+      longshore replay spec.yaml --profile profile.json --predictions history.parquet \\
+        --results audit.ndjson --out out
       longshore replay spec.yaml --profile profile.json --predictions history.parquet \\
         --policy --against stricter.yaml --report report.html
     """
@@ -96,7 +105,8 @@ def replay(
 
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
         began = perf_counter()
-        summary = _run(one, sources[one.policy_hash], partitions, directory)
+        read = sources[one.policy_hash]
+        summary = _run(one, read, partitions, directory, answers_from(one, results, options.policy))
         _tell_records(summary, perf_counter() - began)
         return summary
 
@@ -110,7 +120,25 @@ def replay(
         click.echo(out, err=options.policy)
 
 
-def _run(model: MonitoredModel, sources: list[Source], partitions: int, out: Path) -> ReplaySummary:
+def answers_from(model: MonitoredModel, results: Path | None, policy: bool) -> list[Result] | None:
+    """What jobs answered; None of a policy over history without a file, for nobody could."""
+    from streams.results_file import ResultsFileError, read_results
+
+    if results is None:
+        return None if policy else []
+    try:
+        return read_results(results, model.spec.model)
+    except ResultsFileError as error:
+        raise Refused(str(error), hint="see docs/retraining-results.md") from error
+
+
+def _run(
+    model: MonitoredModel,
+    sources: list[Source],
+    partitions: int,
+    out: Path,
+    results: list[Result] | None,
+) -> ReplaySummary:
     from streams.replay import replay as run
     from streams.table_columns import TableError
 
@@ -119,7 +147,12 @@ def _run(model: MonitoredModel, sources: list[Source], partitions: int, out: Pat
         task = bar.add_task(f"replaying {model.key}", total=total)
         try:
             return run(
-                [model], sources, partitions, out, lambda read: bar.update(task, advance=read)
+                [model],
+                sources,
+                partitions,
+                out,
+                lambda read: bar.update(task, advance=read),
+                results=results,
             )
         except TableError as error:
             raise Refused(

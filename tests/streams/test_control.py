@@ -68,7 +68,6 @@ def test_every_partition_is_read_to_its_end_in_order(broker: tuple[str, Producer
 
 def test_what_comes_after_the_end_is_fetched(broker: tuple[str, Producer]) -> None:
     """And a topic without a record has an end as well."""
-
     broker[1].list_topics(MODELS, timeout=10)  # makes it
 
     async def body(reader: ControlReader) -> list[ControlRecord]:
