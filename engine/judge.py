@@ -113,10 +113,9 @@ class Judge:
             return requests.receive(self.decisions.requests, self.model.spec, record)
         if isinstance(record, TermRecord):
             return tenure.serve(self.model, self.decisions, self.flows, record)
-        if record.target != self.model.key or record.layout != self.model.layout.hash:
-            self.foreign_records += 1
-            return []
-        if self.decisions.tenure.over:
+        foreign = record.target != self.model.key or record.layout != self.model.layout.hash
+        self.foreign_records += foreign
+        if foreign or self.decisions.tenure.over:
             return []
         if isinstance(record, PaneRecord):
             flow = self.flows.get(record.plane)
@@ -128,11 +127,9 @@ class Judge:
         if not self._marks.take(record):
             return []
         moved = [flow.advance() for flow in self.flows.values()]
-        if not any(moved):
-            return []
         if moved[DATA]:
             self.moved_by_ms = record.moved_by_ms
-        return self.go_on()
+        return self.go_on() if any(moved) else []
 
     @property
     def behind(self) -> bool:

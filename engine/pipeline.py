@@ -29,9 +29,7 @@ class Pipeline:
         self.tallies = [Tally(p, partitions, models) for p in range(partitions)]
         self.judges = {m.key: Judge(m, partitions) for m in models}
 
-    def learn(
-        self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]
-    ) -> list[Publish]:
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> list[Publish]:
         """Count and judge these models from here on, and no others; their terms as they are now."""
         for tally in self.tallies:
             tally.learn(models, terms)

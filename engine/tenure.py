@@ -2,8 +2,9 @@
 
 Rule.  A term comes as a record of the topic ``panes``, in the order of the judge's own log, and is
 part of its snapshot: so a judge that is restored acts at the same place, whoever read the topic
-``models`` when.  What ends with the term ends when event time passes it: behind the last window that
-ends within it, before the first that ends later.  Alerts that are open are resolved with the reason.
+``models`` when.  What ends with the term ends when event time passes it: behind the last window
+that ends within it, before the first that ends later.  Alerts that are open are resolved, and
+requests that are open are ended, with the reason.
 
 Planes do not wait for each other (:mod:`engine.judge`), so each ends the episodes of the rules that
 read it, when its own time comes: those of the data with the data, those of performance where labels

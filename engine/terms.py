@@ -1,10 +1,11 @@
 """From when until when a version of a model serves: what registrations add up to.
 
 Rule.  A version that is registered with an ``effective_from`` takes over then from every version of
-its model that serves: those given in files, unless their inventory calls them shadow or development,
-and those that took over before.  A version without one is watched beside the others, takes over from
-nobody and is taken over by nobody.  A version that is retired serves no longer than that, whoever
-follows.  Terms are a function of the set of registrations, never of the order in which they came.
+its model that serves: those given in files, unless their inventory calls them shadow or
+development, and those that took over before.  A version without one is watched beside the others,
+takes over from nobody and is taken over by nobody.  A version that is retired serves no longer than
+that, whoever follows.  Terms are a function of the set of registrations, never of the order in
+which they came.
 
 Theory.  Times are event time.  Of a window's data a version answers for what lies within its term:
 rules examine the windows that begin not before it and end not after it; the others are judged like

@@ -2,8 +2,9 @@
 
 Rule.  A version can be learned at any time; what came for it before was a shadow's.  One whose term
 ended goes on counting what still comes, and its clock is moved by the events of the model's other
-versions from the end of the term on, as if they were heartbeats: a version that nobody asks any more
-must come to its end.  When its windows and the labels' time to live are behind it, it is let go.
+versions from the end of the term on, as if they were heartbeats: a version that nobody asks any
+more must come to its end.  When its windows and the labels' time to live are behind it, it is let
+go.
 
 Theory.  An event of another version at or after the end says that the model's time has come there.
 That is a function of the log, given who is known; so counts depend on when a registration was read

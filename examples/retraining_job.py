@@ -1,7 +1,6 @@
 """A retraining job: asked by a trigger, it fits the flights model again and registers the version.
 
-    python -m examples.retraining_job --spec examples/flights/spec.yaml --history examples/flights \\
-        --out retrained
+    python -m examples.retraining_job --spec SPEC --history examples/flights --out retrained
 
 Brokers, prefix, TLS and login are those of Longshore's settings (``--config`` and ``LONGSHORE_*``).
 Needs scikit-learn beside Longshore itself.
@@ -9,11 +8,11 @@ Needs scikit-learn beside Longshore itself.
 For each new trigger of its model on ``retraining-triggers`` it
 
 1. says ``accepted`` on ``retraining-results``;
-2. fits the model on the flights of the last ``--days`` before the end of the trigger's window, as far
-   as their outcome was known by then;
+2. fits the model on the flights of the last ``--days`` before the end of the trigger's window, as
+   far as their outcome was known by then;
 3. writes table, spec, profile and model of the new version into ``--out``;
-4. registers the version on ``models``, as ``longshore model apply`` does, to take over ``--lead-days``
-   after the window's end;
+4. registers the version on ``models``, as ``longshore model apply`` does, to take over
+   ``--lead-days`` after the window's end;
 5. says ``ready`` with version and ``effective_from``, or ``failed`` with the reason.
 
 Rules.
@@ -56,16 +55,14 @@ MIN_FLIGHTS: Final = 5_000
 
 
 def known_flights(history: Path, until: datetime, days: int) -> pl.DataFrame:
-    """Flights of the ``days`` before ``until`` whose outcome was known by then, in order of time."""
+    """Flights of the ``days`` before ``until`` whose outcome was known by then, by time."""
     reference, predictions, labels = (
         pl.read_parquet(history / f"{name}.parquet")
         for name in ("reference", "predictions", "labels")
     )
     later = predictions.join(labels, on="event_id").filter(pl.col("label_ts") <= until)
     columns = [*predictions.columns, "label"]
-    flights = pl.concat(
-        [reference.select(columns), later.select(columns)], how="vertical_relaxed"
-    )
+    flights = pl.concat([reference.select(columns), later.select(columns)], how="vertical_relaxed")
     recent = pl.col("ts").is_between(until - timedelta(days=days), until, closed="left")
     return flights.filter(recent & pl.col("label").is_not_null()).sort("ts", maintain_order=True)
 
@@ -84,7 +81,7 @@ class RetrainingJob:
         lead_days: int,
         folds: int,
     ) -> None:
-        """``history`` is the directory of the flights' tables, ``out`` where versions are written."""
+        """``history`` is the directory of the flights' tables; versions are written to ``out``."""
         self._settings = settings
         self._spec = spec
         self._history = history
@@ -151,7 +148,14 @@ class RetrainingJob:
         print(orjson.dumps(value).decode(), flush=True)
 
 
-def follow(consumer: Any, seen: SeenTriggers, stop: Stop, job: RetrainingJob, *, once: bool) -> None:  # noqa: ANN401
+def follow(
+    consumer: Any,  # noqa: ANN401 - kafka-python has no types
+    seen: SeenTriggers,
+    stop: Stop,
+    job: RetrainingJob,
+    *,
+    once: bool,
+) -> None:
     """Handle triggers until asked to stop, or the first with ``once``.
 
     ``consumer`` is a kafka-python KafkaConsumer that does not commit by itself.
@@ -200,22 +204,17 @@ def main(
     broker: str | None,
     prefix: str | None,
     group: str,
-    spec: Path,
-    history: Path,
-    out: Path,
-    days: int,
-    lead_days: int,
-    folds: int,
-    once: bool,  # noqa: FBT001
+    *,
+    once: bool,
+    **of_job: Any,  # noqa: ANN401 - options of several types
 ) -> None:
     """Fit the flights model again whenever it is asked for."""
     from kafka import KafkaConsumer  # noqa: PLC0415 - slow to import
 
     settings = settings_from(config, broker, prefix)
+    out = of_job["out"]
     out.mkdir(parents=True, exist_ok=True)
-    job = RetrainingJob(
-        settings, spec, history, out, days=days, lead_days=lead_days, folds=folds
-    )
+    job = RetrainingJob(settings, **of_job)
     consumer = KafkaConsumer(
         topic_name(settings, "retraining-triggers"),
         **kafka_python_options(settings),

@@ -74,6 +74,7 @@ class WiredApp:
     live: LiveState
     transport: Any
     """The bound :class:`streams.transport.BatchingTransport`."""
+    parts: tuple[Tallying, Judging, SnapshotTable, Outbox]
 
 
 def wire(
@@ -84,14 +85,12 @@ def wire(
     live: LiveState,
     topic_ids: Mapping[str, str] | None = None,
     data_dir: DataDir | None = None,
-    registrar: Registrar | None = None,
 ) -> WiredApp:
     """Build the app; nothing is connected yet.  Needs the running event loop.
 
     ``partitions`` is the count of the topics as checked, ``scratch`` a directory that Faust insists
     on making, ``topic_ids`` are the brokers' ids of the topics by role, as far as they tell them;
-    ``data_dir`` is where predictions wait for labels, None for memory and the snapshots;
-    ``registrar`` learns of versions, None where the models are those of the start.
+    ``data_dir`` is where predictions wait for labels, None for memory and the snapshots.
     """
     names = {topic_name(settings, role): role for role in BATCHED_ROLES}
     feed = Feed(librdkafka_reader_options(settings), names, settings.batch_size)
@@ -121,10 +120,6 @@ def wire(
     control = ControlReader(settings, *FORWARDED_ROLES)
     forwarding = Forwarding(core, partitions, judging, outbox, control, topic_ids or {}, live)
     agents = Agents(settings, tallying, judging, snapshots, outbox, live, forwarding)
-    if registrar is not None:
-        learns = (registrar, tallying, judging, snapshots, outbox, live)
-        agents.learning = Learning(cast("EngineCore", core), partitions, *learns)
-        registrar.learned = agents.learn
     carried = map(name_of, CARRYING_ROLES)
     transport = batching_transport(feed, agents, names, partitions, carried)
     app.transport = transport(app.conf.broker_consumer, app)
@@ -141,7 +136,17 @@ def wire(
         app.consumer_generation_id,
         consumer.changelog_records_read + live.pending_rows_read,
     )
-    return WiredApp(app, agents, feed, control, live, app.transport)
+    parts = (tallying, judging, snapshots, outbox)
+    return WiredApp(app, agents, feed, control, live, app.transport, parts)
+
+
+def attach(wired: WiredApp, core: Core, partitions: int, registrar: Registrar | None) -> None:
+    """Let what the registrar learns reach tallies and judges; without one, the models are those of
+    the start."""
+    if registrar is not None:
+        known = cast("EngineCore", core)
+        wired.agents.learning = Learning(known, partitions, registrar, *wired.parts)
+        registrar.learned = wired.agents.learn
 
 
 def _places(

@@ -1,9 +1,9 @@
 """Versions learned while a worker runs: its tallies and judges go on, and new ones join them.
 
-Rule.  A tally counts a version from the record on before which it was told of it; a judge has a seat
-from the record on before which its bench was.  Whoever counts a version read its registration first,
-so a pane of a version that is unknown here proves that the topic ``models`` says more than was read
-(:mod:`streams.registrar`): it is read before the pane is passed by.
+Rule.  A tally counts a version from the record on before which it was told of it; a judge has a
+seat from the record on before which its bench was.  Whoever counts a version read its registration
+first, so a pane of a version that is unknown here proves that the topic ``models`` says more than
+was read (:mod:`streams.registrar`): it is read before the pane is passed by.
 
 What ends a version goes to its judge by way of the topic ``panes``, so that it has its place in the
 log that the judge reads (:mod:`engine.tenure`).
@@ -24,7 +24,6 @@ from streams.benches import Bench, Seat, judge_name, panes_partition
 from streams.checkpoint import Outbox
 from streams.core import JudgeLike, TallyLike
 from streams.judging import Judging
-from streams.live import LiveState
 from streams.recovery import Recovery
 from streams.registrar import Registrar
 from streams.snapshot_table import GivenUpError, Name, SnapshotTable
@@ -62,7 +61,6 @@ class Learning:
         judging: Judging,
         snapshots: SnapshotTable,
         outbox: Outbox,
-        live: LiveState,
     ) -> None:
         """``partitions`` of the topic ``panes``."""
         self._core = core
@@ -72,7 +70,7 @@ class Learning:
         self._judging = judging
         self._snapshots = snapshots
         self._outbox = outbox
-        self._live = live
+        self._live = registrar.live
         tallying.before = self._look_at_batch
         judging.before = self._look_at_pane
 

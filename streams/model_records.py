@@ -1,15 +1,16 @@
 """Versions of models as records of the compacted topic ``models``.
 
 Rule.  A version is a head, written last, and the parts that the head names; a head whose parts are
-not all there, or do not have its SHA-256, is refused whole.  The key of a head is ``MODEL/VERSION``,
-that of a part ``MODEL/VERSION/SHA-256/NUMBER``, each piece of it quoted as in an address; all records
-of a model lie in the partition that its name alone gives, so that the newest head is the one with the
-highest offset.  A head without a value ends the version at once, as if it had never been.
+not all there, or do not have its SHA-256, is refused whole.  The key of a head is
+``MODEL/VERSION``, that of a part ``MODEL/VERSION/SHA-256/NUMBER``, each piece of it quoted as in an
+address; all records of a model lie in the partition that its name alone gives, so that the newest
+head is the one with the highest offset.  A head without a value ends the version at once, as if it
+had never been.
 
 The head is JSON::
 
-    {"schema": 1, "model", "version", "status": "active" | "retired", "effective_from", "retired_at",
-     "spec": "sha256:...", "profile": "sha256:...",
+    {"schema": 1, "model", "version", "status": "active" | "retired", "effective_from",
+     "retired_at", "spec": "sha256:...", "profile": "sha256:...",
      "content": {"sha256", "bytes", "parts"}}
 
 The content is the text of the spec and the file of the profile, in msgpack, compressed by zlib.
@@ -149,8 +150,8 @@ def encode_version(
 ) -> list[Record]:
     """The records of an active version, the head last; equal content gives equal parts.
 
-    ``of`` are model and version, ``hashes`` those of spec and profile, ``effective_from_ms`` None for
-    a version beside the others.
+    ``of`` are model and version, ``hashes`` those of spec and profile, ``effective_from_ms`` None
+    for a version beside the others.
     """
     packed = zlib.compress(msgspec.msgpack.encode(_Packed(spec, profile)), COMPRESSION)
     cut = [packed[at : at + part_bytes] for at in range(0, len(packed), part_bytes)]
@@ -228,5 +229,3 @@ def unpacked(packed: bytes) -> tuple[str, bytes]:
 def _ms(told: str | None) -> int | None:
     """Epoch milliseconds; TimestampError, which is a ValueError, when it is no time."""
     return None if told is None else rfc3339_to_ms(told)
-
-

@@ -5,7 +5,8 @@ of a version registered ten times over the newest is built and no other.  What c
 refused with its reason and changes nothing: the worker goes on with what it has.
 
 A version that is in files and on the topic must be the same in both (spec and profile by their
-hashes); then the topic says when it serves.  Otherwise the file's counts, and the record is refused.
+hashes); then the topic says when it serves.  Otherwise the file's counts, and the record is
+refused.
 A version that is known is never another one while a worker runs: other content under its name is
 refused, and is what the next start finds.
 """

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from time import monotonic
 from typing import Final
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.clients import librdkafka_options
 from streams.control import ASK_WAIT_S, END_WAIT_S, ControlError, ControlReader, ControlRecord
@@ -76,16 +76,15 @@ def write_version(settings: Settings, model: str, records: Sequence[Record]) -> 
     if told.error is not None:
         raise ModelsWriteError(f"topic {name}: {told.error.str()}")
     partition = home_of(model, len(told.partitions))
+    failures: list[str] = []
+
+    def arrived(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failures.append(error.str())
+
     for wave in (records[:-1], records[-1:]):
-        failures: list[str] = []
         for key, value in wave:
-            producer.produce(
-                name,
-                value,
-                key,
-                partition=partition,
-                on_delivery=lambda error, _: failures.append(error.str()) if error else None,
-            )
+            producer.produce(name, value, key, partition=partition, on_delivery=arrived)
         left = producer.flush(WRITTEN_WITHIN_S)
         if failures or left:
             why = failures[0] if failures else f"not within {WRITTEN_WITHIN_S:g} s"

@@ -1,7 +1,8 @@
 """What a worker knows of the topic ``models``, from before its first event to its end.
 
-Rule.  The topic is read to its end before the first input, and followed from then on.  Whoever meets
-a version that nobody here knows asks first whether it was registered meanwhile: a version that was
+Rule.  The topic is read to its end before the first input, and followed from then on.  Whoever
+meets a version that nobody here knows asks first whether it was registered meanwhile: a version
+that was
 registered before its first event loses none of them, however late this worker would have looked.
 The same question may be asked once in ASK_AGAIN_S, so that a version that nobody registers costs a
 question a second and no more.
@@ -81,7 +82,7 @@ class Registrar:
         self._feed = feed
         self._register = register
         self._core = core
-        self._live = live
+        self.live = live
         self._prepare = prepare
         self._known = {model.key for model in register.files}
         self._reading = asyncio.Lock()
@@ -142,14 +143,14 @@ class Registrar:
         ]
 
     def _taken(self, records: Sequence[ControlRecord]) -> list[Refusal]:
-        self._live.model_records += len(records)
+        self.live.model_records += len(records)
         return [r for record in records if (r := self._register.take(record)) is not None]
 
     async def _settle(self, refusals: list[Refusal]) -> None:
         """Build what is new and tell whoever has to know."""
         refusals += await asyncio.to_thread(self._register.settle)
         for refusal in refusals:
-            reasons = self._live.refused_model_records
+            reasons = self.live.refused_model_records
             reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
             record = refusal.record
             log.error(

@@ -155,7 +155,7 @@ class Worker:
 
     async def run(self, scratch: Path) -> int:
         """Start, wait for a signal or a failure, stop."""
-        from streams.app import wire  # noqa: PLC0415 - importing Faust has effects
+        from streams.app import attach, wire  # noqa: PLC0415 - importing Faust has effects
 
         asked, again = asyncio.Event(), asyncio.Event()
 
@@ -165,8 +165,9 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, signalled)
         ids = ids_by_role(self._settings, self._topics)
-        more = (ids, self.data_dir, self.registrar)
-        wired = wire(self._settings, self._core, self._partitions, scratch, self._live, *more)
+        more = (self._live, ids, self.data_dir)
+        wired = wire(self._settings, self._core, self._partitions, scratch, *more)
+        attach(wired, self._core, self._partitions, self.registrar)
         self._lifeline = Lifeline(
             self._settings, self._live, wired, self._topics, lambda: exit_hard(EXIT_FAILED)
         )

@@ -1,7 +1,8 @@
 """The lateness model as a thing that can be fitted again, kept in a file and asked.
 
-Rule.  A category is its place in the alphabet of those that the training table has; one that it does
-not have is missing.  The reference of a fit is scored out of fold, whole weeks left out: scores of
+Rule.  A category is its place in the alphabet of those that the training table has; one that it
+does not have is missing.  The reference of a fit is scored out of fold, whole weeks left out:
+scores of
 the very rows that a model was fitted on are surer than any it gives in production.
 """
 

@@ -116,7 +116,7 @@ def test_when_it_is_heard_of_changes_nothing_but_too_late(learned_at: int, step:
     """Any time before its first event gives the same records."""
     whole = log()
     of_first = sum(b'"v1"' in (value or b"") for value in whole.values)
-    before = [c for c in range(0, of_first, step)][:5]
+    before = list(range(0, of_first, step))[:5]
     cuts = [*before, of_first, *range(of_first + 300, 1_800, 300)]
     expected, _ = told([whole])
     found, _ = told(pieces(whole, cuts), learned_at=min(learned_at, len(before)))

@@ -55,9 +55,7 @@ def test_a_version_of_files_that_serves_nobody_goes_on(status: str) -> None:
 
 @given(
     st.lists(
-        st.tuples(
-            st.none() | st.integers(0, 4), st.none() | st.integers(0, 4), st.booleans()
-        ),
+        st.tuples(st.none() | st.integers(0, 4), st.none() | st.integers(0, 4), st.booleans()),
         min_size=1,
         max_size=5,
     ),
@@ -68,9 +66,7 @@ def test_at_no_time_do_two_serve(
 ) -> None:
     """Of those that can be followed; and the order in which they are told says nothing."""
     known = [
-        Registered(
-            version=str(i), effective_from_ms=f, retired_ms=r, in_files=given, stamp=i
-        )
+        Registered(version=str(i), effective_from_ms=f, retired_ms=r, in_files=given, stamp=i)
         for i, (f, r, given) in enumerate(drawn)
     ]
     terms = terms_of(known)

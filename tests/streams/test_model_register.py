@@ -16,9 +16,9 @@ from streams.benches import panes_partition
 from streams.control import ControlRecord
 from streams.live import LiveState
 from streams.model_records import (
+    decode_head,
     encode_head,
     encode_version,
-    decode_head,
     head_key,
     read_key,
     retired,
@@ -51,9 +51,7 @@ def at(number: int, record: Record) -> ControlRecord:
     return ControlRecord("models", 0, number, -1, *record)
 
 
-def taken(
-    register: ModelRegister, written: Sequence[Record], first: int = 0
-) -> list[str]:
+def taken(register: ModelRegister, written: Sequence[Record], first: int = 0) -> list[str]:
     """Reasons of what is refused of records, building included."""
     found = [register.take(at(first + n, record)) for n, record in enumerate(written)]
     return [r.reason for r in [*found, *register.settle()] if r is not None]
