@@ -120,7 +120,7 @@ def wire(
     control = ControlReader(settings, *FORWARDED_ROLES)
     forwarding = Forwarding(core, partitions, judging, outbox, control, topic_ids or {}, live)
     agents = Agents(settings, tallying, judging, snapshots, outbox, live, forwarding)
-    carried = map(name_of, CARRYING_ROLES)
+    carried, parts = map(name_of, CARRYING_ROLES), (tallying, judging, snapshots, outbox)
     transport = batching_transport(feed, agents, names, partitions, carried)
     app.transport = transport(app.conf.broker_consumer, app)
     for body, roles in ((agents.tally, INPUT_ROLES), (agents.judge, ("panes",))):
@@ -136,7 +136,6 @@ def wire(
         app.consumer_generation_id,
         consumer.changelog_records_read + live.pending_rows_read,
     )
-    parts = (tallying, judging, snapshots, outbox)
     return WiredApp(app, agents, feed, control, live, app.transport, parts)
 
 
