@@ -12,12 +12,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.panes import Counts, Mark, PaneError
+from engine.panes import Counts, Forwarded, Mark, PaneError, every_version
 from engine.terms import Term
 from engine.timestamps import NEWEST_MS
 
 MAX_COUNT: Final = 1 << 48
 """More than a source partition can have in a pane; sums of so many over all panes fit an int64."""
+
+MAX_CONTROL_PARTITIONS: Final = 10_000
+"""Of a control topic."""
+MAX_TOPIC_ID_CHARS: Final = 64
 
 
 def refuse_impossible_mark(mark: Mark) -> None:
@@ -47,3 +51,11 @@ def refuse_impossible_pane(
     for part in parts:
         if part is not None and not 0 <= part[counted].min() <= part[counted].max() <= MAX_COUNT:
             raise PaneError("counts that no tally makes")
+
+
+def refuse_foreign(record: Forwarded, role: str, model: str) -> None:
+    """PaneError for a control record of another topic or model, or from where none can be."""
+    place = 0 <= record.partition < MAX_CONTROL_PARTITIONS and 0 <= record.offset < MAX_COUNT
+    about = record.role == role and record.target == every_version(model)
+    if not about or not place or len(record.topic_id) > MAX_TOPIC_ID_CHARS:
+        raise PaneError(f"a control record of {record.role[:40]!r}, at {record.offset}")

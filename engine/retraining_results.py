@@ -30,6 +30,8 @@ REASONS: Final = (
     "bad_effective_from",
 )
 """Why a record is none, as its dead letter says."""
+ROLE: Final = "retraining-results"
+"""Of the topic that results come from."""
 MAX_RESULT_BYTES: Final = 65_536
 MAX_REASON_CHARS: Final = 500
 """Of the words of a job that are kept and told on; the rest is cut off."""

@@ -65,7 +65,6 @@ class Agents:
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.consumer: Any = None
         self.learning: Learning | None = None
-        """None where the models are those of the start."""
 
     # -- what the transport asks (Keeper) -----------------------------------------------------
 
@@ -129,12 +128,12 @@ class Agents:
 
     async def follow(self) -> None:
         """Follow what is registered, until cancelled."""
-        if self.learning is not None:
-            try:
+        try:
+            if self.learning is not None:
                 await self.learning.registrar.follow()
-            except Exception as error:
-                self.fail(error)
-                raise
+        except Exception as error:
+            self.fail(error)
+            raise
 
     async def _learn(self) -> None:
         if self.learning is not None:
@@ -276,6 +275,8 @@ class Agents:
                         continue
                     if self._forwarding is not None:
                         await self._forwarding.turn()
+                        if self._generation < 0:
+                            continue
                     due = now - saved >= self._settings.snapshot_interval_s
                     if due or self._tallying.is_full:
                         saved = now

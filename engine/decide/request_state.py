@@ -6,15 +6,19 @@ not know: a snapshot of before results were read says that nothing was asked.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from engine.panes import Forwarded
 from engine.retraining_results import Result
+from engine.snapshot import Whole
+from engine.timestamps import NEWEST_MS
 
 State = Literal["requested", "accepted", "rejected", "failed", "ready"]
 STATES: Final[tuple[State, ...]] = ("requested", "accepted", "rejected", "failed", "ready")
+EventTime = Annotated[int, msgspec.Meta(ge=0, le=NEWEST_MS)]
+"""Of a window, in a snapshot that may be anybody's."""
 MAX_REQUESTS: Final = 64
 """Triggers that a model's judge remembers; the oldest go, those that have ended first."""
 
@@ -24,17 +28,17 @@ class Request(msgspec.Struct):
 
     trigger_id: str
     rule: str
-    requested_ms: int
+    requested_ms: EventTime
     """End of the window that asked, by the clock of its plane."""
-    cooldown_until_ms: int
+    cooldown_until_ms: Whole
     of_labels: bool = False
     """Whether performance asked, so that its clock counts."""
     state: State = "requested"
-    moved_ms: int = 0
+    moved_ms: EventTime = 0
     """Close of the data at which it last moved; 0 before any answer."""
     version: str = ""
     """Of the model that is ready."""
-    effective_from_ms: int | None = None
+    effective_from_ms: EventTime | None = None
     """From when, in event time, that version is to be used: as it was told, or else the close at
     which it became ready.  None unless ready."""
     reason: str = ""
@@ -56,8 +60,8 @@ class Waiting(msgspec.Struct):
 
     result: Result
     role: str = ""
-    partition: int = 0
-    offset: int = -1
+    partition: Whole = 0
+    offset: Whole = -1
     scripted: bool = False
     """Whether it was given to a replay beforehand."""
 
@@ -66,7 +70,7 @@ class Taken(msgspec.Struct):
     """How far one partition of a control topic was taken up."""
 
     topic_id: str
-    next_offset: int
+    next_offset: Whole
 
 
 class Requests(msgspec.Struct):
@@ -78,11 +82,11 @@ class Requests(msgspec.Struct):
     """In the order in which they were received."""
     taken: dict[str, Taken] = msgspec.field(default_factory=dict)
     """By ``role/partition``."""
-    moved: dict[str, int] = msgspec.field(default_factory=dict)
+    moved: dict[str, Whole] = msgspec.field(default_factory=dict)
     """Results that moved a request, by their status."""
-    refused: dict[str, int] = msgspec.field(default_factory=dict)
+    refused: dict[str, Whole] = msgspec.field(default_factory=dict)
     """Results that changed nothing, by the reason."""
-    forgotten: int = 0
+    forgotten: Whole = 0
     """Requests without an end that went at MAX_REQUESTS."""
 
     def taken_up(self, record: Forwarded) -> bool:

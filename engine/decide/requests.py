@@ -31,10 +31,11 @@ from engine.decide.contract import Finding
 from engine.decide.episodes import Episodes, Window, follow
 from engine.decide.request_state import MAX_REQUESTS, Request, Requests, Waiting
 from engine.effects import Publish
+from engine.pane_checks import refuse_foreign
 from engine.panes import Forwarded, PaneError
 from engine.performance_judging import JudgedPerformance
 from engine.quiet import maintenance_in
-from engine.retraining_results import Result, Unusable, read_result
+from engine.retraining_results import ROLE, Result, Unusable, read_result
 from engine.spec import Spec
 from engine.timestamps import ms_to_rfc3339
 
@@ -74,6 +75,7 @@ def sent(requests: Requests, request: Request) -> None:
 
 def receive(requests: Requests, spec: Spec, record: Forwarded) -> list[Publish]:
     """Take a forwarded result, once; PaneError when no worker can have forwarded it."""
+    refuse_foreign(record, ROLE, spec.model)
     try:
         result = read_result(record.value)
     except Unusable as error:

@@ -128,6 +128,14 @@ def _rules(spec: Spec) -> list[str]:
             "whatever the cause"
             + ("; what the labels say has one of its own" if rules.performance is not None else "")
         )
+        lines += [
+            f"alert: a request without {what} after {format_duration(within_ms)}"
+            for what, within_ms in (
+                ("an answer", rules.answer_within_ms),
+                ("a model", rules.ready_within_ms),
+            )
+            if within_ms is not None
+        ]
     return lines or ["no rule asks for retraining"]
 
 

@@ -1,107 +1,19 @@
-"""What becomes of triggers: states, deadlines, repeats, and what survives a restart."""
+"""What becomes of triggers: states, deadlines, and what is told."""
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import product
-from types import SimpleNamespace
-from typing import Any, cast
 
-import msgspec
-import orjson
 import pytest
 
 from engine.decide import requests as rules_of
-from engine.decide.decisions import DecisionState
-from engine.decide.episodes import Episodes, Window
-from engine.decide.request_state import MAX_REQUESTS, STATES, Request, Requests
-from engine.decide.requests import MAX_WAITING_RESULTS, NEXT, REFUSALS
-from engine.effects import Publish
-from engine.judge import Judge
-from engine.model import MonitoredModel
-from engine.panes import Forwarded, PaneError, encode, every_version
-from engine.pipeline import Pipeline
-from engine.retraining_results import STATUSES, read_result
+from engine.decide.request_state import STATES, Request
+from engine.decide.requests import NEXT, REFUSALS
+from engine.retraining_results import ROLE, STATUSES, read_result
 from engine.timestamps import ms_to_rfc3339
-from tests.engine.models import MINUTE, START, batch, beat, model_of, spec_text
-from tests.engine.test_decisions import PSI_RULE, minutes
-
-ROLE = "retraining-results"
-RETRAINING = f"{{cooldown: 30m, answer_within: 5m, ready_within: 20m, rules: {{{PSI_RULE}}}}}"
-
-
-@cache
-def model(retraining: str = RETRAINING) -> MonitoredModel:
-    """A model that may ask."""
-    return model_of(spec_text(retraining=retraining))
-
-
-def closing(minute: float, retraining: str = RETRAINING) -> Window:
-    """A window of the data that ends so many minutes after the start."""
-    end_ms = START + int(minute * MINUTE)
-    window = SimpleNamespace(name="1m", length_ms=MINUTE)
-    found = SimpleNamespace(
-        model=model(retraining),
-        window=window,
-        end_ms=end_ms,
-        start_ms=end_ms - MINUTE,
-        events=1,
-    )
-    return cast("Window", found)
-
-
-def answer(status: str, trigger: str = "t", **more: object) -> bytes:
-    """The bytes of a result."""
-    version = {"version": "v2"} if status == "ready" else {}
-    return orjson.dumps({"trigger_id": trigger, "status": status, **version, **more})
-
-
-def forwarded(value: bytes, offset: int, topic_id: str = "id", partition: int = 0) -> Forwarded:
-    """As a worker writes it into the panes."""
-    return Forwarded(every_version("m"), ROLE, topic_id, partition, offset, -1, value)
-
-
-class Story:
-    """One model's requests, from minute 0 on."""
-
-    def __init__(self, *triggers: str, retraining: str = RETRAINING) -> None:
-        self.requests = Requests()
-        self.episodes: Episodes = {}
-        self.out: list[Publish] = []
-        self.retraining = retraining
-        self._offset = 0
-        for trigger in triggers:
-            self.ask(trigger, 0)
-
-    def ask(self, trigger: str, minute: float) -> None:
-        """A trigger is sent."""
-        at_ms = START + int(minute * MINUTE)
-        rules_of.sent(self.requests, Request(trigger, "psi_features", at_ms, at_ms + 30 * MINUTE))
-
-    def hear(self, value: bytes) -> None:
-        """A result comes."""
-        record = forwarded(value, self._offset)
-        self._offset += 1
-        self.out += rules_of.receive(self.requests, model().spec, record)
-
-    def close(self, minute: float, *, expected: bool = True) -> None:
-        """A window ends."""
-        window = closing(minute, self.retraining)
-        self.out += rules_of.close(self.requests, window, self.episodes, expected=expected)
-
-    def told(self, topic: str) -> list[dict[str, Any]]:
-        """What was said."""
-        return [orjson.loads(one.value or b"") for one in self.out if one.topic == topic]
-
-    def alerts(self) -> list[tuple[str, str, int]]:
-        """Cause, state and minute of each alert."""
-        ends = {ms_to_rfc3339(START + n * MINUTE): n for n in range(200)}
-        return [(one["cause"], one["state"], ends[one["end"]]) for one in self.told("alerts")]
-
-    @property
-    def state(self) -> str:
-        """Of the one trigger."""
-        return self.requests.known["t"].state
+from tests.engine.models import MINUTE, START
+from tests.engine.request_stories import Story, answer
+from tests.engine.test_decisions import PSI_RULE
 
 
 def plainly(statuses: tuple[str, ...]) -> tuple[str, list[bool]]:
@@ -289,56 +201,6 @@ def test_deadlines_run_by_the_clock_that_asked() -> None:
     assert story.alerts() == []
 
 
-def test_what_was_taken_up_is_not_taken_again() -> None:
-    """Repeats of a zombie or a successor are known by offset, in a topic made anew they are not."""
-    requests = Requests()
-    rules_of.sent(requests, Request("t", "psi_features", START, START))
-    spec = model().spec
-    for offset, topic_id, partition in (
-        (0, "a", 0),
-        (1, "a", 0),
-        (0, "a", 0),
-        (1, "a", 0),
-        (0, "a", 1),
-        (2, "a", 0),
-        (0, "b", 0),
-        (0, "b", 0),
-    ):
-        record = forwarded(answer("accepted"), offset, topic_id, partition)
-        assert rules_of.receive(requests, spec, record) == []
-    places = [(one.partition, one.offset) for one in requests.waiting]
-    assert places == [(0, 0), (0, 1), (1, 0), (0, 2), (0, 0)]
-
-
-def test_no_more_than_so_many_are_remembered() -> None:
-    """Those that have ended go first, then the oldest; that one without an end went is counted."""
-    story = Story(*(f"t{n}" for n in range(MAX_REQUESTS)))
-    story.hear(answer("rejected", "t7"))
-    story.close(1)
-    story.ask("more", 2)
-    assert "t7" not in story.requests.known
-    assert story.requests.forgotten == 0
-    story.ask("still more", 3)
-    assert "t0" not in story.requests.known
-    assert (len(story.requests.known), story.requests.forgotten) == (MAX_REQUESTS, 1)
-
-
-def test_no_more_than_so_many_results_wait() -> None:
-    """Without closes they would pile up; what comes then is refused, and told so at once."""
-    story = Story("t")
-    for _ in range(MAX_WAITING_RESULTS + 1):
-        story.hear(answer("accepted"))
-    assert len(story.requests.waiting) == MAX_WAITING_RESULTS
-    assert [one["refused"] for one in story.told("audit")] == ["too_many"]
-
-
-def test_a_forwarded_record_that_is_no_result_is_refused() -> None:
-    """No worker writes one: an intruder's, or another version's."""
-    for value in (b"", b"{}", answer("done")):
-        with pytest.raises(PaneError):
-            rules_of.receive(Requests(), model().spec, forwarded(value, 0))
-
-
 def test_a_scripted_result_acts_as_it_is_told_or_as_soon_as_it_can() -> None:
     """At the close of an audit record; without one at the first close after the trigger."""
     story = Story()
@@ -353,77 +215,3 @@ def test_a_scripted_result_acts_as_it_is_told_or_as_soon_as_it_can() -> None:
     assert story.state == "accepted"
     story.close(4)
     assert story.state == "ready"
-
-
-def _panes(pattern: str) -> list[bytes]:
-    """The log of panes of a stream."""
-    pipeline = Pipeline([model()], 1)
-    values = [orjson.dumps(one) for one in minutes(pattern)]
-    values.append(beat(START + (len(pattern) + 3) * MINUTE))
-    log = []
-    for start in range(0, len(values), 60):
-        pipeline.accept(batch(values[start : start + 60], first=start))
-        log += [one.value or b"" for one in pipeline.tallies[0].flush()]
-    return log
-
-
-def _lived(log: list[bytes], ends: tuple[int, ...] = ()) -> tuple[list[Publish], Judge]:
-    """The log through judges that end before these records and are restored."""
-    judge, out = Judge(model(), 1), []
-    judge.expects_answers = True
-    for number, value in enumerate(log):
-        if number in ends:
-            judge = Judge(model(), 1, resume=judge.snapshot())
-            judge.expects_answers = True
-        out += judge.accept(value)
-    return out, judge
-
-
-def test_a_judge_follows_its_trigger_through_restarts() -> None:
-    """Wherever it is restored: the same alerts, audit records and state as without."""
-    log = _panes("..DDDD........")
-    plain, _ = _lived(log)
-    trigger = next(
-        orjson.loads(one.value or b"") for one in plain if one.topic == "retraining-triggers"
-    )["trigger_id"]
-    third, late = len(log) // 3, len(log) * 3 // 4
-    log[late:late] = [encode(forwarded(answer("accepted", trigger), 1))] * 2
-    log[third:third] = [encode(forwarded(answer("accepted", "unknown"), 0))]
-    truth, judge = _lived(log)
-    alerts = [orjson.loads(one.value or b"") for one in truth if one.topic == "alerts"]
-    mine = [(one["cause"], one["state"]) for one in alerts if one["rule"] == "retraining"]
-    assert mine == [("no_answer", "open"), ("no_answer", "resolved")]
-    assert judge.decisions.requests.known[trigger].state == "accepted"
-    assert judge.decisions.requests.refused == {"unknown_trigger": 1}
-    for end in range(1, len(log)):
-        found, restored = _lived(log, (end, end + 1))
-        assert found == truth, end
-        assert restored.decisions == judge.decisions
-
-
-def test_judgements_do_not_depend_on_results() -> None:
-    """Counts and verdicts are a function of the events alone."""
-    log = _panes("..DDDD....")
-    plain, _ = _lived(log)
-    log[3:3] = [encode(forwarded(answer("ready", "unknown"), 0))]
-    with_result, _ = _lived(log)
-    for topic in ("judgements", "retraining-triggers"):
-        assert [one for one in with_result if one.topic == topic] == [
-            one for one in plain if one.topic == topic
-        ]
-
-
-def test_a_memory_of_before_results_were_read_has_no_requests() -> None:
-    """An older version's decisions are read, and nothing is late for them."""
-    kept = msgspec.to_builtins(DecisionState(cooldown_until_ms=7))
-    del kept["requests"]
-    found = msgspec.convert(kept, DecisionState)
-    assert (found.cooldown_until_ms, found.requests) == (7, Requests())
-
-
-def test_a_judge_knows_what_it_asked() -> None:
-    """And of nothing else."""
-    judge = Judge(model(), 1)
-    rules_of.sent(judge.decisions.requests, Request("t", "psi_features", START, START))
-    assert judge.knows(encode(forwarded(answer("ready"), 0)))
-    assert not judge.knows(encode(forwarded(answer("ready", "u"), 0)))

@@ -83,6 +83,8 @@ class Broker:
         """Partitions to which a write failed while later ones may have arrived."""
         self.watch: Callable[[str, str, bytes | None, Process], None] = lambda *_: None
         """Told of every record as it is sent and as it arrived: (when, topic, key, writer)."""
+        self.told: Callable[[Sent], None] = lambda _: None
+        """Told of every record that arrived in an output topic."""
         self._readers: list[asyncio.Future[None]] = []
 
     def partition_of(self, topic: str, key: bytes | None) -> int:
@@ -104,6 +106,7 @@ class Broker:
             logs[sent.partition].append(sent.key, sent.value)
         else:
             self.outputs.setdefault(sent.topic, []).append(sent)
+            self.told(sent)
 
     def grow(self, source: Source, to: int) -> None:
         """Events up to this offset were produced."""

@@ -29,6 +29,8 @@ LEAST_PER_100: Final = {
     "alerts": 30,
     "retraining-triggers": 60,
     "retraining-triggers repeated": 3,
+    "results taken up": 6,
+    "alerts about requests": 6,
     "late": 50,
     "dead-letters": 200,
 }

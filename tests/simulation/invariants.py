@@ -21,9 +21,16 @@ from engine.effects import Publish
 from engine.timestamps import ms_to_rfc3339, rfc3339_to_ms
 from streams.live import LiveState
 from streams.starting_offsets import Source
+from tests.simulation.answers import Answers, is_about_requests, is_of_results
 from tests.simulation.broker import PANES, Broker
 from tests.simulation.group import Group
-from tests.simulation.saved_state import durable, judge_state, saved_tally_state, tally_state
+from tests.simulation.saved_state import (
+    durable,
+    judge_state,
+    saved_tally_state,
+    tally_state,
+    without_requests,
+)
 from tests.simulation.scenarios import COOLDOWN_MS, Scenario
 
 IN_ORDER: Final = ("judgements", "alerts", "retraining-triggers")
@@ -40,10 +47,13 @@ class Violation(AssertionError):  # noqa: N818 - the word for it
 class Invariants:
     """The promises over one run."""
 
-    def __init__(self, case: Scenario, broker: Broker, group: Group) -> None:
+    def __init__(
+        self, case: Scenario, broker: Broker, group: Group, answers: Answers | None = None
+    ) -> None:
         self._case = case
         self._broker = broker
         self._group = group
+        self._answers = answers
         self._problems: list[str] = []
         self.coverage: Counter[str] = Counter()
         group.on_commit = self._committed
@@ -97,18 +107,30 @@ class Invariants:
         self.still_good()
         for topic in (*IN_ORDER, "late", "dead-letters"):
             self._compare(topic, repeats=repeats)
-        unknown = set(self._broker.outputs) - {*IN_ORDER, "late", "dead-letters"}
+        known = {*IN_ORDER, "late", "dead-letters", *(["audit"] if self._answers else [])}
+        unknown = set(self._broker.outputs) - known
         if unknown:
             self.fail(f"records on topics that the oracle does not know: {unknown}")
         self._check_triggers()
         self._compare_tallies(lives)
         self._compare_judges(lives)
+        self._check_answers(lives)
+
+    def _check_answers(self, lives: Sequence[LiveState]) -> None:
+        if self._answers is not None:
+            held = {key: judge for live in lives for key, judge in live.judges.items()}
+            outputs = self._broker.outputs
+            self._answers.check(self._case.models, held, outputs, self.fail)
+            alerts = [one for one in outputs.get("alerts", []) if is_about_requests(one.value)]
+            self.coverage["alerts about requests"] += len(alerts)
+            self.coverage["results taken up"] += len(outputs.get("audit", []))
 
     def _compare(self, topic: str, *, repeats: bool) -> None:
         truth = [_said_by_oracle(effect) for effect in self._case.said.get(topic, [])]
         found = [
             (sent.key, sent.value, tuple(sent.headers or ()))
             for sent in self._broker.outputs.get(topic, [])
+            if not (is_about_requests(sent.value) or is_of_results(sent))
         ]
         first = list(dict.fromkeys(found))
         self.coverage[topic] += len(first)
@@ -164,6 +186,8 @@ class Invariants:
             if key not in held:
                 self.fail(f"nobody judges {key}")
             found, truth = judge_state(held[key]), judge_state(judge)
+            if self._answers is not None:
+                found, truth = without_requests(found), without_requests(truth)
             different = [name for name in truth if found[name] != truth[name]]
             if different:
                 self.fail(f"the judge of {key} differs from the oracle's in {different}")

@@ -33,12 +33,13 @@ Mutation = Callable[[], AbstractContextManager[None]]
 MUTATIONS: Final[dict[str, Mutation]] = {}
 
 
-def _mutation(break_it: Callable[[], Iterator[None]]) -> Callable[[], Iterator[None]]:
+def mutation(break_it: Callable[[], Iterator[None]]) -> Callable[[], Iterator[None]]:
+    """Take one more up, under its own name."""
     MUTATIONS[break_it.__name__] = contextmanager(break_it)
     return break_it
 
 
-@_mutation
+@mutation
 def commit_before_the_snapshot() -> Iterator[None]:
     """Offsets are committed when they were counted, not when they are saved."""
     checkpoint = Agents._checkpoint
@@ -53,7 +54,7 @@ def commit_before_the_snapshot() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def snapshot_before_the_panes() -> Iterator[None]:
     """What a flush says is not waited for before the state that remembers it is saved."""
 
@@ -64,7 +65,7 @@ def snapshot_before_the_panes() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def head_before_the_parts() -> Iterator[None]:
     """The record that makes a snapshot count is written first."""
     write = SnapshotTable._write
@@ -93,28 +94,28 @@ def _codec(**lost: Any) -> AbstractContextManager[Any]:  # noqa: ANN401
     return mock.patch.object(ModelSnapshot, "of", staticmethod(forgetful))
 
 
-@_mutation
+@mutation
 def codec_drops_amended_counts() -> Iterator[None]:
     """A tally's snapshot keeps the on-time counts only."""
     with _codec(panes=lambda panes: {s: (on_time, None) for s, (on_time, _) in panes.items()}):
         yield
 
 
-@_mutation
+@mutation
 def codec_drops_the_clock() -> Iterator[None]:
     """A tally's snapshot forgets the highest event times."""
     with _codec(newest_ms=lambda _: {}):
         yield
 
 
-@_mutation
+@mutation
 def codec_drops_estimators() -> Iterator[None]:
     """A tally's snapshot forgets the estimators' states."""
     with _codec(banks=lambda _: {}):
         yield
 
 
-@_mutation
+@mutation
 def merge_takes_any_stamp() -> Iterator[None]:
     """The judge believes whoever spoke last."""
 
@@ -139,7 +140,7 @@ def merge_takes_any_stamp() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def merge_adds() -> Iterator[None]:
     """The judge adds what is cumulative already: every record of a pane counts by itself."""
     hold = OpenPanes.hold
@@ -155,7 +156,7 @@ def merge_adds() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def marks_before_panes() -> Iterator[None]:
     """Event time is moved before the counts are there."""
 
@@ -166,7 +167,7 @@ def marks_before_panes() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def covered_records_count_again() -> Iterator[None]:
     """After a restore, records below the snapshot's offset are counted once more."""
     remember = Tally._remember
@@ -179,7 +180,7 @@ def covered_records_count_again() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def zombies_overwrite() -> Iterator[None]:
     """Snapshots stand under one key, whoever wrote them."""
     resume = Recovery.resume
@@ -199,7 +200,7 @@ async def _nothing(*_: Any) -> None:  # noqa: ANN401
     """Take everything and do nothing."""
 
 
-@_mutation
+@mutation
 def claims_are_not_kept() -> Iterator[None]:
     """A life that died before its first snapshot leaves no trace to the next one."""
     with (
@@ -209,7 +210,7 @@ def claims_are_not_kept() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def claims_hold_no_state() -> Iterator[None]:
     """A tally's owner takes its number without saving what it goes on from."""
 
@@ -220,14 +221,14 @@ def claims_hold_no_state() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def stale_owners_go_on() -> Iterator[None]:
     """Who took partitions up too late takes a higher number than their owner."""
     with mock.patch.object(SnapshotTable, "owner", return_value=None):
         yield
 
 
-@_mutation
+@mutation
 def disk_before_the_snapshot() -> Iterator[None]:
     """What waits for labels is written as soon as its snapshot is made, durable or not."""
     checkpoint = Tallying.checkpoint
@@ -249,14 +250,14 @@ def disk_before_the_snapshot() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def disk_before_the_commit() -> Iterator[None]:
     """What waits for labels is written whether the group took the commit or not."""
     with mock.patch.object(Held, "is_committed", return_value=True):
         yield
 
 
-@_mutation
+@mutation
 def ends_are_not_told() -> Iterator[None]:
     """Entries that left stay on the topic."""
     real = streams.pending.change_records
@@ -268,14 +269,14 @@ def ends_are_not_told() -> Iterator[None]:
         yield
 
 
-@_mutation
+@mutation
 def late_rows_are_believed() -> Iterator[None]:
     """Whoever reads the topic takes what a worker wrote after it had lost the partition."""
     with mock.patch.object(Refill, "_claim", return_value=False):
         yield
 
 
-@_mutation
+@mutation
 def any_disk_will_do() -> Iterator[None]:
     """A disk is used whatever state it holds."""
 

@@ -64,6 +64,8 @@ class Plan:
     on_disk: bool = False
     """Whether predictions wait for labels on disks."""
     overlay: int = 200_000
+    answered: bool = False
+    """Whether a retraining job answers the triggers."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -95,6 +97,7 @@ def plan_of(seed: int) -> Plan:
     # A generator of its own: what was decided before there were disks stays as it is.
     disk_chance = Random(f"disks {seed}")
     plan.on_disk = has_labels(plan.scenario) and disk_chance.random() < 0.7
+    plan.answered = seed % 8 == 0
     plan.overlay = disk_chance.choice([5, 40, 200_000])
     if calm:
         return plan

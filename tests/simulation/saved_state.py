@@ -99,3 +99,13 @@ def judge_state(judge: Any) -> dict[str, Any]:  # noqa: ANN401
         },
         "planes": {number: flow.clock_ms for number, flow in judge.flows.items()},
     }
+
+
+def without_requests(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a judge that nobody answered, and of one that somebody did, are equal in all
+    else."""
+    decisions = dict(state["decisions"])
+    del decisions["requests"]
+    episodes = decisions["episodes"].items()
+    kept = {key: one for key, one in episodes if not key.startswith("retraining/")}
+    return state | {"decisions": decisions | {"episodes": kept}}

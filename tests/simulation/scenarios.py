@@ -56,10 +56,12 @@ inputs: {inputs}
 {more}
 budget: {{false_pages: 1000, per: 1d}}
 retraining:
-  cooldown: 3m
+  cooldown: 3m{deadlines}
   rules:
     psi_features: {{above: 0.2, features: 2, window: 1m, at_least: 2, of_last: 3}}
 """
+DEADLINES: Final = "\n  answer_within: 1m\n  ready_within: 4m"
+"""Of scenarios in which triggers are answered; there as well, the oracle is one without answers."""
 LABEL: Final = (
     "{ttl: 6m, lateness: 20s, amend: 1m, pane: 20s, maturities: [1m], negative_after: 5m}"
 )
@@ -97,13 +99,17 @@ def _table() -> ReferenceTable:
 
 
 @cache
-def model(name: str, *, labels: bool, duplicates: bool) -> MonitoredModel:
+def model(name: str, *, labels: bool, duplicates: bool, answered: bool = False) -> MonitoredModel:
     """One of the few models of all scenarios."""
+    deadlines = DEADLINES if answered else ""
     more = "duplicates: {last: 30}" if duplicates else ""
     inputs = "[predictions, labels]" if labels else "[predictions]"
     if labels:
         more += f"\nlabel: {LABEL}\nconcept: {CONCEPT}"
-    return model_of(SPEC.format(name=name, idle=IDLE_S, inputs=inputs, more=more.strip()), _table())
+    text = SPEC.format(
+        name=name, idle=IDLE_S, inputs=inputs, more=more.strip(), deadlines=deadlines
+    )
+    return model_of(text, _table())
 
 
 def _events(number: int, name: str, chance: Random) -> list[dict[str, Any]]:
@@ -232,14 +238,16 @@ def has_labels(number: int) -> bool:
 
 
 @cache
-def scenario(number: int) -> Scenario:
+def scenario(number: int, *, answered: bool = False) -> Scenario:
     """The scenario of this number, with its oracle."""
     chance = Random(1_000 + number)
     partitions = chance.choice([2, 3])
     names = ["m", "n"] if number % 4 == 1 else ["m"]
     labels, duplicates = has_labels(number), number % 2 == 0
     silent = (partitions - 1,) if number % 12 == 3 else ()
-    models = [model(name, labels=labels, duplicates=duplicates) for name in names]
+    models = [
+        model(name, labels=labels, duplicates=duplicates, answered=answered) for name in names
+    ]
     logs = _logs(number, names, partitions, silent, labels=labels)
     return _undisturbed(Scenario(number, partitions, models, logs, silent, Pipeline([], 0)))
 

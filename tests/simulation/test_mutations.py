@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from tests.simulation import seeds
+from tests.simulation import answer_mutations, seeds
 from tests.simulation.invariants import Violation
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.seeds import tried
@@ -26,8 +26,12 @@ FIRST_SEED: Final = {
     "stale_owners_go_on": 723,
     "disk_before_the_commit": 225,
     "late_rows_are_believed": 184,
+    "results_are_taken_twice": 536,
 }
 """A seed that catches it, to spare the wait: those before it miss the accident it takes."""
+
+
+assert answer_mutations.results_are_taken_twice.__name__ in MUTATIONS, "it registers itself"
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -14,12 +14,15 @@ from random import Random
 from streams.agents import Agents
 from streams.checkpoint import Outbox
 from streams.core import Core
+from streams.forwarding import Forwarding
 from streams.judging import Judging
 from streams.live import LiveState
 from streams.settings import Settings
 from streams.snapshot_table import Home, SnapshotTable
 from streams.tallying import Tallying
 from streams.topics import BATCHED_ROLES
+from tests.simulation.answers import TOPIC_IDS as ANSWERED_IDS
+from tests.simulation.answers import Answers
 from tests.simulation.broker import SNAPSHOTS, Broker
 from tests.simulation.consumer import Consumer
 from tests.simulation.feed import Feed
@@ -49,6 +52,7 @@ class Worker:
         part_bytes: int,
         ended: Callable[[Worker, BaseException | None], None],
         disks: Disks | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self.process = Process(name)
         self._loop = loop
@@ -78,7 +82,11 @@ class Worker:
         kept = None if disks is None else places(broker, self.producer, disks, self.live, chance)
         tallying = Tallying(core, outbox, snapshots, self._feed, self.live, kept)  # type: ignore[arg-type]
         judging = Judging(core, broker.partitions, outbox, snapshots, self.live)
-        self.agents = Agents(settings, tallying, judging, snapshots, outbox, self.live)
+        forwarding = None
+        if answers is not None:
+            parts = core, broker.partitions, judging, outbox, answers.feed(name), ANSWERED_IDS
+            forwarding = Forwarding(*parts, self.live)
+        self.agents = Agents(settings, tallying, judging, snapshots, outbox, self.live, forwarding)
         self.agents.consumer = self._consumer
         self._consumer.keeper = self.agents
 

@@ -18,6 +18,7 @@ from engine.records import RecordBatch
 from streams.recovery import RestoreError, StaleOwnerError
 from streams.settings import Settings
 from streams.starting_offsets import Source
+from tests.simulation.answers import Answers
 from tests.simulation.broker import PANES, Broker
 from tests.simulation.group import Group
 from tests.simulation.invariants import Invariants
@@ -50,7 +51,8 @@ class World:
         self.broker = Broker(case.partitions, case.logs)
         self.broker.watch = self._watch
         self.group = Group(loop, case.partitions, self._chance)
-        self.invariants = Invariants(case, self.broker, self.group)
+        self._answers = Answers(plan.seed, loop, self.broker) if plan.answered else None
+        self.invariants = Invariants(case, self.broker, self.group, self._answers)
         self._core = ObservedCore(case.models, case.partitions, self.invariants.fail)
         self._disks = [
             Disks(Random(f"disk {plan.seed} {slot}")) for slot in range(len(plan.starts_s))
@@ -130,6 +132,7 @@ class World:
             self._plan.part_bytes,
             self._ended,
             self._disks[slot] if self._plan.on_disk else None,
+            self._answers,
         )
         self._slots[slot] = worker
         worker.start()
@@ -233,7 +236,8 @@ class World:
             return False
         held = sorted(p for w in self._slots if w is not None for p in w.live.tallies)
         whole = held == list(range(self._case.partitions))  # a zombie that wakes holds some twice
-        return whole and self.invariants.is_complete()
+        answered = self._answers is None or self._answers.are_handed_on()
+        return whole and answered and self.invariants.is_complete()
 
     def _input_ends(self) -> Iterator[tuple[RecordBatch, int]]:
         for source, end in self.broker.ends.items():
@@ -273,7 +277,7 @@ def _small_bounds(plan: Plan) -> Iterator[None]:
 def run_seed(seed: int) -> Counter[str]:
     """What the run of this seed covered; Violation when a promise was broken."""
     plan = plan_of(seed)
-    case = scenario(plan.scenario)
+    case = scenario(plan.scenario, answered=plan.answered)
     held: list[World] = []
 
     async def body(loop: VirtualLoop) -> None:

@@ -12,7 +12,7 @@ from streams.cli import main
 from streams.cli.replay import _tell_triggers
 from tests.streams.cli_example import ExampleFiles, example_files
 
-OUTPUTS = ("alerts", "dead-letters", "judgements", "late", "retraining-triggers")
+OUTPUTS = ("alerts", "audit", "dead-letters", "judgements", "late", "retraining-triggers")
 
 
 def run(*arguments: object) -> Result:

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from engine.judge import Judge
-from engine.panes import Mark, PaneError, PaneRecord, encode, pack
+from engine.panes import Forwarded, Mark, PaneError, PaneRecord, encode, every_version, pack
+from engine.retraining_results import ROLE
 from engine.timestamps import NEWEST_MS
 from tests.engine.models import MINUTE, START
 from tests.fuzz.draw import Draw
@@ -32,8 +33,8 @@ MOST_STEPS: Final = 2_000
 _RAW: Final = 0xF0
 
 
-def sound_records() -> list[PaneRecord | Mark]:
-    """Two panes and the marks of both partitions."""
+def sound_records() -> list[PaneRecord | Mark | Forwarded]:
+    """Two panes and the marks of both partitions, and answers to triggers."""
     model = judged()
     counts = np.zeros(model.layout.size, dtype=np.int64)
     counts[:2] = 5
@@ -41,6 +42,9 @@ def sound_records() -> list[PaneRecord | Mark]:
 
     def mark(partition: int, seq: int, ms: int) -> Mark:
         return Mark(key, layout, partition, (1, 2, seq), {"predictions": ms}, (), {}, -1)
+
+    def answer(offset: int, value: bytes) -> Forwarded:
+        return Forwarded(every_version("m"), ROLE, "id", 0, offset, -1, value)
 
     return [
         PaneRecord(key, layout, 0, (1, 2, 1), START, packed, None),
@@ -50,6 +54,8 @@ def sound_records() -> list[PaneRecord | Mark]:
         PaneRecord(key, layout, 0, (1, 2, 3), START + 70_000, packed, packed),
         mark(0, 4, START + 3 * MINUTE),
         mark(1, 4, START + 3 * MINUTE),
+        answer(0, b'{"trigger_id":"t","status":"accepted"}'),
+        answer(1, b'{"trigger_id":"t","status":"ready","version":"v2"}'),
     ]
 
 
@@ -108,6 +114,6 @@ def seeds() -> Mapping[str, bytes]:
         if len(data) < 255
     }
     for how in range(8):
-        for record in range(7):
+        for record in range(9):
             found[f"edit {how} of {record}"] = bytes([record, 0, record, 0, how + 1, 0, how, how])
     return found
