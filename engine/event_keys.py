@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from detectors.kernels import murmur2_partitions
 from engine.pending_rows import digest_of
 
 Keys = npt.NDArray[np.uint64]
@@ -49,3 +50,10 @@ def keys_from(texts: Sequence[str]) -> Keys:
 
 def _words(digests: bytes) -> Keys:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, WORDS_OF_KEY)
+
+
+def misrouted(event_ids: Sequence[str], partition: int, partitions: int) -> int:
+    """How many records belong to another partition by their event_id: their labels would not find
+    them."""
+    data, ends = joined_texts(event_ids)
+    return int((murmur2_partitions(data, ends, partitions) != partition).sum())

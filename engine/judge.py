@@ -15,18 +15,18 @@ from typing import Final
 
 import orjson
 
-from engine import judge_snapshot
+from engine import judge_snapshot, tenure
 from engine.concept_judging import LossWindow
 from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
 from engine.effects import Publish
-from engine.judgement import AlarmCount, Judged
+from engine.judgement import Judged
 from engine.late_counts import surplus_record
 from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
 from engine.marks import Marks
 from engine.model import MonitoredModel
-from engine.panes import Counts, Forwarded, PaneError, PaneRecord, decode
+from engine.panes import Counts, Forwarded, PaneError, PaneRecord, TermRecord, decode
 from engine.performance_charts import forget_foreign_charts
 from engine.performance_judging import JudgedPerformance, PerformanceJudging, charted
 from engine.pieces import PieceReader
@@ -34,7 +34,7 @@ from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA, PERFORMANCE
 from engine.quiet import maintenance_in
 from engine.snapshot import Snapshot, SnapshotError
-from engine.window_judging import WindowJudging
+from engine.window_judging import WindowJudging, alarms_in
 from engine.windows import WindowRing
 
 JUDGED_AT_ONCE: Final = 16
@@ -111,8 +111,11 @@ class Judge:
         record = decode(value)
         if isinstance(record, Forwarded):
             return requests.receive(self.decisions.requests, self.model.spec, record)
-        if record.target != self.model.key or record.layout != self.model.layout.hash:
-            self.foreign_records += 1
+        if isinstance(record, TermRecord):
+            return tenure.serve(self.model, self.decisions, self.flows, record)
+        foreign = record.target != self.model.key or record.layout != self.model.layout.hash
+        self.foreign_records += foreign
+        if foreign or self.decisions.tenure.over:
             return []
         if isinstance(record, PaneRecord):
             flow = self.flows.get(record.plane)
@@ -124,11 +127,9 @@ class Judge:
         if not self._marks.take(record):
             return []
         moved = [flow.advance() for flow in self.flows.values()]
-        if not any(moved):
-            return []
         if moved[DATA]:
             self.moved_by_ms = record.moved_by_ms
-        return self.go_on()
+        return self.go_on() if any(moved) else []
 
     @property
     def behind(self) -> bool:
@@ -143,10 +144,21 @@ class Judge:
         for flow in self.flows.values():
             while left and flow.behind:
                 due = flow.next_window()
+                behind_ms = flow.clock_ms if due is None else due.due_ms - 1
+                out += tenure.end_behind(self.model, self.decisions, flow.plane, behind_ms)
                 if due is not None:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
+        if not self.behind and tenure.spend(self.model, self.decisions.tenure, self.clock_ms):
+            self._let_go()
         return out
+
+    def _let_go(self) -> None:
+        """Forget every window: the term is over, and so is the time of its labels."""
+        for number, flow in self.flows.items():
+            self.flows[number] = PlaneFlow(self.model.key, flow.plane, self._marks)
+        self.data = self.flows[DATA]
+        self._latest, self.latest_performance = LatestWindows(), {}
 
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
@@ -154,7 +166,7 @@ class Judge:
             if flow.plane.number == PERFORMANCE:
                 requests.look(self.decisions.requests, measured, expected=self.expects_answers)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
-            examined = measured.is_disjoint and not self._maintained(measured)
+            examined = tenure.examines(self.decisions.tenure, measured)
             if not examined or not (measured.is_decided or measured.concept):
                 return self._publish_performance(measured)
             measured = charted(measured, self.decisions.charts)
@@ -162,7 +174,7 @@ class Judge:
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
-        if judged.is_disjoint and not self._maintained(judged):
+        if tenure.examines(self.decisions.tenure, judged):
             out += self.decide(judged, self.decisions)
         known, episodes = self.decisions.requests, self.decisions.episodes
         return out + requests.close(known, judged, episodes, expected=self.expects_answers)
@@ -179,12 +191,11 @@ class Judge:
 
     def _revise(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         out: list[Publish] = []
-        if due.ring.was_amended(due.end_ms):
-            if flow is self.data:
-                out = self._publish(self._window(due.ring, due.end_ms, revision=1))
-            else:
-                measured = self._performance(flow, due.ring, due.end_ms, revision=1)
-                out = self._publish_performance(measured)
+        place = (due.ring, due.end_ms)
+        if due.ring.was_amended(due.end_ms) and flow is self.data:
+            out = self._publish(self._window(*place, revision=1))
+        elif due.ring.was_amended(due.end_ms):
+            out = self._publish_performance(self._performance(flow, *place, revision=1))
         flow.revised(due)
         return out
 
@@ -194,9 +205,7 @@ class Judge:
         counts, _ = ring.total(end_ms, amended=revision == 1)
         judging, since_ms = self._performing.concept, flow.first_event_ms
         judged = self._performing.judge(flow.plane, ring.rule, end_ms, revision, counts, since_ms)
-        if judging is None or flow.plane.number != PERFORMANCE:
-            return judged
-        if self._maintained(judged):
+        if judging is None or flow.plane.number != PERFORMANCE or self._maintained(judged):
             return judged
         complete = not judged.incomplete
         window = LossWindow(ring, end_ms, revision, counts, flow.alarms, complete)
@@ -218,18 +227,10 @@ class Judge:
         """Read all that a window's judgement is made of; the call then makes it, at any time."""
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
-        alarms: dict[str, dict[str, AlarmCount]] = {}
-        layout = self.model.layout
-        for name, first_cell in layout.alarms.items():
-            for cell, column in enumerate(layout.numeric, first_cell):
-                count = int(counts[cell])
-                since = ring.first_with(cell, end_ms, amended=amended) if count else None
-                alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
-        known = self.data.first_event_ms
-        first_event = known if known is not None else end_ms
-        history = self.decisions.histories.get(operations.NAME)
-        usual = operations.usual_of(self.model, history, ring.rule.name, end_ms)
-        rule = ring.rule
+        alarms = alarms_in(self.model.layout, ring, counts, end_ms, amended=amended)
+        first_event = end_ms if (known := self.data.first_event_ms) is None else known
+        history, rule = self.decisions.histories.get(operations.NAME), ring.rule
+        usual = operations.usual_of(self.model, history, rule.name, end_ms)
 
         def judged() -> Judged:
             found = self._judging.judge(rule, end_ms, revision, counts, slices, alarms, first_event)

@@ -82,6 +82,11 @@ class Outcomes(msgspec.Struct):
             key = f"{topic}/{outcome}"
             self.by_outcome[key] = self.by_outcome.get(key, 0) + count
 
+    def count_late(self, key: str, late: int) -> None:
+        """Count records of ``model@version`` that came too late."""
+        if late:
+            self.late_by_model[key] = self.late_by_model.get(key, 0) + late
+
     def reject(self, topic: Topic, reasons: list[str]) -> None:
         """Count rejections."""
         self.end(topic, "rejected", len(reasons))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.panes import Counts, Forwarded, Mark, PaneError, every_version
+from engine.terms import Term
 from engine.timestamps import NEWEST_MS
 
 MAX_COUNT: Final = 1 << 48
@@ -28,6 +29,13 @@ def refuse_impossible_mark(mark: Mark) -> None:
     for watermark in mark.watermarks_ms.values():
         if watermark is not None and not 0 <= watermark <= NEWEST_MS:
             raise PaneError(f"a watermark of {watermark} ms")
+
+
+def refuse_impossible_term(term: Term) -> None:
+    """PaneError for a term outside the time that events can have."""
+    for at_ms in (term.from_ms, term.until_ms):
+        if at_ms is not None and not 0 <= at_ms <= NEWEST_MS:
+            raise PaneError(f"a term at {at_ms} ms")
 
 
 def refuse_impossible_pane(

@@ -30,6 +30,7 @@ from detectors.packing_kernel import (
     unpack_cells,
 )
 from engine.spec import Topic
+from engine.terms import Term
 
 Counts = npt.NDArray[np.int64]
 CHECKSUM_BYTES: Final = 4
@@ -90,6 +91,14 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):
     long a metric takes; no verdict reads it."""
 
 
+class TermRecord(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+    """From when until when a version serves; written by who judges it, so that it stands in the
+    judge's own log (:mod:`engine.tenure`)."""
+
+    target: str
+    term: Term
+
+
 class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     """A record of a control topic, on its way to the judges of one model."""
 
@@ -106,9 +115,10 @@ class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     value: bytes
 
 
+AnyRecord = PaneRecord | Mark | TermRecord | Forwarded
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODER: Final[msgspec.msgpack.Decoder[PaneRecord | Mark | Forwarded]] = msgspec.msgpack.Decoder(
-    PaneRecord | Mark | Forwarded
+_DECODER: Final[msgspec.msgpack.Decoder[AnyRecord]] = msgspec.msgpack.Decoder(
+    PaneRecord | Mark | TermRecord | Forwarded
 )
 
 
@@ -123,12 +133,12 @@ def stamp_of(record: PaneRecord | Mark) -> Stamp:
     return (record.stamp[0], record.stamp[1], record.stamp[2])
 
 
-def encode(record: PaneRecord | Mark | Forwarded) -> bytes:
+def encode(record: AnyRecord) -> bytes:
     """The record's bytes."""
     return _ENCODE(record)
 
 
-def decode(value: bytes) -> PaneRecord | Mark | Forwarded:
+def decode(value: bytes) -> AnyRecord:
     """Read a record of the panes topic; PaneError if it is none."""
     try:
         return _DECODER.decode(value)

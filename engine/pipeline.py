@@ -10,25 +10,43 @@ judgements and triggers to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.champion.comparison import comparisons_of
 from engine.champion.judge import ComparisonJudge
 from engine.effects import Publish
 from engine.judge import Judge
 from engine.model import MonitoredModel
-from engine.panes import panes_target
+from engine.panes import TermRecord, encode, panes_target
 from engine.records import RecordBatch
 from engine.tally import Tally
+from engine.terms import FOR_EVER, Term
 
 
 class Pipeline:
     """All source partitions and all models in one process."""
 
     def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
+        self._partitions = partitions
         self.tallies = [Tally(p, partitions, models) for p in range(partitions)]
         self.judges = {m.key: Judge(m, partitions) for m in models}
         self.comparisons = {c.key: ComparisonJudge(c, partitions) for c in comparisons_of(models)}
+
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> list[Publish]:
+        """Count and judge these models from here on, and no others; their terms as they are now."""
+        for tally in self.tallies:
+            tally.learn(models, terms)
+        kept = {model.key: self.judges.get(model.key) for model in models}
+        self.judges = {m.key: kept[m.key] or Judge(m, self._partitions) for m in models}
+        compared = {each.key: each for each in comparisons_of(models)}
+        self.comparisons = {
+            key: self.comparisons.get(key) or ComparisonJudge(each, self._partitions)
+            for key, each in compared.items()
+        }
+        out: list[Publish] = []
+        for key, judge in self.judges.items():
+            out += judge.accept(encode(TermRecord(key, terms.get(key, FOR_EVER))))
+        return out
 
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """Tally one batch; returns its dead letters and late records."""

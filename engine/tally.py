@@ -13,28 +13,28 @@ from typing import Final
 
 import numpy as np
 
-from detectors.kernels import murmur2_partitions
 from engine import tally_snapshot
-from engine.champion.comparison_tally import Comparing
+from engine.champion.comparison_tally import missing_comparisons, take_pairs
 from engine.dead_letters import carry
 from engine.decode import Decoder
 from engine.decoded import Decoded
 from engine.effects import OutputTopic, Publish
-from engine.event_keys import joined_texts
+from engine.event_keys import misrouted
 from engine.join_store import InMemory, Keeping
 from engine.joining import Joining
 from engine.model import MonitoredModel
 from engine.model_tally import ModelTally, new_state
-from engine.open_pane import OpenPane
 from engine.outcomes import Outcomes
+from engine.pane_telling import mark_of, pane_record
 from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
 from engine.pieces import PieceReader, PieceWriter
-from engine.planes import Plane
 from engine.read_ahead import labels_run_ahead
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot, SnapshotError
 from engine.spec import Topic
 from engine.tally_snapshot import ModelSnapshot, TallySnapshot
+from engine.terms import Term
+from engine.version_register import VersionRegister
 
 MAX_ABSENT_MODELS: Final = 100
 """Models whose state is kept though this run was not told of them; the longest silent go."""
@@ -53,10 +53,12 @@ class Tally:
         resume: Snapshot | None = None,
         generation: int = 0,
         keeping: Keeping | None = None,
+        terms: Mapping[str, Term] | None = None,
     ) -> None:
         """Start afresh or resume; SnapshotError when ``resume`` cannot be read.
 
         ``keeping`` holds what waits for labels; by default all of it is in memory and the snapshot.
+        ``terms`` say from when until when each ``model@version`` serves, without end by default.
         Counts of a model whose layout changed start afresh; :attr:`fresh` names it.
         """
         self.partition = partition
@@ -67,19 +69,50 @@ class Tally:
         """``model@version`` of the models that had a record in the last batch."""
         self._partitions = partitions
         self._keeping = keeping or InMemory()
-        self._models = {m.key: ModelTally(m, new_state(m, self._keeping)) for m in models}
-        self._comparing = Comparing(models, self._keeping)
-        self._models |= self._comparing.tallies
-        self._versions: dict[str, list[ModelTally]] = {}
-        for tally in self._models.values():
-            self._versions.setdefault(tally.model.spec.model, []).append(tally)
+        self._versions = VersionRegister()
+        self._models = self._versions.tallies
         self._absent: dict[str, tuple[ModelSnapshot, dict[bytes, bytes]]] = {}
         """State of models that this run was not told of (a broken spec file, say): kept as it is,
         so that their counts are there when they come back."""
-        self._decoders = {topic: Decoder(models, topic) for topic in TOPICS}
+        self._foreseen: tuple[RecordBatch, Decoded] | None = None
         self._epoch, self._generation, self._seq = max(1, generation), generation, 0
-        if resume is not None:
-            self._resume(tally_snapshot.read(resume), resume.pieces)
+        held = None if resume is None else tally_snapshot.read(resume)
+        if held is not None:
+            self._versions.over = set(held.over)
+        self._take_on(models, terms or {})
+        if resume is not None and held is not None:
+            self._resume(held, resume.pieces)
+
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> None:
+        """Count these models from the next record on, and no others; their terms as they are now.
+
+        What was kept of one that comes back goes on where it was.
+        """
+        if not self._versions.knows(models, terms):
+            self._versions.keep({model.key for model in models})
+            self._take_on(models, terms)
+        for key in self._absent.keys() & self._models.keys():
+            held, pieces = self._absent.pop(key)
+            self._restore(key, held, pieces)
+
+    def _take_on(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> None:
+        self._versions.terms = terms
+        for model in self._versions.wanted(models):
+            self._versions.put(ModelTally(model, new_state(model, self._keeping)))
+        for comparing in missing_comparisons(self._versions.models(), self._models, self._keeping):
+            self._versions.put(comparing)
+        self._decoders = {topic: Decoder(self._versions.models(), topic) for topic in TOPICS}
+        self._foreseen = None
+
+    def strange(self, batch: RecordBatch) -> set[str]:
+        """Versions in a batch that are not counted, of models of which another version is."""
+        return self._versions.strange(self._decode(batch))
+
+    def _decode(self, batch: RecordBatch) -> Decoded:
+        """The batch in columns; once, though it is looked at before it is accepted."""
+        if self._foreseen is None or self._foreseen[0] is not batch:
+            self._foreseen = batch, self._decoders[batch.topic].decode(batch)
+        return self._foreseen[1]
 
     @property
     def reread_records(self) -> int:
@@ -120,7 +153,8 @@ class Tally:
             batch = self._remember(batch, start)
         if not batch.offsets:
             return []
-        decoded = self._decoders[batch.topic].decode(batch)
+        decoded = self._decode(batch)
+        self._foreseen = None
         self.outcomes.read(batch.topic, len(batch))
         late = self._count(batch, decoded)
         self._note(batch.topic, decoded)
@@ -149,43 +183,29 @@ class Tally:
         """Hand each model its events; returns the rows that came too late."""
         topic, outcomes = batch.topic, self.outcomes
         offsets = np.array(batch.offsets, dtype=np.int64)
-        beats: dict[str, list[tuple[int, int]]] = {}
-        for row, name, ts_ms in decoded.heartbeats:
-            beats.setdefault(name, []).append((row, ts_ms))
+        beats = self._versions.beats(topic, decoded)
         late: list[int] = []
         for events in decoded.events:
-            tally = self._models[events.model.key]
-            name = tally.model.spec.model
-            self.heard.add(tally.model.key)
+            key = events.model.key
+            tally = self._models[key]
+            self.heard.add(key)
             fate = tally.accept(
-                topic, events, offsets[events.rows], beats.get(name, []), batch.timestamps_ms[-1]
+                topic, events, offsets[events.rows], beats.get(key, []), batch.timestamps_ms[-1]
             )
             if not events.ends_records:
                 continue
             late += events.rows[fate.late].tolist()
-            tallied = int(fate.tallied.sum())
-            outcomes.end(topic, "tallied", tallied)
+            outcomes.end(topic, "tallied", int(fate.tallied.sum()))
             outcomes.end(topic, "duplicate", int(fate.duplicate.sum()))
             outcomes.end(topic, "late", int(fate.late.sum()))
-            self._count_late(tally.model.key, int(fate.late.sum()))
-            self._count_misrouted(events.ids)
-        self.heard |= self._comparing.accept(batch, decoded, offsets, beats)
-        for name, found in beats.items():
-            for tally in self._versions[name]:
-                if tally.model.key not in self.heard:
-                    self.heard.add(tally.model.key)
-                    for _, ts_ms in found:
-                        tally.beat(topic, ts_ms, batch.timestamps_ms[-1])
+            outcomes.count_late(key, int(fate.late.sum()))
+            outcomes.misrouted += misrouted(events.ids, self.partition, self._partitions)
+        self.heard |= take_pairs(self._versions.comparisons(), batch, decoded, offsets, beats)
+        for key in [key for key, found in beats.items() if found and key not in self.heard]:
+            self.heard.add(key)
+            for _, ts_ms in beats[key]:
+                self._models[key].beat(topic, ts_ms, batch.timestamps_ms[-1])
         return late
-
-    def _count_late(self, key: str, late: int) -> None:
-        if late:
-            self.outcomes.late_by_model[key] = self.outcomes.late_by_model.get(key, 0) + late
-
-    def _count_misrouted(self, ids: Sequence[str]) -> None:
-        """Records whose event_id belongs to another partition: their labels would not find them."""
-        home = murmur2_partitions(*joined_texts(ids), self._partitions)
-        self.outcomes.misrouted += int((home != self.partition).sum())
 
     def _note(self, topic: Topic, decoded: Decoded) -> None:
         self.outcomes.reject(topic, [reason for _, reason in decoded.rejected])
@@ -217,46 +237,21 @@ class Tally:
             for plane, panes in tally.open_panes():
                 for start in sorted(start for start, pane in panes.items() if pane.dirty):
                     panes[start].dirty = False
-                    records.append(self._pane_record(tally, plane, start, panes[start]))
+                    pane = (plane, start, panes[start])
+                    records.append(pane_record(tally, self.partition, self._stamp(), *pane))
             if records or tally.state.moved:
                 tally.state.moved = False
-                records.append(self._mark(tally))
+                records.append(mark_of(tally, self.partition, self._stamp(), self.covered))
             key = tally.model.spec.model.encode()
             out += [Publish("panes", key, encode(record)) for record in records]
             tally.drop_final_panes()
+        if self._versions.let_go():
+            self._take_on((), self._versions.terms)
         return out
 
     def _stamp(self) -> Stamp:
         self._seq += 1
         return (self._epoch, self._generation, self._seq)
-
-    def _pane_record(
-        self, tally: ModelTally, plane: Plane, start_ms: int, pane: OpenPane
-    ) -> PaneRecord:
-        on_time, amended = pane.pack()
-        return PaneRecord(
-            tally.model.key,
-            tally.model.layout.hash,
-            self.partition,
-            self._stamp(),
-            start_ms,
-            on_time.content,
-            None if amended is None else amended.content,
-            plane.number,
-            tally.alarms(plane, start_ms),
-        )
-
-    def _mark(self, tally: ModelTally) -> Mark:
-        return Mark(
-            tally.model.key,
-            tally.model.layout.hash,
-            self.partition,
-            self._stamp(),
-            {topic: tally.watermark_ms(topic) for topic in tally.clock_topics()},
-            tuple(sorted(tally.state.idle)),
-            dict(self.covered),
-            tally.state.moved_by_ms,
-        )
 
     def snapshot(self) -> Snapshot:
         """State after everything accepted so far; write it only after ``flush`` was delivered."""
@@ -267,7 +262,8 @@ class Tally:
         for key, tally in self._models.items():
             models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
         told = (self.partition, self._epoch, self.covered, self.outcomes, models)
-        return tally_snapshot.save(TallySnapshot(*told, holds=self._keeping.holds), pieces)
+        whole = TallySnapshot(*told, self._keeping.holds, sorted(self._versions.over))
+        return tally_snapshot.save(whole, pieces)
 
     def _resume(self, snapshot: TallySnapshot, pieces: Mapping[bytes, bytes]) -> None:
         """Continue from a snapshot under a higher epoch; every open pane is told again."""
@@ -277,17 +273,21 @@ class Tally:
         self.covered = dict(snapshot.covered)
         self.outcomes, self._keeping.holds = snapshot.outcomes, snapshot.holds
         for key, held in snapshot.models.items():
-            tally = self._models.get(key)
-            if tally is None:
+            if key not in self._models:
                 self._absent[key] = (held, held.pieces_in(pieces))
-            elif held.layout != tally.model.layout.hash:
-                self.fresh.append(key)
             else:
-                try:
-                    held.restore(tally.state, tally.model, PieceReader(pieces))
-                except PaneError as error:
-                    raise SnapshotError(f"counts that are not {key}'s: {error}") from error
+                self._restore(key, held, pieces)
         self._forget_absent()
+
+    def _restore(self, key: str, held: ModelSnapshot, pieces: Mapping[bytes, bytes]) -> None:
+        tally = self._models[key]
+        if held.layout != tally.model.layout.hash:
+            self.fresh.append(key)
+            return
+        try:
+            held.restore(tally.state, tally.model, PieceReader(pieces))
+        except PaneError as error:
+            raise SnapshotError(f"counts that are not {key}'s: {error}") from error
 
     def _forget_absent(self) -> None:
         """Keep MAX_ABSENT_MODELS of them."""

@@ -203,6 +203,8 @@ class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):
     holds: bytes = b""
     """Which state (by its SHA-256) what waits for labels outside the snapshot is that of; this
     snapshot says what changed since."""
+    over: list[str] = msgspec.field(default_factory=list)
+    """Versions (``model@version``) that were let go behind their term."""
 
 
 def save(snapshot: TallySnapshot, pieces: PieceWriter) -> Snapshot:

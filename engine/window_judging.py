@@ -12,6 +12,7 @@ from engine.class_shares import class_shares
 from engine.discoveries import discovery_alpha
 from engine.estimating import Estimating
 from engine.judgement import AlarmCount, Judged, holds_back
+from engine.layout import Layout
 from engine.levels import comparison_share, significance
 from engine.measuring import Bands, Comparer, Verdict
 from engine.model import MonitoredModel
@@ -21,6 +22,7 @@ from engine.positive_rate import positive_rate, score_moments
 from engine.profile import Profile
 from engine.quality import Quality, QualityChecks
 from engine.spec import Spec, WindowRule
+from engine.windows import WindowRing
 
 
 class WindowJudging:
@@ -137,3 +139,16 @@ def statistic_params(spec: Spec) -> dict[str, Any]:
         smooths = hasattr(default, "pseudo_count")
         params[name] = replace(default, pseudo_count=spec.pseudo_count) if smooths else default
     return params
+
+
+def alarms_in(
+    layout: Layout, ring: WindowRing, counts: Counts, end_ms: int, *, amended: bool
+) -> dict[str, dict[str, AlarmCount]]:
+    """Alarms of the window that ends at ``end_ms``, by feature and estimator."""
+    alarms: dict[str, dict[str, AlarmCount]] = {}
+    for name, first_cell in layout.alarms.items():
+        for cell, column in enumerate(layout.numeric, first_cell):
+            count = int(counts[cell])
+            since = ring.first_with(cell, end_ms, amended=amended) if count else None
+            alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
+    return alarms

@@ -51,7 +51,11 @@ def topic_operations(part: Part) -> dict[str, tuple[Operation, ...]]:
     if part == "producer":
         return dict.fromkeys(INPUT_ROLES, ("Write",))
     if part == "retraining":
-        return {"retraining-triggers": ("Read",), "retraining-results": ("Write",)}
+        return {
+            "retraining-triggers": ("Read",),
+            "retraining-results": ("Write",),
+            "models": ("Read", "Write"),
+        }
     return dict.fromkeys(ROLES, ("Create",))
 
 

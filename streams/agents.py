@@ -21,6 +21,7 @@ from streams.checkpoint import Outbox
 from streams.feed import PanesBatch
 from streams.forwarding import Forwarding
 from streams.judging import Judging
+from streams.learning import Learning
 from streams.live import LiveState
 from streams.recovery import Recovery, RestoreError
 from streams.settings import Settings
@@ -63,6 +64,7 @@ class Agents:
         """One checkpoint, take-up or give-up at a time."""
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.consumer: Any = None
+        self.learning: Learning | None = None
 
     # -- what the transport asks (Keeper) -----------------------------------------------------
 
@@ -91,6 +93,7 @@ class Agents:
             self._generation = self._live.generation = generation
             self._live.state = "ready"
             self._live.rebalances += 1
+            await self._learn()
             log.info(
                 "generation %d: partitions %s, models judged here: %s, restored in %.2f s",
                 generation,
@@ -116,6 +119,25 @@ class Agents:
             await self._tallying.claim()
             await self._tallying.fill(recovery)
             recovery.conclude()
+
+    async def learn(self) -> None:
+        """Bring what was registered to the tallies and judges, now or with the next take-up."""
+        async with self._saving:
+            if self._generation >= 0:
+                await self._learn()
+
+    async def follow(self) -> None:
+        """Follow what is registered, until cancelled."""
+        try:
+            if self.learning is not None:
+                await self.learning.registrar.follow()
+        except Exception as error:
+            self.fail(error)
+            raise
+
+    async def _learn(self) -> None:
+        if self.learning is not None:
+            await self.learning.apply(self._recovery(self._generation))
 
     def _recovery(self, generation: int) -> Recovery:
         owner = Owner(self._settings.group, generation)
@@ -255,8 +277,7 @@ class Agents:
                         await self._forwarding.turn()
                         if self._generation < 0:
                             continue
-                    due = now - saved >= self._settings.snapshot_interval_s
-                    if due or self._tallying.is_full:
+                    if self._tallying.is_full or now - saved >= self._settings.snapshot_interval_s:
                         saved = now
                         await self._checkpoint()
                     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 from faust.serializers.schemas import Schema
@@ -22,15 +22,17 @@ from streams.changelog_feed import ChangelogFeed
 from streams.checkpoint import Outbox
 from streams.clients import librdkafka_reader_options
 from streams.control import ControlReader
-from streams.core import Core
+from streams.core import Core, EngineCore
 from streams.data_dir import DataDir
 from streams.feed import Feed
 from streams.forwarding import FORWARDED_ROLES, Forwarding
 from streams.judging import Judging
+from streams.learning import Learning
 from streams.live import LiveState
 from streams.pending import Places
 from streams.pending_log import KafkaPendingLog
 from streams.registered_tables import RegisteredTables
+from streams.registrar import Registrar
 from streams.settings import SecuritySettings, Settings
 from streams.snapshot_table import Home, SnapshotTable
 from streams.tallying import Tallying
@@ -73,6 +75,7 @@ class WiredApp:
     live: LiveState
     transport: Any
     """The bound :class:`streams.transport.BatchingTransport`."""
+    parts: tuple[Tallying, Judging, SnapshotTable, Outbox]
 
 
 def wire(
@@ -118,7 +121,7 @@ def wire(
     control = ControlReader(settings, *FORWARDED_ROLES)
     forwarding = Forwarding(core, partitions, judging, outbox, control, topic_ids or {}, live)
     agents = Agents(settings, tallying, judging, snapshots, outbox, live, forwarding)
-    carried = map(name_of, CARRYING_ROLES)
+    carried, parts = map(name_of, CARRYING_ROLES), (tallying, judging, snapshots, outbox)
     ahead = ChangelogFeed(librdkafka_reader_options(settings), name_of("snapshots"))
     transport = batching_transport(feed, agents, names, partitions, carried, ahead)
     app.transport = transport(app.conf.broker_consumer, app)
@@ -128,7 +131,7 @@ def wire(
         app.consumer_generation_id,
         consumer.changelog_records_read + live.pending_rows_read,
     )
-    return WiredApp(app, agents, feed, control, live, app.transport)
+    return WiredApp(app, agents, feed, control, live, app.transport, parts)
 
 
 def _add_agents(
@@ -142,6 +145,15 @@ def _add_agents(
             maxsize=QUEUED_BATCHES,
         )
         app.agent(channel, name=f"longshore.{body.__name__}", concurrency=1)(body)
+
+
+def attach(wired: WiredApp, core: Core, partitions: int, registrar: Registrar | None) -> None:
+    """Let what the registrar learns reach tallies and judges; without one, the models are those of
+    the start."""
+    if registrar is not None:
+        known = cast("EngineCore", core)
+        wired.agents.learning = Learning(known, partitions, registrar, *wired.parts)
+        registrar.learned = wired.agents.learn
 
 
 def _places(

@@ -7,7 +7,7 @@ protocols are the whole of that knowledge, so the same shell runs over any core.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import msgspec
 
@@ -15,10 +15,15 @@ from engine.champion.comparison import comparisons_of
 from engine.effects import Publish
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
-from engine.panes import Forwarded, Mark, PaneError, PaneRecord
+from engine.panes import Forwarded, Mark, PaneError, PaneRecord, TermRecord
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
+from engine.terms import FOR_EVER, Term
+
+if TYPE_CHECKING:
+    from engine.judge import Judge
+    from engine.tally import Tally
 
 
 class TallyLike(Protocol):
@@ -149,6 +154,12 @@ class _MarkHead(msgspec.Struct, frozen=True, array_like=True, tag=Mark.__struct_
     target: str
 
 
+class _TermHead(msgspec.Struct, frozen=True, array_like=True, tag=TermRecord.__struct_config__.tag):
+    """The first field of a term."""
+
+    target: str
+
+
 class _ForwardedHead(
     msgspec.Struct, frozen=True, array_like=True, tag=Forwarded.__struct_config__.tag
 ):
@@ -157,8 +168,8 @@ class _ForwardedHead(
     target: str
 
 
-_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead | _ForwardedHead]] = (
-    msgspec.msgpack.Decoder(_PaneHead | _MarkHead | _ForwardedHead)
+_HEADS: Final[msgspec.msgpack.Decoder[_PaneHead | _MarkHead | _TermHead | _ForwardedHead]] = (
+    msgspec.msgpack.Decoder(_PaneHead | _MarkHead | _TermHead | _ForwardedHead)
 )
 
 
@@ -169,6 +180,32 @@ class EngineCore:
         self._models = {model.key: model for model in models}
         self._comparisons = {each.key: each for each in comparisons_of(models)}
         self._partitions = partitions
+        self._terms: Mapping[str, Term] = {}
+
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> None:
+        """Build for these models and no others from now on; their terms as they are now."""
+        self._models = {model.key: model for model in models}
+        self._comparisons = {each.key: each for each in comparisons_of(models)}
+        self._terms = dict(terms)
+
+    def teach(self, tally: TallyLike) -> None:
+        """Tell a tally what is known now."""
+        cast("Tally", tally).learn(list(self._models.values()), self._terms)
+
+    def untold_term(self, key: str, judge: JudgeLike) -> Publish | None:
+        """What tells a judge its term, in the order of its own log; None when it knows it.
+
+        A comparison has none: it goes with the first of its versions.
+        """
+        if key in self._comparisons:
+            return None
+        from engine.tenure import term_record  # noqa: PLC0415
+
+        term = self._terms.get(key, FOR_EVER)
+        knows = cast("Judge", judge).decisions.tenure.term
+        if term.stamp < knows.stamp or term.is_like(knows):
+            return None
+        return term_record(self._models[key].spec.model, key, term)
 
     def models(self) -> Mapping[str, str]:
         """Key -> model name."""
@@ -197,6 +234,7 @@ class EngineCore:
             resume=resume,
             generation=generation,
             keeping=keeping,
+            terms=self._terms,
         )
 
     def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
@@ -210,7 +248,10 @@ class EngineCore:
             return comparing
         judge = Judge(self._models[key], self._partitions, resume=resume)
         judge.expects_answers = True
-        return judge
+        if resume is None:
+            judge.decisions.tenure.take(self._terms.get(key, FOR_EVER))
+        found: JudgeLike = judge
+        return found
 
     def read(self, value: bytes) -> tuple[str, bool]:
         """Address and kind from the head alone; PaneError when no tally of this version wrote it.

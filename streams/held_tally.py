@@ -5,16 +5,19 @@ Rule.  All of it begins at take-up and ends at give-up; nothing is carried over.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.idleness import Silence
 from engine.spec import Topic
-from streams.core import TallyLike
+from streams.core import Core, TallyLike
 from streams.pending import Pending
 from streams.snapshot_table import Name
 from streams.starting_offsets import Source
+
+log = logging.getLogger("longshore.worker")
 
 
 @dataclass
@@ -55,6 +58,33 @@ class Held:
         """Give up what it holds open."""
         if self.pending is not None:
             self.pending.close()
+
+
+def silences_of(
+    core: Core, tally: TallyLike, known: Mapping[tuple[Topic, str], Silence]
+) -> dict[tuple[Topic, str], Silence]:
+    """The silences of all sources of a tally, those that are known already as they are."""
+    return {
+        (topic, key): known.get((topic, key)) or Silence(core.idle_ms(key, topic))
+        for key, topics in tally.watermarks_ms().items()
+        for topic in topics
+    }
+
+
+def tell_fresh(held: Mapping[int, Held]) -> None:
+    """One line per model whose saved counts do not fit it any more."""
+    partitions: dict[str, list[int]] = {}
+    for partition, one in held.items():
+        for key in one.tally.fresh:
+            partitions.setdefault(key, []).append(partition)
+    for key, found in sorted(partitions.items()):
+        log.warning(
+            "counts of %s start afresh in partitions %s, and what waited there for labels is "
+            "let go: the layout (features, bins, panes, windows, label rules, losses and who "
+            "watches them, profile) changed",
+            key,
+            found,
+        )
 
 
 def most(held: Mapping[int, Held], of: Callable[[Held], int]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from time import monotonic, time
 from typing import Final
@@ -59,7 +59,10 @@ class Judging:
         live.usage["unsettled_judge_effects"] = lambda: max(
             (len(bench.sent) for bench in self.benches.values()), default=0
         )
-        self._still = asyncio.Lock()
+        self.still = asyncio.Lock()
+        """Held while a record is judged, and while what was judged becomes a snapshot."""
+        self.before: Callable[[int, bytes], Awaitable[None]] | None = None
+        """Looks at every record before it is taken in (:mod:`streams.learning`)."""
         self._repeats = Repeats()
         self._generation = -1
 
@@ -195,17 +198,17 @@ class Judging:
         """Judge records that were fetched in this generation.  State may be saved between any two,
         and in the middle of what one makes due: a mark that is read again goes on where it was."""
         for offset, value in zip(batch.offsets, batch.values, strict=True):
-            async with self._still:
+            if self.before is not None and value is not None:
+                await self.before(batch.partition, value)
+            async with self.still:
                 bench = self.benches.get(batch.partition)
                 if bench is None or generation != self._generation:
                     return
-                seat = None
-                if value is not None and offset >= bench.position:
-                    seat = await self._begin(bench, offset, value)
+                new = value is not None and offset >= bench.position
+                seat = await self._begin(bench, offset, value or b"") if new else None
             if seat is not None and not await self._go_on(bench, seat, offset, generation):
                 return
-            bench.position = max(bench.position, offset + 1)
-            bench.unsaved = True
+            bench.position, bench.unsaved = max(bench.position, offset + 1), True
             if offset % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
 
@@ -235,7 +238,7 @@ class Judging:
         """Do all that the record made due; False when the partition was given up meanwhile."""
         while seat.judge.behind:
             await asyncio.sleep(0)
-            async with self._still:
+            async with self.still:
                 held = self.benches.get(bench.name.partition) is bench
                 if not held or generation != self._generation:
                     return False
@@ -260,7 +263,7 @@ class Judging:
 
     async def checkpoint(self) -> None:
         """Wait for every effect, save the judges that changed, then their partitions."""
-        async with self._still:
+        async with self.still:
             due = [bench for bench in self.benches.values() if bench.unsaved]
             seats, heads = [], []
             for bench in due:

@@ -62,6 +62,10 @@ class LiveState:
     rebuilt: dict[str, int] = field(default_factory=dict)
     """Kind of name (``tally``, ``judge``, ``panes``) -> states rebuilt from the topics because
     their snapshot could not be used."""
+    model_records: int = 0
+    """Records of the topic ``models`` read so far."""
+    refused_model_records: dict[str, int] = field(default_factory=dict)
+    """Reason -> records of the topic ``models`` that could not be used."""
     pending_rows_read: int = 0
     """Records of the topic ``pending`` read back."""
     pending_records: int = 0

@@ -64,17 +64,15 @@ class WorkerCollector(Collector):
         """Every family, from the state as it is now."""
         judges = [j for j in self._live.judges.values() if isinstance(j, Judge)]
         tallies = {p: t for p, t in self._live.tallies.items() if isinstance(t, Tally)}
-        found = (
-            entry
+        judges = [judge for judge in judges if not judge.decisions.tenure.over]
+        # What a version that serves no more saw last is no news; its labels still come.
+        serving = [judge for judge in judges if not judge.decisions.tenure.has_ended]
+        of_data = (chain(samples(judge), section_samples(judge)) for judge in serving)
+        of_labels = (
+            chain(performance_samples(judge), outcome_samples(judge), concept_samples(judge))
             for judge in judges
-            for entry in chain(
-                samples(judge),
-                section_samples(judge),
-                performance_samples(judge),
-                outcome_samples(judge),
-                concept_samples(judge),
-            )
         )
+        found = chain.from_iterable(chain(of_data, of_labels))
         kept, self._wanted = first(found, self._max_series)
         yield from families(kept, _told)
         left_out = GaugeMetricFamily(
@@ -82,7 +80,7 @@ class WorkerCollector(Collector):
         )
         left_out.add_metric([], self._wanted - len(kept))
         yield left_out
-        yield from _serving(judges)
+        yield from _serving(serving)
         yield from _decisions(judges)
         yield from requests(judges, self._live)
         yield from budgets(judges)

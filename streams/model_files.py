@@ -44,17 +44,22 @@ class LoadedModels:
 
 def read_spec_file(path: Path) -> Spec:
     """The spec in a YAML file; SpecError lists every fault, an unreadable file included."""
-    from detectors.discovery import estimators, watching  # noqa: PLC0415 - compiles kernels
-    from engine.decide.asking import HELD  # noqa: PLC0415
-    from engine.decide.rules import rules  # noqa: PLC0415
-    from engine.spec_reading import read_spec  # noqa: PLC0415
-
     try:
         text = read_bounded(path, MAX_SPEC_BYTES).decode()
     except OSError as error:
         raise SpecError([Fault("", f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise SpecError([Fault("", "is not UTF-8 text")]) from error
+    return read_spec_text(text)
+
+
+def read_spec_text(text: str) -> Spec:
+    """The spec in a YAML text; SpecError lists every fault."""
+    from detectors.discovery import estimators, watching  # noqa: PLC0415 - compiles kernels
+    from engine.decide.asking import HELD  # noqa: PLC0415
+    from engine.decide.rules import rules  # noqa: PLC0415
+    from engine.spec_reading import read_spec  # noqa: PLC0415
+
     of_features = watching("features")
     return read_spec(text, set(of_features), set(estimators()) - set(of_features), {*rules(), HELD})
 

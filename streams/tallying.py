@@ -8,8 +8,7 @@ fetched in another generation than the tally was built in is thrown away for the
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from engine.idleness import Silence
@@ -19,7 +18,7 @@ from engine.spec import Topic
 from streams.checkpoint import MAX_UNSETTLED, Outbox
 from streams.core import Core, TallyLike
 from streams.feed import Feed
-from streams.held_tally import Held, most
+from streams.held_tally import Held, most, silences_of, tell_fresh
 from streams.live import LiveState
 from streams.pending import Places
 from streams.reading_order import ReadingOrder
@@ -27,8 +26,6 @@ from streams.recovery import Recovery
 from streams.snapshot_table import Name, SnapshotTable
 from streams.starting_offsets import Source
 from streams.topics import INPUT_ROLES
-
-log = logging.getLogger("longshore.worker")
 
 MAX_OPEN_CELLS: Final = 25_000_000
 """Counts that a tally holds open (8 bytes each) before it tells its panes out of turn: a history
@@ -68,6 +65,8 @@ class Tallying:
         """Held while panes are told: no mark may overtake a pane of the flush before it."""
         self._generation = -1
         self._order = ReadingOrder(feed)
+        self.before: Callable[[RecordBatch, TallyLike], Awaitable[None]] | None = None
+        """Looks at every batch before it is taken in (:mod:`streams.learning`)."""
 
     async def take_up(self, committed: Mapping[Source, int | None], recovery: Recovery) -> None:
         """Restore the tally of every partition among the sources, one after the other.
@@ -121,22 +120,7 @@ class Tallying:
         """Begin to take batches of this generation in."""
         self._generation = generation
         self._live.tallies.update({p: held.tally for p, held in self._held.items()})
-        self._tell_fresh()
-
-    def _tell_fresh(self) -> None:
-        """One line per model whose saved counts do not fit it any more."""
-        partitions: dict[str, list[int]] = {}
-        for partition, held in self._held.items():
-            for key in held.tally.fresh:
-                partitions.setdefault(key, []).append(partition)
-        for key, found in sorted(partitions.items()):
-            log.warning(
-                "counts of %s start afresh in partitions %s, and what waited there for labels is "
-                "let go: the layout (features, bins, panes, windows, label rules, losses and who "
-                "watches them, profile) changed",
-                key,
-                found,
-            )
+        tell_fresh(self._held)
 
     def _restore(self, partition: int, recovery: Recovery, *, committed: bool) -> Held:
         name = f"tally/{partition}"
@@ -155,11 +139,7 @@ class Tallying:
             pending=pending,
             tally=tally,
             name=Name(name, partition, mine, recovery.owner),
-            silences={
-                (topic, key): Silence(self._core.idle_ms(key, topic))
-                for key, topics in tally.watermarks_ms().items()
-                for topic in topics
-            },
+            silences=silences_of(self._core, tally, {}),
             durable={} if restored is None else dict(tally.covered.items()),
         )
 
@@ -207,6 +187,9 @@ class Tallying:
 
     async def take_in(self, batch: RecordBatch, generation: int) -> None:
         """Count a batch that was fetched in this generation."""
+        coming = self._held.get(batch.partition)
+        if self.before is not None and coming is not None:
+            await self.before(batch, coming.tally)
         while (waiting := self._held.get(batch.partition)) is not None and waiting.is_full:
             self._room.clear()
             await self._room.wait()
@@ -230,6 +213,14 @@ class Tallying:
             given_up = self._held.get(batch.partition) is not held
             if not given_up and held.tally.open_cells > MAX_OPEN_CELLS:
                 await self.flush()
+
+    async def learn(self, teach: Callable[[TallyLike], None]) -> None:
+        """Let every tally know what ``teach`` tells it, between two batches."""
+        async with self._still:
+            for held in self._held.values():
+                teach(held.tally)
+                held.silences = silences_of(self._core, held.tally, held.silences)
+                held.unflushed = held.unsaved = True
 
     @property
     def is_full(self) -> bool:
@@ -279,10 +270,13 @@ class Tallying:
         """Declare the sources idle that are (see :mod:`engine.idleness`)."""
         questions: dict[Source, list[Silence]] = {}
         for partition, held in self._held.items():
+            known = held.tally.watermarks_ms().keys()
             for (topic, key), silence in held.silences.items():
                 position = held.positions.get(topic)
                 if position is None:
                     continue
+                if key not in known:
+                    continue  # let go since: its term and its labels' time are over
                 read = self._feed.read_up_to((topic, partition), position)
                 step = silence.step(read, now_ms)
                 if step == "ask":

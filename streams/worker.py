@@ -23,14 +23,19 @@ from prometheus_client import CollectorRegistry
 from engine.model import MonitoredModel
 from streams.broker_answers import BrokersError
 from streams.client_logs import quiet_clients
+from streams.control import ControlError
 from streams.core import Core, EngineCore
 from streams.data_dir import DataDir, DataDirError
+from streams.failures import describe, tell_failure
 from streams.health import health_view
 from streams.http import HttpServer
 from streams.lifeline import Lifeline
 from streams.live import LiveState
+from streams.model_register import ModelRegister
+from streams.models_log import ModelsReader
 from streams.reach import ReachError, reach
 from streams.recovery import RestoreError
+from streams.registrar import Registrar
 from streams.rights import check_worker
 from streams.settings import Settings
 from streams.spoken import spoken
@@ -39,6 +44,7 @@ from streams.state_view import state_view
 from streams.tls import tls_context
 from streams.topic_identity import Identities, describe_topics, ids_by_role
 from streams.topics import TopicsError
+from streams.warm_up import warm_up
 
 log = logging.getLogger("longshore.worker")
 
@@ -46,7 +52,6 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 COLLECT_AFTER: Final = 100_000
 """New containers before the garbage collector looks: a batch makes tens of thousands, briefly."""
-OWN_PACKAGES: Final = ("streams", "engine")
 STOP_LIMIT_S: Final = 15.0
 """Longest clean stop; after it the process ends anyway, and the group notices by its time-out."""
 
@@ -89,10 +94,13 @@ def run_worker(
     except Exception as error:  # noqa: BLE001 - whatever the client raises, brokers are out of reach
         log.error("brokers %s: %s", ",".join(settings.brokers), error)  # noqa: TRY400 - one line
         return EXIT_FAILED
-    chosen = core if core is not None else EngineCore(models, partitions)
     live = live or LiveState()
-    worker = Worker(settings, chosen, partitions, topics, registry, live, listening)
+    own = EngineCore(models, partitions)
+    worker = Worker(settings, core or own, partitions, topics, registry, live, listening)
     worker.data_dir = data_dir
+    if core is None:
+        feed, register = ModelsReader(settings), ModelRegister(models)
+        worker.registrar = Registrar(feed, register, own, live, warm_up)
     with tempfile.TemporaryDirectory(prefix="longshore-") as scratch:
         runner = asyncio.Runner()
         code = runner.run(worker.run(Path(scratch)))
@@ -121,6 +129,8 @@ class Worker:
         self._live = live
         self.data_dir: DataDir | None = None
         """Where predictions wait for labels; None for memory and the snapshots."""
+        self.registrar: Registrar | None = None
+        """Who learns of versions; None where the models are those of the start."""
         self._lifeline: Lifeline | None = None
         self._refused = False
         self.hung = False
@@ -145,7 +155,7 @@ class Worker:
 
     async def run(self, scratch: Path) -> int:
         """Start, wait for a signal or a failure, stop."""
-        from streams.app import wire  # noqa: PLC0415 - importing Faust has effects
+        from streams.app import attach, wire  # noqa: PLC0415 - importing Faust has effects
 
         asked, again = asyncio.Event(), asyncio.Event()
 
@@ -155,9 +165,9 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, signalled)
         ids = ids_by_role(self._settings, self._topics)
-        wired = wire(
-            self._settings, self._core, self._partitions, scratch, self._live, ids, self.data_dir
-        )
+        more = (self._live, ids, self.data_dir)
+        wired = wire(self._settings, self._core, self._partitions, scratch, *more)
+        attach(wired, self._core, self._partitions, self.registrar)
         self._lifeline = Lifeline(
             self._settings, self._live, wired, self._topics, lambda: exit_hard(EXIT_FAILED)
         )
@@ -165,11 +175,13 @@ class Worker:
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         beat: asyncio.Task[None] | None = None
+        follow: asyncio.Task[None] | None = None
         code = EXIT_FAILED
         try:
-            if await self._serves():
+            if await self._serves() and await self._knows():
                 self._live.state = "recovering"
                 beat = asyncio.create_task(wired.agents.beat(), name="longshore-beat")
+                follow = asyncio.create_task(wired.agents.follow(), name="longshore-models")
                 self._lifeline.start()
                 code = await self._until_end(wired, asked)
         finally:
@@ -178,6 +190,8 @@ class Worker:
                 beat.cancel()
             self._lifeline.stop()
             await self._stop(wired, again, save=code == EXIT_OK)
+            if follow is not None:
+                follow.cancel()
             if beat is not None:
                 beat.cancel()  # not before: a checkpoint under way is the last one's beginning
             if self._refused:
@@ -196,6 +210,17 @@ class Worker:
         log.info("serving http://%s:%d/metrics", host, port)
         if self._listening is not None:
             self._listening(host, port, self._live)
+        return True
+
+    async def _knows(self) -> bool:
+        """Whether what is registered was read; the log says why not."""
+        if self.registrar is None:
+            return True
+        try:
+            await self.registrar.begin()
+        except ControlError as error:
+            log.error("registered models: %s", error)  # noqa: TRY400 - one line
+            return False
         return True
 
     async def _show_refusal(self, asked: asyncio.Event) -> None:
@@ -225,11 +250,11 @@ class Worker:
                 task.cancel()
         if wired.agents.failed in done:
             error = wired.agents.failed.result()
-            _tell(error)
+            tell_failure(error)
             self._refused = isinstance(error, (RestoreError, LogMismatchError))
             return EXIT_FAILED
         if any(waits.get(task) == "crashed" for task in done if isinstance(task, asyncio.Task)):
-            _tell(wired.app.crash_reason)
+            tell_failure(wired.app.crash_reason)
             return EXIT_FAILED
         if started in done and started.exception() is not None:
             log.error("could not start: %s", describe(started.exception()))
@@ -267,26 +292,6 @@ async def _close(wired: Any, *, save: bool) -> None:  # noqa: ANN401 - as above
     await wired.feed.close()
     await wired.control.close()
     await wired.app.stop()
-
-
-def _tell(error: BaseException | None) -> None:
-    """Why the worker stops, in one line a fault; what nobody foresaw is followed by its place."""
-    for line in error.faults if isinstance(error, TopicsError) else [describe(error)]:
-        log.error("stopped by a failure: %s", line)
-    if error is not None and not _ours(error):
-        log.info("where it failed:", exc_info=error)
-
-
-def _ours(error: BaseException) -> bool:
-    return type(error).__module__.partition(".")[0] in OWN_PACKAGES
-
-
-def describe(error: BaseException | None) -> str:
-    """One line for the log: the error's words, and its kind where it is not our own."""
-    if error is None:
-        return "unknown"
-    words = " ".join(str(error).split())
-    return words if _ours(error) and words else f"{type(error).__name__}: {words}"
 
 
 def exit_hard(code: int) -> None:

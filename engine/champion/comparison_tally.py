@@ -7,7 +7,7 @@ A pair is as late as its older answer was when the younger one was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -170,39 +170,39 @@ class ComparisonTally(ModelTally):
         adder.close()
 
 
-class Comparing:
-    """All comparisons of one source partition."""
+def missing_comparisons(
+    models: Sequence[MonitoredModel], known: Collection[str], keeping: Keeping
+) -> list[ComparisonTally]:
+    """Tallies of the comparisons that the models' specs ask for and that are not ``known``."""
+    return [
+        ComparisonTally(each, comparison_state(each, keeping))
+        for each in comparisons_of(models)
+        if each.key not in known
+    ]
 
-    def __init__(self, models: Sequence[MonitoredModel], keeping: Keeping) -> None:
-        """Those that the specs of the models ask for."""
-        self.tallies = {
-            each.key: ComparisonTally(each, comparison_state(each, keeping))
-            for each in comparisons_of(models)
-        }
-        """By key."""
 
-    def accept(
-        self,
-        batch: RecordBatch,
-        decoded: Decoded,
-        offsets: Integers,
-        beats: Mapping[str, list[tuple[int, int]]],
-    ) -> set[str]:
-        """Take a batch in; the keys of those that had an event in it.
+def take_pairs(
+    tallies: Sequence[ComparisonTally],
+    batch: RecordBatch,
+    decoded: Decoded,
+    offsets: Integers,
+    beats: Mapping[str, list[tuple[int, int]]],
+) -> set[str]:
+    """Let comparisons take a batch in; the keys of those that had an event in it.
 
-        ``offsets`` are the batch's, ``beats`` its heartbeats by model, as (row, ts).
-        """
-        return {
-            key
-            for key, tally in self.tallies.items()
-            if tally.accept_versions(
-                batch.topic,
-                decoded.events,
-                offsets,
-                beats.get(tally.model.spec.model, []),
-                batch.timestamps_ms[-1],
-            )
-        }
+    ``offsets`` are the batch's, ``beats`` its heartbeats by key, as (row, ts).
+    """
+    return {
+        tally.model.key
+        for tally in tallies
+        if tally.accept_versions(
+            batch.topic,
+            decoded.events,
+            offsets,
+            beats.get(tally.model.key, []),
+            batch.timestamps_ms[-1],
+        )
+    }
 
 
 def comparison_state(comparison: Comparison, keeping: Keeping | None = None) -> ModelState:

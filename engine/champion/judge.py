@@ -25,7 +25,7 @@ from engine.champion.state import ComparisonState
 from engine.effects import Publish
 from engine.late_counts import surplus_record
 from engine.marks import Marks
-from engine.panes import Counts, Forwarded, PaneError, PaneRecord, decode, pack, unpack
+from engine.panes import Counts, Forwarded, PaneError, PaneRecord, TermRecord, decode, pack, unpack
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA
@@ -93,7 +93,7 @@ class ComparisonJudge:
         assert not self.behind, "what fell due before comes first"
         record = decode(value)
         own = (self.comparison.key, self.comparison.layout.hash)
-        if isinstance(record, Forwarded) or (record.target, record.layout) != own:
+        if isinstance(record, Forwarded | TermRecord) or (record.target, record.layout) != own:
             self.foreign_records += 1
             return []
         if isinstance(record, PaneRecord):

@@ -49,6 +49,7 @@ from engine.effects import Publish
 from engine.loss_history import LossHistory
 from engine.performance_charts import Chart
 from engine.performance_judging import JudgedPerformance
+from engine.tenure import Tenure
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
@@ -67,6 +68,8 @@ class DecisionState(msgspec.Struct):
     """Control charts of performance, by window and measure."""
     losses: dict[str, LossHistory] = msgspec.field(default_factory=dict)
     """Histories of losses, by window."""
+    tenure: Tenure = msgspec.field(default_factory=Tenure)
+    """From when until when the version serves."""
     requests: Requests = msgspec.field(default_factory=Requests)
     """Triggers that were sent and what became of them (:mod:`engine.decide.requests`)."""
     retraining: RetrainingMemory = msgspec.field(default_factory=RetrainingMemory)

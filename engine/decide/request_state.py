@@ -51,6 +51,10 @@ class Request(msgspec.Struct):
     """Whether its cool-down is over."""
 
 
+OPEN: Final[tuple[State, ...]] = ("requested", "accepted", "failed")
+"""States of requests that somebody may still answer."""
+
+
 class Waiting(msgspec.Struct):
     """A result that was received and has not acted yet."""
 
@@ -107,3 +111,11 @@ class Requests(msgspec.Struct):
     def ready(self) -> list[Request]:
         """Requests that were answered by a new version, in the order in which they were sent."""
         return [request for request in self.known.values() if request.state == "ready"]
+
+
+def end_requests(requests: Requests, reason: str, at_ms: int) -> None:
+    """End what nobody needs to answer any more, at this event time: its version serves no more."""
+    for request in requests.known.values():
+        if request.state in OPEN:
+            request.state, request.reason, request.moved_ms = "rejected", reason, at_ms
+            request.overdue = ""

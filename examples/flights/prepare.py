@@ -146,10 +146,10 @@ def score(flights: pl.DataFrame) -> npt.NDArray[np.float64]:
     late = flights["label"].fill_null(0).to_numpy()
     fold = flights["ts"].dt.epoch("ms").to_numpy() // WEEK_MS % FOLDS
     scores = np.empty(len(flights))
-    scores[~training] = _fit(values[known], late[known]).predict_proba(values[~training])[:, 1]
+    scores[~training] = fit(values[known], late[known]).predict_proba(values[~training])[:, 1]
     for left_out in range(FOLDS):
         kept, asked = known & (fold != left_out), training & (fold == left_out)
-        scores[asked] = _fit(values[kept], late[kept]).predict_proba(values[asked])[:, 1]
+        scores[asked] = fit(values[kept], late[kept]).predict_proba(values[asked])[:, 1]
     return scores.round(3)
 
 
@@ -164,7 +164,8 @@ def _matrix(flights: pl.DataFrame) -> npt.NDArray[np.float64]:
     )
 
 
-def _fit(values: npt.NDArray[np.float64], late: npt.NDArray[np.int32]) -> Any:  # noqa: ANN401
+def fit(values: npt.NDArray[np.float64], late: npt.NDArray[np.int32]) -> Any:  # noqa: ANN401
+    """A classifier of flights by the matrix of their features, shape (flights, features)."""
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
 
     model = HistGradientBoostingClassifier(

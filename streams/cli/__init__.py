@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "tune": "Propose thresholds for a wanted number of alerts, over history.",
     "topics": "Create the topics on a broker.",
     "acls": "Print the least rights on the brokers that workers and others need.",
+    "model": "Register versions of models with running workers, and retire them.",
     "publish": "Send files of events to Kafka, at a rate or as fast as it goes.",
     "answer": "Tell what became of a retraining trigger.",
     "worker": "Watch models: Kafka in; judgements, triggers and metrics out.",

@@ -35,6 +35,11 @@ MAX_PORT = 65_535
     help="Where /metrics, /ready, /live and /state are; port 0: free.",
 )
 @click.option("--group", help="Kafka consumer group (default longshore).")
+@click.option(
+    "--registered",
+    is_flag=True,
+    help="Start without files, too: watch what is registered (`longshore model apply`).",
+)
 @click.option("--embedded", is_flag=True, hidden=True, help="The broker is the demo's own.")
 @click.option(
     "--verbose", "-v", is_flag=True, help="Log settings, requests, commits and clients too."
@@ -46,14 +51,16 @@ def worker(
     models: tuple[str, ...],
     http: str | None,
     group: str | None,
+    registered: bool,
     embedded: bool,
     verbose: bool,
 ) -> None:
     """Read the input topics, judge every window of every model, and publish what was found.
 
     Any number of workers share the partitions of one group. A model whose files are broken is left
-    out, and its faults are logged; without a sound one the worker refuses to start. SIGTERM saves
-    and stops.
+    out, and its faults are logged; without a sound one the worker refuses to start. Versions that
+    are registered (`longshore model apply`) are watched beside those of the files, also from while
+    it runs. SIGTERM saves and stops.
 
     \b
     Examples:
@@ -74,7 +81,7 @@ def worker(
         settings = serving_at(settings, *http_address(http))
     log.debug("settings: %s", settings)
     chosen = (*settings.models, *map(model_files, models))
-    loaded = _load(chosen)
+    loaded = () if registered and not chosen else _load(chosen)
     _run(settings, loaded)
 
 
@@ -110,7 +117,10 @@ def _load(files: tuple[ModelFiles, ...]) -> tuple[MonitoredModel, ...]:
     from streams.model_files import ModelFilesError, load_models
 
     if not files:
-        raise Refused("no model is named", hint="--model SPEC:PROFILE, or `models` in the settings")
+        raise Refused(
+            "no model is named",
+            hint="--model SPEC:PROFILE, `models` in the settings, or --registered",
+        )
     try:
         loaded = load_models(files)
     except ModelFilesError as error:

@@ -105,9 +105,15 @@ class LongshoreRun:
     ) -> subprocess.Popen[bytes]:
         """Start ``longshore`` in the background; its output goes to ``log`` in the directory, and
         its environment has ``own`` beside that of all."""
+        return self.begin(self._longshore(*arguments), log=log, own=own)
+
+    def begin(
+        self, command: list[str], *, log: str, own: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start any command in the background, as :meth:`start` does."""
         with (self.directory / log).open("ab") as output:
             process = subprocess.Popen(
-                self._longshore(*arguments),
+                command,
                 cwd=ROOT,
                 env=self._environment | dict(own or {}),
                 stdout=output,

@@ -1,0 +1,165 @@
+"""The term of a version as its judge knows it, and how it ends.
+
+Rule.  A term comes as a record of the topic ``panes``, in the order of the judge's own log, and is
+part of its snapshot: so a judge that is restored acts at the same place, whoever read the topic
+``models`` when.  What ends with the term ends when event time passes it: behind the last window
+that ends within it, before the first that ends later.  Alerts that are open are resolved, and
+requests that are open are ended, with the reason.
+
+Planes do not wait for each other (:mod:`engine.judge`), so each ends the episodes of the rules that
+read it, when its own time comes: those of the data with the data, those of performance where labels
+for all of the term are complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import orjson
+
+from engine.canonical import content_hash
+from engine.decide.episodes import RUNBOOK, SCHEMA, Episodes
+from engine.decide.request_state import end_requests
+from engine.decide.rules import reads_performance, rules
+from engine.effects import Publish
+from engine.judgement import Judged
+from engine.model import MonitoredModel
+from engine.pane_checks import refuse_impossible_term
+from engine.panes import TermRecord, encode
+from engine.performance_judging import JudgedPerformance
+from engine.planes import DATA, PERFORMANCE, Plane
+from engine.quiet import maintenance_in
+from engine.spec_performance import ARRIVAL
+from engine.terms import FOR_EVER, Term, kept_ms
+from engine.timestamps import ms_to_rfc3339
+
+if TYPE_CHECKING:
+    from engine.decide.decisions import DecisionState
+    from engine.plane_flow import PlaneFlow
+
+_KINDS: Final = ("data", "performance")
+
+
+class Tenure(msgspec.Struct):
+    """What a judge remembers of its version's term."""
+
+    term: Term = FOR_EVER
+    ended: list[str] = msgspec.field(default_factory=list)
+    """Which episodes were ended with it: those of ``data``, of ``performance``."""
+    over: bool = False
+    """Whether its windows were let go: nothing of it is judged any more."""
+
+    def take(self, term: Term) -> bool:
+        """Take a term; whether it says anything new.  One of a lower stamp was outdated when it
+        was written."""
+        if term.stamp < self.term.stamp or term.is_like(self.term):
+            return False
+        if term.until_ms != self.term.until_ms:
+            self.ended, self.over = [], False
+        self.term = term
+        return True
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether event time of the data has passed it."""
+        return _KINDS[0] in self.ended
+
+
+def term_record(model: str, key: str, term: Term) -> Publish:
+    """What tells the judge of ``key`` (``model@version``) its term."""
+    return Publish("panes", model.encode(), encode(TermRecord(key, term)))
+
+
+def kind_of(model: MonitoredModel, plane: Plane) -> str | None:
+    """Whose episodes end when this plane passes the term; None of a view that decides nothing."""
+    if plane.number == DATA:
+        return _KINDS[0]
+    rules_of_performance = model.spec.performance
+    by = ARRIVAL if rules_of_performance is None else rules_of_performance.by
+    view = ARRIVAL if plane.number == PERFORMANCE else plane.name
+    return _KINDS[1] if view == by else None
+
+
+def serve(
+    model: MonitoredModel, state: DecisionState, flows: Mapping[int, PlaneFlow], record: TermRecord
+) -> list[Publish]:
+    """Take the term of this version; what of it event time has passed already is done at once.
+
+    engine.panes.PaneError for one that no worker can have written.
+    """
+    refuse_impossible_term(record.term)
+    if record.target != model.key or not state.tenure.take(record.term):
+        return []
+    found = (end_behind(model, state, flow.plane, flow.clock_ms) for flow in flows.values())
+    return [alert for alerts in found for alert in alerts]
+
+
+def end_behind(
+    model: MonitoredModel, state: DecisionState, plane: Plane, at_ms: int | None
+) -> list[Publish]:
+    """Where event time ``at_ms`` of the plane is behind the term, resolve what is open of the rules
+    that read it, once; the state is changed in place."""
+    tenure, episodes = state.tenure, state.episodes
+    kind = kind_of(model, plane)
+    if kind is None or kind in tenure.ended or not tenure.term.is_over(at_ms):
+        return []
+    tenure.ended.append(kind)
+    if kind == _KINDS[0]:
+        end_requests(state.requests, reason_of(tenure.term), tenure.term.until_ms or 0)
+    known = rules()
+    out: list[Publish] = []
+    for key in sorted(episodes):
+        module = known.get(key.split("/", 1)[0])
+        of_labels = module is not None and reads_performance(module)
+        if (of_labels and model.performance is not None) == (kind == _KINDS[1]):
+            out.append(_resolved(model, tenure.term, key, episodes))
+    return out
+
+
+def reason_of(term: Term) -> str:
+    """Why a term ended, in words."""
+    return f"superseded by {term.successor}" if term.successor else "retired"
+
+
+def examines(tenure: Tenure, judged: Judged | JudgedPerformance) -> bool:
+    """Whether rules look at a window: those that tile time, within the term, without
+    maintenance."""
+    if not (judged.is_disjoint and tenure.term.covers(judged.start_ms, judged.end_ms)):
+        return False
+    return maintenance_in(judged.model.spec, judged.start_ms, judged.end_ms) is None
+
+
+def spend(model: MonitoredModel, tenure: Tenure, clock_ms: int | None) -> bool:
+    """Whether all that could still come of the term has come now: then it is over."""
+    until_ms = tenure.term.until_ms
+    if tenure.over or until_ms is None or clock_ms is None or not tenure.has_ended:
+        return False
+    tenure.over = clock_ms >= until_ms + kept_ms(model.spec)
+    return tenure.over
+
+
+def _resolved(model: MonitoredModel, term: Term, key: str, episodes: Episodes) -> Publish:
+    episode = episodes.pop(key)
+    rule, cause = key.split("/", 1)
+    assert term.until_ms is not None, "only a term that ends ends anything"
+    end = ms_to_rfc3339(term.until_ms)
+    tree = {
+        "alert_id": content_hash([episode.episode, "resolved"]),
+        "schema": SCHEMA,
+        "episode": episode.episode,
+        "model": model.spec.model,
+        "version": model.spec.version,
+        "severity": episode.severity,
+        "rule": rule,
+        "cause": cause,
+        "state": "resolved",
+        "since": ms_to_rfc3339(episode.since_ms),
+        "window": "",
+        "end": end,
+        "events": 0,
+        "evidence": {"observed": {"reason": reason_of(term), "effective_from": end}},
+        "runbook": model.spec.alerts.runbook or f"{RUNBOOK}#{rule}",
+    }
+    return Publish("alerts", model.spec.model.encode(), orjson.dumps(tree))

@@ -1,0 +1,197 @@
+"""The versions that a worker knows: those of its files, and those of the topic ``models``.
+
+Rule.  Records are taken in their order; what they add up to is built when it is asked for, so that
+of a version registered ten times over the newest is built and no other.  What cannot be used is
+refused with its reason and changes nothing: the worker goes on with what it has.
+
+A version that is in files and on the topic must be the same in both (spec and profile by their
+hashes); then the topic says when it serves.  Otherwise the file's counts, and the record is
+refused.
+A version that is known is never another one while a worker runs: other content under its name is
+refused, and is what the next start finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.model import MonitoredModel, build_model
+from engine.profile import ProfileError, decode_profile
+from engine.spec_faults import SpecError
+from engine.terms import Registered, Term, terms_of
+from streams.control import ControlRecord
+from streams.model_files import MAX_MODELS, read_spec_text
+from streams.model_records import (
+    Head,
+    ModelRecordError,
+    assembled,
+    decode_head,
+    part_keys,
+    read_key,
+    unpacked,
+)
+
+MAX_HELD_PART_BYTES: Final = 536_870_912
+"""Parts that no head has made use of yet; the oldest are forgotten, and their head is torn."""
+FAULTS_TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record of the topic that cannot be used."""
+
+    record: ControlRecord
+    reason: str
+    """One of :data:`streams.model_records.REASONS`."""
+    text: str
+
+
+@dataclass(slots=True)
+class _Version:
+    """A version of the topic."""
+
+    head: Head
+    record: ControlRecord
+    packed: bytes | None
+    """None once it was built."""
+    built: MonitoredModel | None = None
+
+
+@dataclass
+class ModelRegister:
+    """What is known, and what is to be built of it."""
+
+    files: Sequence[MonitoredModel] = ()
+    """Those given in files."""
+    builds: bool = True
+    """Without it heads are looked at and no version is built."""
+    parts_held: int = 0
+    """Bytes of parts that wait for their head."""
+    _versions: dict[str, _Version] = field(default_factory=dict)
+    _unbuilt: dict[str, _Version] = field(default_factory=dict)
+    _parts: dict[bytes, bytes] = field(default_factory=dict)
+
+    def take(self, record: ControlRecord) -> Refusal | None:
+        """Take one record; the refusal when it cannot be used."""
+        try:
+            model, version, is_part = read_key(record.key)
+            if is_part:
+                self._take_part(record.key or b"", record.value)
+            elif record.value is None:
+                self._versions.pop(f"{model}@{version}", None)
+                self._unbuilt.pop(f"{model}@{version}", None)
+            else:
+                self._take_head(decode_head(model, version, record.value), record)
+        except ModelRecordError as error:
+            return Refusal(record, error.reason, str(error))
+        return None
+
+    def _take_part(self, key: bytes, value: bytes | None) -> None:
+        self.parts_held -= len(self._parts.pop(key, b""))
+        if value is None:
+            return
+        self._parts[key] = value
+        self.parts_held += len(value)
+        while self.parts_held > MAX_HELD_PART_BYTES:
+            oldest = next(iter(self._parts))
+            self.parts_held -= len(self._parts.pop(oldest))
+
+    def _take_head(self, head: Head, record: ControlRecord) -> None:
+        known = self._unbuilt.get(head.key) or self._versions.get(head.key)
+        if known is not None and known.head.content == head.content:
+            known.head, known.record = head, record
+            return
+        packed = assembled(head, self._parts)
+        for key in part_keys(head):
+            self._take_part(key, None)
+        if known is not None and known.built is not None:
+            raise ModelRecordError(
+                "version_differs",
+                f"{head.key} is another spec or profile than the {head.key} that is running: "
+                "register it as a new version, or start the workers anew",
+            )
+        self._unbuilt[head.key] = _Version(head, record, packed)
+
+    def settle(self) -> list[Refusal]:
+        """Build what is new; the refusals of what cannot be built.  Takes seconds for large
+        profiles and touches nothing else, so a thread may do it."""
+        refusals = []
+        if not self.builds:
+            self._versions |= self._unbuilt
+            self._unbuilt.clear()
+        for key, version in list(self._unbuilt.items()):
+            try:
+                version.built = self._build(version)
+            except ModelRecordError as error:
+                refusals.append(Refusal(version.record, error.reason, str(error)))
+            else:
+                self._versions[key] = version
+            version.packed = None
+            del self._unbuilt[key]
+        return refusals
+
+    def _build(self, version: _Version) -> MonitoredModel:
+        head = version.head
+        built = build_version(*unpacked(version.packed or b""))
+        if built.key != head.key:
+            raise ModelRecordError("other_version", f"its spec is of {built.key}, not {head.key}")
+        given = next((model for model in self.files if model.key == head.key), None)
+        if given is None:
+            if len(self.models()) >= MAX_MODELS:
+                raise ModelRecordError("too_many", f"more than {MAX_MODELS} models")
+            return built
+        if (given.policy_hash, given.profile.hash) != (built.policy_hash, built.profile.hash):
+            raise ModelRecordError(
+                "version_differs",
+                f"{head.key} is given in files with another spec or profile; the files count",
+            )
+        return given
+
+    def models(self) -> list[MonitoredModel]:
+        """All versions: those of files in their order, then those of the topic by name."""
+        found = {model.key: model for model in self.files}
+        for key, version in sorted(self._versions.items()):
+            if version.built is not None:
+                found.setdefault(key, version.built)
+        return list(found.values())
+
+    def terms(self) -> dict[str, Term]:
+        """``model@version`` -> from when until when it serves."""
+        named: dict[str, list[Registered]] = {}
+        in_files = {model.key for model in self.files}
+        for model in self.models():
+            held = self._versions.get(model.key)
+            told = Registered(
+                version=model.spec.version,
+                in_files=model.key in in_files,
+                status=model.spec.inventory.status,
+                stamp=0 if held is None else held.record.offset + 1,
+                effective_from_ms=None if held is None else held.head.effective_from_ms,
+                retired_ms=None if held is None else held.head.retired_ms,
+            )
+            named.setdefault(model.spec.model, []).append(told)
+        return {
+            f"{name}@{version}": term
+            for name, versions in named.items()
+            for version, term in terms_of(versions).items()
+        }
+
+    def heads(self) -> list[Head]:
+        """Those of the topic that can be used, by key; settled ones only."""
+        return [version.head for _, version in sorted(self._versions.items())]
+
+
+def build_version(spec: str, profile: bytes) -> MonitoredModel:
+    """The model of a registered spec and profile; ModelRecordError names the first faults."""
+    try:
+        return build_model(read_spec_text(spec), decode_profile(profile))
+    except SpecError as error:
+        told = "; ".join(map(str, error.faults[:FAULTS_TOLD]))
+        more = len(error.faults) - FAULTS_TOLD
+        raise ModelRecordError(
+            "unusable", f"spec: {told}" + (f"; and {more} more" if more > 0 else "")
+        ) from error
+    except ProfileError as error:
+        raise ModelRecordError("unusable", f"profile: {error}") from error

@@ -1,0 +1,204 @@
+"""What a worker knows of the topic ``models``, from before its first event to its end.
+
+Rule.  The topic is read to its end before the first input, and followed from then on.  Whoever
+meets a version that nobody here knows asks first whether it was registered meanwhile: a version
+that was
+registered before its first event loses none of them, however late this worker would have looked.
+The same question may be asked once in ASK_AGAIN_S, so that a version that nobody registers costs a
+question a second and no more.
+
+What cannot be used is told in the log by every worker, and goes to the dead letters by that which
+holds the partition of the model's panes; the worker goes on with what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final, Protocol, cast
+
+from engine.dead_letters import carry
+from engine.effects import Publish
+from engine.model import MonitoredModel
+from engine.records import RecordBatch
+from engine.spec import Topic
+from engine.terms import Term
+from streams.benches import panes_partition
+from streams.control import ControlError, ControlRecord
+from streams.live import LiveState
+from streams.model_records import ModelRecordError, read_key
+from streams.model_register import ModelRegister, Refusal
+from streams.starting_offsets import Source
+
+log = logging.getLogger("longshore.worker")
+
+LOOK_EVERY_S: Final = 1.0
+ASK_AGAIN_S: Final = 1.0
+MAX_ASKED_NAMES: Final = 1_000
+"""Unknown versions of which it is known when they were last asked for."""
+MAX_LETTERS: Final = 1_000
+"""Refused records that wait for somebody to send their dead letters; the oldest are only logged."""
+
+
+class ModelsFeed(Protocol):
+    """Where the records come from (:class:`streams.models_log.ModelsReader`)."""
+
+    async def begin(self, positions: Mapping[Source, int]) -> None:
+        """Read every partition from here on; those not named from their beginning."""
+
+    def to_end(self) -> AsyncIterator[list[ControlRecord]]:
+        """Everything up to the ends of the logs, a batch at a time."""
+
+    def up_to_now(self) -> AsyncIterator[list[ControlRecord]]:
+        """Everything that was appended before this was asked."""
+
+    async def fetch(self) -> list[ControlRecord]:
+        """What is there now, without waiting for more."""
+
+
+class LearningCore(Protocol):
+    """A core whose models may change (:class:`streams.core.EngineCore`)."""
+
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> None:
+        """Build for these models from now on."""
+
+
+Learned = Callable[[], Awaitable[None]]
+
+
+class Registrar:
+    """Follows the topic and tells what it learns."""
+
+    def __init__(
+        self,
+        feed: ModelsFeed,
+        register: ModelRegister,
+        core: LearningCore,
+        live: LiveState,
+        prepare: Callable[[Sequence[MonitoredModel]], None] = lambda _: None,
+    ) -> None:
+        """``prepare`` compiles what new models need; it is called in a thread."""
+        self._feed = feed
+        self._register = register
+        self._core = core
+        self.live = live
+        self._prepare = prepare
+        self._known = {model.key for model in register.files}
+        self._reading = asyncio.Lock()
+        self._asked_s: dict[str, float] = {}
+        self._letters: list[Refusal] = []
+        self.learned: Learned | None = None
+        """Awaited whenever the models or their terms changed."""
+
+    async def begin(self) -> None:
+        """Read the topic to its end.  Raises ControlError when it cannot be read."""
+        async with self._reading:
+            await self._feed.begin({})
+            refusals = [r async for records in self._feed.to_end() for r in self._taken(records)]
+            await self._settle(refusals)
+
+    async def follow(self) -> None:
+        """Look for what is new, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            async with self._reading:
+                records = await self._feed.fetch()
+                if records:
+                    await self._settle(self._taken(records))
+
+    async def meet(self, names: Collection[str]) -> None:
+        """See whether versions (``model@version``) that somebody met were registered meanwhile."""
+        now_s = asyncio.get_running_loop().time()
+        asked = self._asked_s
+        if all(now_s - asked[name] < ASK_AGAIN_S if name in asked else False for name in names):
+            return
+        async with self._reading:
+            refusals: list[Refusal] = []
+            count = 0
+            try:
+                async for records in self._feed.up_to_now():
+                    count += len(records)
+                    refusals += self._taken(records)
+            except ControlError as error:
+                log.warning("%s; %s stays unknown meanwhile", error, ", ".join(sorted(names)))
+                return
+            finally:
+                if count:
+                    await self._settle(refusals)
+        for name in names:
+            asked.pop(name, None)
+            asked[name] = asyncio.get_running_loop().time()
+        while len(asked) > MAX_ASKED_NAMES:
+            del asked[next(iter(asked))]
+
+    def letters(self, partitions: int, held: Collection[int]) -> list[Publish]:
+        """Dead letters not sent yet of what was refused, for who holds these partitions of the
+        panes topic; those of others are theirs to send."""
+        told, self._letters = self._letters, []
+        return [
+            _letter(refusal)
+            for refusal in told
+            if panes_partition(_model_of(refusal.record), partitions) in held
+        ]
+
+    def _taken(self, records: Sequence[ControlRecord]) -> list[Refusal]:
+        self.live.model_records += len(records)
+        return [r for record in records if (r := self._register.take(record)) is not None]
+
+    async def _settle(self, refusals: list[Refusal]) -> None:
+        """Build what is new and tell whoever has to know."""
+        refusals += await asyncio.to_thread(self._register.settle)
+        for refusal in refusals:
+            reasons = self.live.refused_model_records
+            reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
+            record = refusal.record
+            log.error(
+                "models/%d offset %d is not used: %s", record.partition, record.offset, refusal.text
+            )
+        self._letters = (self._letters + refusals)[-MAX_LETTERS:]
+        models, terms = self._register.models(), self._register.terms()
+        new = [model for model in models if model.key not in self._known]
+        if new:
+            await asyncio.to_thread(self._prepare, new)
+            for model in new:
+                log.info("registered: %s", told(model.key, terms[model.key]))
+        self._known = {model.key for model in models}
+        self._core.learn(models, terms)
+        if self.learned is not None:
+            await self.learned()
+
+
+def told(key: str, term: Term) -> str:
+    """A version and when it serves, for a log line."""
+    from engine.timestamps import ms_to_rfc3339  # noqa: PLC0415 - numpy
+
+    parts = [key]
+    if term.from_ms is not None:
+        parts.append(f"from {ms_to_rfc3339(term.from_ms)}")
+    if term.until_ms is not None:
+        until = f"until {ms_to_rfc3339(term.until_ms)}"
+        parts.append(f"{until}, followed by {term.successor}" if term.successor else until)
+    return ", ".join(parts)
+
+
+def _model_of(record: ControlRecord) -> str:
+    """The model that a record is about, as far as its key says."""
+    try:
+        return read_key(record.key)[0]
+    except ModelRecordError:
+        return ""
+
+
+def _letter(refusal: Refusal) -> Publish:
+    record = refusal.record
+    row = RecordBatch(
+        cast("Topic", record.role),
+        record.partition,
+        [record.offset],
+        [record.timestamp_ms],
+        [record.key],
+        [record.value],
+        None if record.headers is None else [record.headers],
+    )
+    return carry(row, 0, "dead-letters", f"model_{refusal.reason}")
