@@ -84,12 +84,15 @@ class Pending:
     _closed: bool = False
 
     def store(self, key: str, layout: str, ttl_ms: int) -> JoinStore:
-        """An empty store for ``model@version`` with this layout."""
+        """An empty store for ``model@version`` with this layout, at any time."""
         del ttl_ms
         model = ModelDisk(model_of(key, layout))
+        model.disk = self._disk
+        self._known.add(model.model)
         self._disks.append(model)
-        self.stores[model.model] = PendingStore(model, self.number)
-        return self.stores[model.model]
+        store = self.stores[model.model] = PendingStore(model, self.number)
+        store.is_filled = self._disk is not None
+        return store
 
     @property
     def overlay(self) -> int:

@@ -231,3 +231,17 @@ def test_a_bound_holds_the_reader(stage: Stage, monkeypatch: pytest.MonkeyPatch)
     assert stage.pending.is_full
     asyncio.run(stage.pending.confirm())
     assert not stage.pending.is_full
+
+
+def test_a_store_made_later_is_of_the_open_disk(stage: Stage) -> None:
+    """A version learned while the worker runs: what is confirmed is read back from the disk, and
+    is not taken for rows of a model that is gone."""
+    stage.begin()
+    stage.store = stage.pending.store("m@2", "layout", 1_000)  # type: ignore[assignment]
+    assert len(stage.store) == 0
+    stage.put(KEYS[0], b"a")
+    stage.checkpoint()
+    stage.put(KEYS[1], b"b")
+    stage.checkpoint()
+    assert len(stage.store) == 2
+    assert all(entry is not None for entry in stage.store.get_many(KEYS[:2]))
