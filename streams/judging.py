@@ -277,12 +277,8 @@ class Judging:
                         seat.unsaved = False
                         seats.append((seat, seat.covered, seat.judge.snapshot()))
         # A judge made anew reads from further down: that must be known before it counts as saved.
-        lower = [
-            (bench, at, known_of(bench))
-            for bench, at, _ in heads
-            if at[PANES] < (bench.durable or 0)
-        ]
-        await self._write_heads(lower)
+        lower = [head for head in heads if head[1][PANES] < (head[0].durable or 0)]
+        await self._write_heads([(bench, at, known_of(bench)) for bench, at, _ in lower])
         await asyncio.gather(
             *(self._snapshots.write(s.name, {PANES: covered}, state) for s, covered, state in seats)
         )

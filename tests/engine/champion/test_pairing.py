@@ -30,7 +30,7 @@ KINDS = {
 
 def comparing(tally: Tally) -> ComparisonTally:
     """The comparison's part of a tally."""
-    (found,) = tally._comparing.tallies.values()
+    (found,) = tally._versions.comparisons()
     return found
 
 
