@@ -151,24 +151,26 @@ class Judge:
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
-            if flow.plane.number == PERFORMANCE:
-                requests.look(self.decisions.requests, measured, expected=self.expects_answers)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = measured.is_disjoint and not self._maintained(measured)
-            if not examined or not (measured.is_decided or measured.concept):
-                return self._publish_performance(measured)
-            measured = charted(measured, self.decisions.charts)
-            return self._publish_performance(measured) + self.decide(measured, self.decisions)
+            out: list[Publish] = []
+            if examined and (measured.is_decided or measured.concept):
+                measured = charted(measured, self.decisions.charts)
+                out = self.decide(measured, self.decisions)
+            out += self._close(measured) if measured.is_decided else []
+            return self._publish_performance(measured) + out
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
         if judged.is_disjoint and not self._maintained(judged):
             out += self.decide(judged, self.decisions)
+        return out + self._close(judged)
+
+    def _close(self, judged: Judged | JudgedPerformance) -> list[Publish]:
         known, episodes = self.decisions.requests, self.decisions.episodes
-        return out + requests.close(known, judged, episodes, expected=self.expects_answers)
+        return requests.close(known, judged, episodes, expected=self.expects_answers)
 
     takes_answers = True
-    """Whether results of retraining are for it."""
 
     def knows(self, value: bytes) -> bool:
         """Whether a forwarded control record is about something that this judge said."""
@@ -288,8 +290,7 @@ class Judge:
         snapshot.restore_flows(self.flows, pieces)
         for flow in self.flows.values():
             for name, ring in flow.rings.items():
-                end = ring.last_end_ms
-                if end is None:
+                if (end := ring.last_end_ms) is None:
                     continue
                 revision = int(end not in ring.awaiting_revision and ring.was_amended(end))
                 if flow is self.data:

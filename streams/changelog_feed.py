@@ -71,7 +71,7 @@ class ChangelogFeed:
                 messages = consumer.consume(RECORDS_AT_ONCE, LOOK_S)
                 for message in messages:
                     _take(message, under_way, done)
-                progress(len(messages))
+                progress(sum(message.error() is None for message in messages))
             return done
         finally:
             consumer.close()

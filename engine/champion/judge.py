@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import orjson
 
-from engine.champion.cells import ARMS_SIZE, nothing
+from engine.champion.cells import ARMS, ARMS_SIZE, PAIRS, nothing
 from engine.champion.comparison import Comparison
 from engine.champion.deciding import Decision, decide_look
 from engine.champion.evidence import Evidence, judgement_tree, promotion_tree
@@ -135,10 +135,13 @@ class ComparisonJudge:
         return out
 
     def _arms(self, due: DueWindow, counts: Counts) -> None:
-        """Note what the arms did between two looks."""
+        """Note what the arms did between two looks, from the first in which both answered."""
         if not counts.any() or self.state.phase == "over":
             return
         if self.state.began_ms is None:
+            shadow = self.comparison.rules.mode == "shadow"
+            if not (counts[PAIRS] if shadow else counts[:ARMS].min()):
+                return
             self.state.began_ms = due.end_ms - self.comparison.rules.looks_ms
         self.state.waiting[due.end_ms] = pack(counts)
 

@@ -29,10 +29,10 @@ class Request(msgspec.Struct):
     trigger_id: str
     rule: str
     requested_ms: EventTime
-    """End of the window that asked, by the clock of its plane."""
+    """End of the window at which it was sent, by the clock of its plane."""
     cooldown_until_ms: Whole
     of_labels: bool = False
-    """Whether performance asked, so that its clock counts."""
+    """Whether it was sent at a window of performance, so that its clock counts."""
     state: State = "requested"
     moved_ms: EventTime = 0
     """Close of the data at which it last moved; 0 before any answer."""

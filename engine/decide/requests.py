@@ -5,7 +5,8 @@ or ``ready``, in any order that makes sense.  ``rejected`` and ``ready`` are the
 ``failed`` the job may try again.  A result that makes none (of an unknown trigger, after the end, a
 repeat) changes nothing, and is counted and told with its reason.
 
-A result acts at the first close of a window of the data after it was received, one that is not
+A result acts at the first close of a window of the side that asked (the data, or performance; of an
+unknown trigger the data) after it was received, one that is not
 ``ready`` not before its ``effective_from``; of one that is ready ``effective_from`` says from when
 the new version is used, and the version's being ready is true at once.  What was received is kept
 in the order of the topic ``panes`` (:class:`engine.panes.Forwarded`), so whoever reads that again
@@ -54,6 +55,8 @@ NEXT: Final[Mapping[str, frozenset[str]]] = {
 """State -> what a result may make of it."""
 REFUSALS: Final = ("unknown_trigger", "duplicate", "final_state", "too_many")
 CAUSES: Final = ("no_answer", "not_ready", "failed")
+OF_LABELS: Final = "_performance"
+"""Ends the causes of requests that performance made."""
 
 
 def sent(requests: Requests, request: Request) -> None:
@@ -64,7 +67,7 @@ def sent(requests: Requests, request: Request) -> None:
     if request.trigger_id in requests.known:
         return
     for other in requests.known.values():
-        other.followed = True
+        other.followed = other.followed or other.of_labels == request.of_labels
     while len(requests.known) >= MAX_REQUESTS:
         ended = (one for one in requests.known.values() if not NEXT[one.state])
         oldest = next(ended, None) or next(iter(requests.known.values()))
@@ -99,6 +102,12 @@ def knows(requests: Requests, record: object) -> bool:
         return False
 
 
+def is_of_labels(judged: Window) -> bool:
+    """Whether a window is of the side of labels: neither side may hear of the other, whose windows
+    fall between its own as the planes interleave."""
+    return isinstance(judged, JudgedPerformance)
+
+
 def script(requests: Requests, results: Iterable[Result]) -> None:
     """Give a replay its results beforehand: each acts at its ``at``, or else at the first close
     after its trigger was sent."""
@@ -108,8 +117,9 @@ def script(requests: Requests, results: Iterable[Result]) -> None:
 def close(
     requests: Requests, judged: Window, episodes: Episodes, *, expected: bool
 ) -> list[Publish]:
-    """All that follows at the close of a window of the data (revision 0), after it was decided on;
-    in a time of maintenance nothing is alerted."""
+    """All that follows at the close of a window (revision 0) of the data, or of the plane that
+    performance is decided by, after it was decided on, for the requests of that side; in a time of
+    maintenance nothing is alerted."""
     out = act(requests, judged)
     look(requests, judged, expected=expected)
     if maintenance_in(judged.model.spec, judged.start_ms, judged.end_ms) is None:
@@ -118,15 +128,17 @@ def close(
 
 
 def act(requests: Requests, judged: Window) -> list[Publish]:
-    """At the close of a window of the data (revision 0), let the results act that are due."""
+    """At the close of a window (revision 0), let the results act that are due: those of requests
+    that its plane made, at closes of the data also those of nobody."""
     out: list[Publish] = []
     waiting = requests.waiting
     requests.waiting = []
     for one in waiting:
-        if not _is_due(one, requests, judged.end_ms):
+        before = requests.known.get(one.result.trigger_id)
+        other_side = (before is not None and before.of_labels) != is_of_labels(judged)
+        if other_side or not _is_due(one, requests, judged.end_ms):
             requests.waiting.append(one)
             continue
-        before = requests.known.get(one.result.trigger_id)
         state = "" if before is None else before.state
         why = _move(requests, one.result, judged.end_ms)
         told = _told(judged.model.spec, one, judged.end_ms, why, state)
@@ -138,7 +150,7 @@ def look(requests: Requests, judged: Window, *, expected: bool) -> None:
     """At the close of a window (revision 0), look at the deadlines of the requests that its plane's
     clock is for; unless somebody is ``expected`` to answer, nothing is ever late."""
     rules, end_ms = judged.model.spec.retraining, judged.end_ms
-    of_labels = isinstance(judged, JudgedPerformance)
+    of_labels = is_of_labels(judged)
     limits = {
         "requested": (rules.answer_within_ms, "no_answer"),
         "accepted": (rules.ready_within_ms, "not_ready"),
@@ -158,9 +170,12 @@ def look(requests: Requests, judged: Window, *, expected: bool) -> None:
 def alerts(requests: Requests, judged: Window, episodes: Episodes) -> list[Publish]:
     """Episodes of what is late and of what failed; ``episodes`` are changed in place."""
     out: list[Publish] = []
-    for cause in CAUSES:
+    of_labels = is_of_labels(judged)
+    for kind in CAUSES:
+        cause = f"{kind}{OF_LABELS}" if of_labels else kind
         key = f"{RETRAINING_ALERTS}/{cause}"
-        found = [one for one in requests.known.values() if _cause_of(one) == cause]
+        of_side = [one for one in requests.known.values() if one.of_labels == of_labels]
+        found = [one for one in of_side if _cause_of(one) == kind]
         held = {key: episodes[key]} if key in episodes else {}
         if not found and not held:
             continue

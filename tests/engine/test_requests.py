@@ -12,7 +12,7 @@ from engine.decide.requests import NEXT, REFUSALS
 from engine.retraining_results import ROLE, STATUSES, read_result
 from engine.timestamps import ms_to_rfc3339
 from tests.engine.models import MINUTE, START
-from tests.engine.request_stories import Story, answer
+from tests.engine.request_stories import Story, answer, closing, forwarded
 from tests.engine.test_decisions import PSI_RULE
 
 
@@ -215,3 +215,23 @@ def test_a_scripted_result_acts_as_it_is_told_or_as_soon_as_it_can() -> None:
     assert story.state == "accepted"
     story.close(4)
     assert story.state == "ready"
+
+
+def test_neither_side_hears_of_the_other() -> None:
+    """How windows of the data and of performance fall between each other is no function of the
+    logs: an answer acts, and lateness is told, at closes of the side that asked, and a request
+    is followed only by one of its own."""
+    story = Story("t")
+    asked = Request("p", "performance", START, START + 30 * MINUTE, of_labels=True)
+    rules_of.sent(story.requests, asked)
+    assert not story.requests.known["t"].followed
+    rules_of.receive(story.requests, closing(0).model.spec, forwarded(answer("failed", "p"), 0))
+    assert rules_of.close(story.requests, closing(7), story.episodes, expected=True)
+    assert asked.state == "requested"
+    assert set(story.episodes) == {"retraining/no_answer"}, "of the data's own request"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rules_of, "is_of_labels", lambda _: True)
+        rules_of.close(story.requests, closing(8), story.episodes, expected=True)
+    assert asked.state == "failed"
+    assert story.requests.known["t"].overdue == "no_answer"
+    assert set(story.episodes) == {"retraining/no_answer", "retraining/failed_performance"}
