@@ -36,13 +36,14 @@ from engine.pane_checks import refuse_foreign
 from engine.panes import Forwarded, PaneError
 from engine.performance_judging import JudgedPerformance
 from engine.quiet import maintenance_in
-from engine.retraining_results import ROLE, Result, Unusable, read_result
+from engine.retraining_results import AUDIT_KIND, ROLE, Result, Unusable, read_result
 from engine.spec import Spec
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
-MAX_WAITING_RESULTS: Final = 200
-"""Results received that no close was due for yet; what comes then is refused."""
+MAX_WAITING_RESULTS: Final = 8
+"""Results of one trigger that were received and no close was due for yet; what comes then is
+refused."""
 MAX_TOLD_REQUESTS: Final = 10
 """Triggers named in an alert, the oldest ones."""
 NEXT: Final[Mapping[str, frozenset[str]]] = {
@@ -53,6 +54,8 @@ NEXT: Final[Mapping[str, frozenset[str]]] = {
     "ready": frozenset(),
 }
 """State -> what a result may make of it."""
+AWAITED: Final = frozenset({"requested", "accepted"})
+"""States in which somebody is late in the end."""
 REFUSALS: Final = ("unknown_trigger", "duplicate", "final_state", "too_many")
 CAUSES: Final = ("no_answer", "not_ready", "failed")
 OF_LABELS: Final = "_performance"
@@ -86,7 +89,11 @@ def receive(requests: Requests, spec: Spec, record: Forwarded) -> list[Publish]:
     if not requests.taken_up(record):
         return []
     waiting = Waiting(result, record.role, record.partition, record.offset)
-    if len(requests.waiting) >= MAX_WAITING_RESULTS:
+    if result.trigger_id not in requests.known:
+        # What it answers was told before it in the log, so it never will be known.
+        return [_told(spec, waiting, None, _refused(requests, "unknown_trigger"))]
+    same = sum(one.result.trigger_id == result.trigger_id for one in requests.waiting)
+    if same >= MAX_WAITING_RESULTS:
         return [_told(spec, waiting, None, _refused(requests, "too_many"))]
     requests.waiting.append(waiting)
     return []
@@ -151,20 +158,17 @@ def look(requests: Requests, judged: Window, *, expected: bool) -> None:
     clock is for; unless somebody is ``expected`` to answer, nothing is ever late."""
     rules, end_ms = judged.model.spec.retraining, judged.end_ms
     of_labels = is_of_labels(judged)
-    limits = {
-        "requested": (rules.answer_within_ms, "no_answer"),
-        "accepted": (rules.ready_within_ms, "not_ready"),
-    }
     answered = {one.result.trigger_id for one in requests.waiting if not one.scripted}
     for request in requests.known.values():
         if request.of_labels != of_labels:
             continue
         request.cooled = end_ms >= request.cooldown_until_ms
-        limit_ms, cause = limits.get(request.state, (None, ""))
-        if not expected or limit_ms is None or request.trigger_id in answered:
+        if not expected or request.state not in AWAITED:
             continue
-        if end_ms >= request.requested_ms + limit_ms:
-            request.overdue = cause
+        waits = request.state == "requested" and request.trigger_id not in answered
+        limit_ms = rules.answer_within_ms if waits else rules.ready_within_ms
+        if limit_ms is not None and end_ms >= request.requested_ms + limit_ms:
+            request.overdue = "no_answer" if waits else "not_ready"
 
 
 def alerts(requests: Requests, judged: Window, episodes: Episodes) -> list[Publish]:
@@ -188,13 +192,14 @@ def alerts(requests: Requests, judged: Window, episodes: Episodes) -> list[Publi
 
 def _is_due(waiting: Waiting, requests: Requests, end_ms: int) -> bool:
     result = waiting.result
-    if waiting.scripted and result.at_ms is None:
-        request = requests.known.get(result.trigger_id)
-        return request is not None and end_ms > request.requested_ms
-    if waiting.scripted:
-        return result.at_ms is not None and end_ms >= result.at_ms
-    of_version = result.status == "ready"
-    from_ms = None if of_version else result.effective_from_ms
+    if waiting.scripted and result.at_ms is not None:
+        return end_ms >= result.at_ms
+    request = requests.known.get(result.trigger_id)
+    if request is None:
+        return not waiting.scripted  # forgotten since it came
+    if waiting.scripted and end_ms <= request.requested_ms:
+        return False
+    from_ms = None if result.status == "ready" else result.effective_from_ms
     return from_ms is None or end_ms >= from_ms
 
 
@@ -248,7 +253,7 @@ def _told(spec: Spec, waiting: Waiting, end_ms: int | None, why: str, before: st
     result = waiting.result
     tree: dict[str, Any] = {
         "schema": SCHEMA,
-        "kind": "retraining_result",
+        "kind": AUDIT_KIND,
         "model": spec.model,
         "judged_as": spec.version,
         "trigger_id": result.trigger_id,
