@@ -7,8 +7,9 @@ repeat) changes nothing, and is counted and told with its reason.
 
 A result acts at the first close of a window of the side that asked (the data, or performance) after
 it was received, one that is not ``ready`` not before its ``effective_from``; one of an unknown
-trigger is refused where it stands, for a trigger stands before its answers.  Of one that is ready ``effective_from`` says from when
-the new version is used, and the version's being ready is true at once.  What was received is kept
+trigger is refused where it stands, for a trigger stands before its answers.  Of one that is ready
+``effective_from`` says from when the new version is used, and the version's being ready is true at
+once.  What was received is kept
 in the order of the topic ``panes`` (:class:`engine.panes.Forwarded`), so whoever reads that again
 does the same, and is told on ``audit`` with the close at which it acted.
 
