@@ -68,6 +68,8 @@ def spent_by(judged: Judged | JudgedPerformance) -> float:
     if not judged.events:
         return 0.0
     if isinstance(judged, JudgedPerformance):
+        if not judged.is_decided:
+            return 0.0  # it shows losses; the view that is judged spends for the section
         rules = (spec.retraining.performance, spec.performance)
         reads = any(rule is not None and rule.window == judged.window.name for rule in rules)
         return reads * window_share(spec, judged.window, len(label_windows(spec)))

@@ -30,7 +30,7 @@ class Contributions:
     """Start of the pane."""
     amended: Mask
     weights: Integers
-    """1, or -1 for what is taken away."""
+    """1, -1 for what is taken away, or 0 where nothing stands any more and its pane is told."""
     made: PredictionColumns
     known: LabelColumns
     """NaN as the label of a prediction that is only counted as made; its other columns then say

@@ -20,15 +20,19 @@ not make the eleventh easier to call.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isnan
+
+from engine.levels import MAX_SIGNIFICANCE
 
 
 def discovery_alpha(chances: Iterable[float], alpha: float) -> float:
-    """The p-value up to which features are called moved, at least ``alpha``, which is q / m.
+    """The p-value up to which features are called moved: at least ``alpha``, which is q / m, and
+    otherwise at most MAX_SIGNIFICANCE.
 
     ``chances`` are p-values of the features that take part; the others count in m only.
     """
     found = 1
-    for rank, chance in enumerate(sorted(chances), start=1):
+    for rank, chance in enumerate(sorted(c for c in chances if not isnan(c)), start=1):
         if chance <= rank * alpha:
             found = rank
-    return found * alpha
+    return max(alpha, min(MAX_SIGNIFICANCE, found * alpha))

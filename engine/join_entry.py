@@ -11,6 +11,8 @@ how the two topics interleave; whoever changes an entry moves the difference.
   labels' clock had already passed the end of the earlier match's pane when the correction was read,
   both are amendments, so that revision 0 counts an event once; where it had passed end + amend, the
   earlier match stands.  What no pane can take in any more does not belong to the prediction.
+  The pane of a match that was taken out is named still, with nothing: it may have been told with
+  the match by an earlier life, which read less, and only what is told again replaces that.
 * ``negative_after`` closes a prediction that no label reached, as negative, at prediction time +
   negative_after, once the labels' watermark has passed that.
 
@@ -196,8 +198,8 @@ def first_orphan_ms(entry: Entry, sorted_out: Sorted) -> int:
 
 
 def resolve(entry: Entry, rules: JoinRules) -> list[Delta]:
-    """What the entry adds: contributions with their weights, 1, or -1 for an amendment that takes
-    away what an on-time count holds."""
+    """What the entry adds: contributions with their weights, 1, -1 for an amendment that takes away
+    what an on-time count holds, or 0 where a match stood until it was corrected in time."""
     found: list[Delta] = []
     move((), sort_out(entry, rules).chains, rules, found)
     return found
@@ -253,7 +255,7 @@ def _place(contribution: Contribution, weight: int) -> _Place:
     """What tells the contributions of one entry apart."""
     assert contribution.label is not None, "a match has a label"
     offset = contribution.label.offset
-    side = 2 * contribution.prediction.offset + (weight > 0)
+    side = 3 * contribution.prediction.offset + weight
     return (contribution.plane, contribution.start_ms, contribution.amended, side, offset)
 
 
@@ -276,7 +278,7 @@ def _in_plane(chain: Chain, plane: PlaneRule) -> list[Delta]:
             if clock_ms >= end_ms + plane.amend_ms:
                 continue
             if clock_ms < end_ms:
-                found.pop()
+                found[-1] = (current, 0)
             else:
                 found.append((current._replace(amended=True), -1))
                 amended = moved = True

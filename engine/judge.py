@@ -21,12 +21,11 @@ from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
 from engine.effects import Publish
 from engine.judgement import Judged
-from engine.late_counts import surplus_record
 from engine.latest import LatestWindows
 from engine.loss_history import forget_foreign_histories
-from engine.marks import Marks
 from engine.model import MonitoredModel
-from engine.panes import Counts, Forwarded, PaneError, PaneRecord, TermRecord, decode
+from engine.pane_judge import PaneJudge
+from engine.panes import Counts, Forwarded, PaneError, TermRecord, decode
 from engine.performance_charts import forget_foreign_charts
 from engine.performance_judging import JudgedPerformance, PerformanceJudging, charted
 from engine.pieces import PieceReader
@@ -43,8 +42,10 @@ FEATURES_AT_ONCE: Final = 320
 """Features judged in one go: a model of many has fewer windows judged before others get a turn."""
 
 
-class Judge:
+class Judge(PaneJudge):
     """Judges one version of one model over all source partitions."""
+
+    takes_answers = True
 
     def __init__(
         self, model: MonitoredModel, partitions: int, *, resume: Snapshot | None = None
@@ -53,30 +54,18 @@ class Judge:
 
         With a changed layout the counts start afresh and the decisions' memory is kept.
         """
+        super().__init__(model.key, model.layout.hash, model.spec, model.planes, partitions)
         self.model = model
-        self.fresh = False
-        self.policy_changed = False
-        """Whether the snapshot was made under another policy; counts and decisions are kept."""
         self.decisions = DecisionState()
         self._latest = LatestWindows()
         self.latest_performance: dict[tuple[str, str], JudgedPerformance] = {}
         """Newest judged window by plane's and window's name, for /metrics."""
-        self.judged_windows = 0
-        self.foreign_records = 0
-        """Records of another layout: another version of the spec is still running somewhere."""
-        self.moved_by_ms = -1
-        """Kafka time of the record that last moved event time; -1 unknown."""
-        self.late_counts = 0
-        """Events that came after their pane was rolled up and are in no window."""
         self.decide: Decide = decide
         """Who decides on a window; a replay that decides again later puts its memory here."""
         self.expects_answers = False
         """Whether somebody reads the triggers, so that one without an answer is late."""
         self._judging = WindowJudging(model)
         self._performing = PerformanceJudging(model)
-        self._marks = Marks(partitions)
-        self.flows = {p.number: PlaneFlow(model.key, p, self._marks) for p in model.planes}
-        """By plane number."""
         self.data = self.flows[DATA]
         self._features = max(1, len(model.spec.features))
         if resume is not None:
@@ -97,44 +86,19 @@ class Judge:
         """The data plane's cells up to the latency's, over everything that was in a window."""
         return self.data.totals
 
-    def accept(self, value: bytes) -> list[Publish]:
-        """Take one record of the panes topic and do all that follows; PaneError when it is none."""
-        out = self.begin(value)
-        while self.behind:
-            out += self.go_on()
-        return out
+    def _told(self, record: Forwarded) -> list[Publish]:
+        return requests.receive(self.decisions.requests, self.model.spec, record)
 
-    def begin(self, value: bytes) -> list[Publish]:
-        """Take one record and do the first part of what follows; while :attr:`behind`, the rest is
-        done by :meth:`go_on`, so that a shell with other duties can see to them in between."""
-        assert not self.behind, "what fell due before comes first"
-        record = decode(value)
-        if isinstance(record, Forwarded):
-            return requests.receive(self.decisions.requests, self.model.spec, record)
-        if isinstance(record, TermRecord):
-            return tenure.serve(self.model, self.decisions, self.flows, record)
-        foreign = record.target != self.model.key or record.layout != self.model.layout.hash
-        self.foreign_records += foreign
-        if foreign or self.decisions.tenure.over:
-            return []
-        if isinstance(record, PaneRecord):
-            flow = self.flows.get(record.plane)
-            if flow is None:
-                raise PaneError(f"a pane of plane {record.plane}")
-            surplus = flow.hold(record)
-            self.late_counts += surplus
-            return [surplus_record(self.model.spec, record, surplus)] if surplus else []
-        if not self._marks.take(record):
-            return []
-        moved = [flow.advance() for flow in self.flows.values()]
-        if moved[DATA]:
-            self.moved_by_ms = record.moved_by_ms
-        return self.go_on() if any(moved) else []
+    def _serve(self, record: TermRecord) -> list[Publish]:
+        return tenure.serve(self.model, self.decisions, self.flows, record)
 
     @property
-    def behind(self) -> bool:
-        """Whether something is due that was not done yet."""
-        return any(flow.behind for flow in self.flows.values())
+    def is_over(self) -> bool:
+        """Whether nothing of its version is judged any more."""
+        return self.decisions.tenure.over
+
+    def _is_timed_by(self, moved: set[int]) -> bool:
+        return DATA in moved
 
     def go_on(self) -> list[Publish]:
         """Do what fell due, in order, and at most JUDGED_AT_ONCE windows of it, fewer where
@@ -163,24 +127,24 @@ class Judge:
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
-            if flow.plane.number == PERFORMANCE:
-                requests.look(self.decisions.requests, measured, expected=self.expects_answers)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = tenure.examines(self.decisions.tenure, measured)
-            if not examined or not (measured.is_decided or measured.concept):
-                return self._publish_performance(measured)
-            measured = charted(measured, self.decisions.charts)
-            return self._publish_performance(measured) + self.decide(measured, self.decisions)
+            out: list[Publish] = []
+            if examined and (measured.is_decided or measured.concept):
+                measured = charted(measured, self.decisions.charts)
+                out = self.decide(measured, self.decisions)
+            out += self._close(measured) if measured.is_decided else []
+            return self._publish_performance(measured) + out
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
         out = self._publish(judged)
         if tenure.examines(self.decisions.tenure, judged):
             out += self.decide(judged, self.decisions)
-        known, episodes = self.decisions.requests, self.decisions.episodes
-        return out + requests.close(known, judged, episodes, expected=self.expects_answers)
+        return out + self._close(judged)
 
-    takes_answers = True
-    """Whether results of retraining are for it."""
+    def _close(self, judged: Judged | JudgedPerformance) -> list[Publish]:
+        known, episodes = self.decisions.requests, self.decisions.episodes
+        return requests.close(known, judged, episodes, expected=self.expects_answers)
 
     def knows(self, value: bytes) -> bool:
         """Whether a forwarded control record is about something that this judge said."""
@@ -244,17 +208,6 @@ class Judge:
         value = orjson.dumps(judged.as_tree(), option=orjson.OPT_SERIALIZE_NUMPY)
         return [Publish("judgements", self.model.spec.model.encode(), value)]
 
-    @property
-    def stale_records(self) -> int:
-        """Records that said what was known, or that nobody is to say any more."""
-        return self._marks.stale_records
-
-    @property
-    def open_pane_bytes(self) -> int:
-        """Packed counts of the fullest plane that wait for lagging sources, at most
-        MAX_OPEN_PANE_BYTES."""
-        return max(flow.merge.open.bytes for flow in self.flows.values())
-
     def snapshot(self) -> Snapshot:
         """State after everything accepted so far."""
         return judge_snapshot.save(
@@ -282,15 +235,14 @@ class Judge:
 
     def _restore(self, snapshot: judge_snapshot.JudgeSnapshot, pieces: PieceReader) -> None:
         """Put the counts of the same layout back."""
-        snapshot.refuse_impossible_times()
+        judge_snapshot.refuse_times(snapshot.planes.values(), snapshot.marks.values())
         self.late_counts = snapshot.late_counts
         self.judged_windows = snapshot.judged_windows
         self._marks.held = dict(snapshot.marks)
-        snapshot.restore_flows(self.flows, pieces)
+        judge_snapshot.restore_planes(snapshot.planes, self.flows, pieces)
         for flow in self.flows.values():
             for name, ring in flow.rings.items():
-                end = ring.last_end_ms
-                if end is None:
+                if (end := ring.last_end_ms) is None:
                     continue
                 revision = int(end not in ring.awaiting_revision and ring.was_amended(end))
                 if flow is self.data:

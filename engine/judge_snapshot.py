@@ -136,14 +136,6 @@ class JudgeSnapshot(msgspec.Struct, frozen=True, array_like=True):
     late_counts: Whole
     judged_windows: Whole
 
-    def refuse_impossible_times(self) -> None:
-        """SnapshotError for a time that events cannot have; PaneError for such a mark."""
-        refuse_times(self.planes.values(), self.marks.values())
-
-    def restore_flows(self, flows: Mapping[int, PlaneFlow], pieces: PieceReader) -> None:
-        """Put every plane back; engine.panes.PaneError when counts are of another size."""
-        restore_planes(self.planes, flows, pieces)
-
 
 def refuse_times(planes: Iterable[PlaneSnapshot], marks: Iterable[Mark]) -> None:
     """SnapshotError for a time that events cannot have; PaneError for such a mark."""

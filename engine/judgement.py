@@ -121,15 +121,15 @@ class Judged:
         too."""
         return roots_of([v.name for v in self.drifted(above)], self.model.ancestors)
 
-    def retraining_held(self) -> bool:
+    def retraining_held(self, wanted: int | None = None) -> bool:
         """Whether bad data made the difference to the rule on PSI: with what is held back enough
-        features are over its bound, and without not."""
+        features (``wanted``, or what the rule asks for) are over its bound, and without not."""
         rule = self.model.spec.retraining.psi_features
         if rule is None or self.window.name != rule.window:
             return False
-        over = [v.name for v in self.verdicts if v.over(rule.above, self.alpha)]
+        over = [v.name for v in self.verdicts if v.over(rule.above, self.discovered)]
         with_bad = len(roots_of(over, self.model.ancestors))
-        return len(self.causes(rule.above)) < rule.features <= with_bad
+        return len(self.causes(rule.above)) < (wanted or rule.features) <= with_bad
 
     def prediction_level(self) -> Level:
         """The worst of score, positive decisions and decided classes; UNKNOWN without any."""

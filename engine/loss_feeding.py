@@ -84,9 +84,8 @@ class LossFeeding:
 
     def take(self, found: Contributions) -> None:
         """Let the on-time matches of the plane by arrival wait for their pane to seal."""
-        chosen = np.flatnonzero(
-            (found.planes == PERFORMANCE) & ~found.amended & ~np.isnan(found.known.labels)
-        )
+        on_time = (found.planes == PERFORMANCE) & ~found.amended & (found.weights != 0)
+        chosen = np.flatnonzero(on_time & ~np.isnan(found.known.labels))
         if not len(chosen):
             return
         matches = found.at(chosen)

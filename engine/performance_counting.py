@@ -1,8 +1,8 @@
 """From matches to cells: adding columns of matches to vectors of performance.
 
-Rule.  A match adds ``weight`` (1, or -1 where it is taken away again) times the same whole numbers
-to its cells, whatever stands there already; so the order of matches does not matter and taking one
-away leaves nothing behind.
+Rule.  A match adds ``weight`` (1, -1 where it is taken away again, 0 where it is gone) times the
+same whole numbers to its cells, whatever stands there already; so the order of matches does not
+matter and taking one away leaves nothing behind.
 
 Formulas.  The losses of :mod:`detectors.calibration`, and the error score - label; each in whole
 steps (:mod:`detectors.fixed_point`).

@@ -142,6 +142,13 @@ class JudgedPerformance:
         }
 
 
+def is_deciding(model: MonitoredModel, plane: Plane) -> bool:
+    """Whether decisions read the windows of a plane of labels."""
+    rules = model.spec.performance
+    by = ARRIVAL if rules is None else rules.by
+    return by == (ARRIVAL if plane.number == PERFORMANCE else plane.name)
+
+
 class PerformanceJudging:
     """Measures windows of performance of one model."""
 
@@ -176,9 +183,7 @@ class PerformanceJudging:
     def _is_decided_by(self, plane: Plane) -> bool:
         """Whether decisions read the windows of a plane: those of ``performance.by``, by arrival
         without that section; where there is one they have levels too."""
-        rules = self._model.spec.performance
-        by = ARRIVAL if rules is None else rules.by
-        return by == (ARRIVAL if plane.number == PERFORMANCE else plane.name)
+        return is_deciding(self._model, plane)
 
     def judge(
         self,

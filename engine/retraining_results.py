@@ -32,6 +32,8 @@ REASONS: Final = (
 """Why a record is none, as its dead letter says."""
 ROLE: Final = "retraining-results"
 """Of the topic that results come from."""
+AUDIT_KIND: Final = "retraining_result"
+"""Of the lines of ``audit`` that tell of a result; ``at`` is read of those alone."""
 MAX_RESULT_BYTES: Final = 65_536
 MAX_REASON_CHARS: Final = 500
 """Of the words of a job that are kept and told on; the rest is cut off."""
@@ -69,6 +71,7 @@ class _Wire(msgspec.Struct):
     reason: object = None
     model: object = None
     at: object = None
+    kind: object = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Wire)
@@ -92,9 +95,15 @@ def read_result(value: bytes | None) -> Result:
         status,
         version,
         _time(wire.effective_from),
-        wire.reason[:MAX_REASON_CHARS] if isinstance(wire.reason, str) else "",
-        _time(wire.at),
+        _words(wire.reason),
+        _time(wire.at) if wire.kind == AUDIT_KIND else None,
     )
+
+
+def _words(told: object) -> str:
+    """A job's words on one line, without what a terminal would obey."""
+    kept = told[:MAX_REASON_CHARS] if isinstance(told, str) else ""
+    return "".join(char if char.isprintable() else " " for char in kept)
 
 
 def model_named(key: bytes | None, value: bytes | None) -> str:

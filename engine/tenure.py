@@ -6,9 +6,9 @@ part of its snapshot: so a judge that is restored acts at the same place, whoeve
 that ends within it, before the first that ends later.  Alerts that are open are resolved, and
 requests that are open are ended, with the reason.
 
-Planes do not wait for each other (:mod:`engine.judge`), so each ends the episodes of the rules that
-read it, when its own time comes: those of the data with the data, those of performance where labels
-for all of the term are complete.
+Planes do not wait for each other (:mod:`engine.judge`), so each ends what came of it when its own
+time comes.  A cohort's time is that at which its labels are complete: what they say of a version
+when another one serves already is judged and shown, and wakes nobody.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import orjson
 
+from engine.alert_rules import RETRAINING_ALERTS
 from engine.canonical import content_hash
+from engine.decide.asking import HELD
 from engine.decide.episodes import RUNBOOK, SCHEMA, Episodes
 from engine.decide.request_state import end_requests
+from engine.decide.requests import OF_LABELS
 from engine.decide.rules import reads_performance, rules
+from engine.decide.waiting import WITH_LABELS
 from engine.effects import Publish
 from engine.judgement import Judged
 from engine.model import MonitoredModel
@@ -103,19 +107,38 @@ def end_behind(
     that read it, once; the state is changed in place."""
     tenure, episodes = state.tenure, state.episodes
     kind = kind_of(model, plane)
-    if kind is None or kind in tenure.ended or not tenure.term.is_over(at_ms):
+    known_ms = None if at_ms is None else _known_ms(plane, at_ms)
+    if kind is None or kind in tenure.ended or not tenure.term.is_over(known_ms):
         return []
     tenure.ended.append(kind)
-    if kind == _KINDS[0]:
-        end_requests(state.requests, reason_of(tenure.term), tenure.term.until_ms or 0)
-    known = rules()
-    out: list[Publish] = []
-    for key in sorted(episodes):
-        module = known.get(key.split("/", 1)[0])
-        of_labels = module is not None and reads_performance(module)
-        if (of_labels and model.performance is not None) == (kind == _KINDS[1]):
-            out.append(_resolved(model, tenure.term, key, episodes))
-    return out
+    of_labels = kind == _KINDS[1]
+    end_ms = tenure.term.until_ms or 0
+    end_requests(state.requests, reason_of(tenure.term), end_ms, of_labels=of_labels)
+    if of_labels or model.performance is None:
+        state.retraining.waiting.clear()
+    ending = [
+        key
+        for key in sorted(episodes)
+        if (model.performance is not None and _is_of_labels(key)) == of_labels
+    ]
+    return [_resolved(model, tenure.term, key, episodes) for key in ending]
+
+
+def _known_ms(plane: Plane, at_ms: int) -> int:
+    """When in event time all is known of what a plane says of ``at_ms``."""
+    return at_ms + (plane.maturity_ms or 0)
+
+
+def _is_of_labels(key: str) -> bool:
+    """Whether an episode (``rule/cause``) follows from windows of performance."""
+    rule, cause = key.split("/", 1)
+    if rule == RETRAINING_ALERTS:
+        return cause.endswith(OF_LABELS)
+    if rule == HELD:
+        name = cause.split("/", 1)[0]
+        return name.endswith(WITH_LABELS) or _is_of_labels(f"{name}/")
+    module = rules().get(rule)
+    return module is not None and reads_performance(module)
 
 
 def reason_of(term: Term) -> str:
@@ -124,9 +147,12 @@ def reason_of(term: Term) -> str:
 
 
 def examines(tenure: Tenure, judged: Judged | JudgedPerformance) -> bool:
-    """Whether rules look at a window: those that tile time, within the term, without
-    maintenance."""
-    if not (judged.is_disjoint and tenure.term.covers(judged.start_ms, judged.end_ms)):
+    """Whether rules look at a window: those that tile time, within the term and known within it,
+    without maintenance."""
+    known_ms = judged.end_ms
+    if isinstance(judged, JudgedPerformance):
+        known_ms = _known_ms(judged.plane, judged.end_ms)
+    if not (judged.is_disjoint and tenure.term.covers(judged.start_ms, known_ms)):
         return False
     return maintenance_in(judged.model.spec, judged.start_ms, judged.end_ms) is None
 

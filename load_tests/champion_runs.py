@@ -82,7 +82,7 @@ def _run(rules: ComparisonRules, layout: MatchLayout, days: Counts) -> Outcome:
     for number, counts in enumerate(days.cumsum(axis=0), 1):
         at_ms = number * DAY_MS
         found = measure(rules, layout, counts)
-        decided = decide_look(rules, looks, at_ms, at_ms, found, (), split_sound=True)
+        decided = decide_look(rules, looks, at_ms, at_ms, found, ())
         if decided.look is not None:
             looks.append(decided.look)
             apart = apart or abs(decided.look.z) >= decided.look.boundary

@@ -68,15 +68,16 @@ class Bench:
         """All that a snapshot of it covers, the panes up to ``position``."""
         return {PANES: position, **self.control}
 
-    def about(self, target: str, value: bytes) -> Seat | None:
+    def about(self, target: str, value: bytes, offset: int) -> Seat | None:
         """Who takes a record that is about a model, whatever its version: the judge that said what
-        it is about, or else the last."""
+        it is about, or else one that is past it already and drops it, or else the last."""
         if not target.endswith(every_version("")):
             return None
         versions = [seat for key, seat in sorted(self.seats.items()) if key.startswith(target)]
         seats = [seat for seat in versions if seat.judge.takes_answers]
-        last = seats[-1] if seats else None
-        return next((s for s in seats if len(seats) > 1 and s.judge.knows(value)), last)
+        known = [seat for seat in seats if len(seats) > 1 and seat.judge.knows(value)]
+        past = [seat for seat in seats if offset < seat.covered]
+        return next(iter([*known, *past, *seats[-1:]]), None)
 
 
 def bench_of(name: Name, listed: dict[str, int], restored: Restored | None) -> Bench:

@@ -20,6 +20,7 @@ full have no usage: there being full is the normal state.  docs/bounds.md is thi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
@@ -84,7 +85,11 @@ def _told(name: str) -> Callable[[LiveState], float]:
 
 def _waiting_results(live: LiveState) -> float:
     judges = (judge for judge in live.judges.values() if isinstance(judge, Judge))
-    return max((len(judge.decisions.requests.waiting) for judge in judges), default=0)
+    of_triggers = (
+        Counter(one.result.trigger_id for one in judge.decisions.requests.waiting)
+        for judge in judges
+    )
+    return max((max(counts.values(), default=0) for counts in of_triggers), default=0)
 
 
 def _shadow_names(live: LiveState) -> float:

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
+from time import monotonic
 from typing import Any, Final
 
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -24,6 +25,9 @@ from streams.feed_errors import ENDS
 LOOK_S: Final = 0.1
 """How long one look for records waits."""
 RECORDS_AT_ONCE: Final = 500
+SILENCE_LIMIT_S: Final = 10.0
+"""Without a record for so long the rest is left to Faust: a partition without a leader must not
+keep the others, and brokers that are away are waited for there."""
 
 
 @dataclass(slots=True)
@@ -67,11 +71,14 @@ class ChangelogFeed:
             consumer.assign([TopicPartition(self.topic, p, at) for p, at in starts.items()])
             under_way = {partition: ReadAhead(start) for partition, start in starts.items()}
             done: dict[int, ReadAhead] = {}
-            while under_way and not given_up.is_set():
+            heard_s = monotonic()
+            while under_way and not given_up.is_set() and monotonic() - heard_s < SILENCE_LIMIT_S:
                 messages = consumer.consume(RECORDS_AT_ONCE, LOOK_S)
                 for message in messages:
                     _take(message, under_way, done)
-                progress(len(messages))
+                records = sum(message.error() is None for message in messages)
+                heard_s = monotonic() if records else heard_s
+                progress(records)
             return done
         finally:
             consumer.close()

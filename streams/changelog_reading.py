@@ -48,7 +48,9 @@ class ChangelogConsumer(AioConsumer):
         """Read ahead, seek behind it, and remember to where."""
         self._seeks += 1
         self._sought, self._sought_in = dict(partitions), self._assigned
-        self._sought |= await self._read_ahead(self._sought)
+        seeks, ahead = self._seeks, await self._read_ahead(self._sought)
+        if seeks == self._seeks:
+            self._sought |= ahead
         await self._thread.call_thread(self._fetch_sought)
         await super().seek_wait(self._sought)
 

@@ -68,17 +68,23 @@ class Forwarding:
         self._topic_ids = topic_ids
         self._live = live
         self._begun = False
+        self._lives = 0
+        """Raised by every drop: what a turn began before one is not for the judges after it."""
         self._ask_at_s = 0.0
 
     def drop(self) -> None:
         """The judges are held no more: the next ones have positions of their own."""
         self._begun = False
+        self._lives += 1
 
     async def turn(self) -> None:
         """Hand on what is there.  Judges must be held; raises what sending raises."""
+        life = self._lives
         if not self._judging.benches or not await self._begins():
             return
         for record in await self._feed.fetch():
+            if life != self._lives:
+                return
             place = place_of(record.source, self._topic_ids.get(record.role, ""))
             for partition, bench in list(self._judging.benches.items()):
                 if record.offset >= bench.control.get(place, 0):
@@ -88,13 +94,14 @@ class Forwarding:
     async def _begins(self) -> bool:
         """Whether the topics are read, from where the judge that is furthest behind wants them."""
         if not self._begun and monotonic() >= self._ask_at_s:
+            life = self._lives
             try:
                 await self._feed.begin(self._positions())
             except ControlError as error:
                 self._ask_at_s = monotonic() + ASK_AGAIN_S
                 log.warning("%s; asking again in %g s", error, ASK_AGAIN_S)
             else:
-                self._begun = True
+                self._begun = life == self._lives
         return self._begun
 
     def _positions(self) -> dict[Source, int]:

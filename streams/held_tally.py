@@ -34,6 +34,9 @@ class Held:
     unflushed: bool = True
     """Also after a restore: the new epoch tells its open panes again."""
     unsaved: bool = False
+    is_durable: bool = True
+    """Whether the newest snapshot of it has arrived: one that was lost is not confirmed, though
+    the offsets of the one before it are committed still."""
     sent: list[Awaitable[Any]] = field(default_factory=list)
     durable: dict[str, int] = field(default_factory=dict)
 

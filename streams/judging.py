@@ -216,7 +216,7 @@ class Judging:
         """Take one record; the judge that has it, None where nobody wants it."""
         try:
             target = self._core.read(value)[0]
-            seat = bench.seats.get(target) or bench.about(target, value)
+            seat = bench.seats.get(target) or bench.about(target, value, offset)
             if seat is None:
                 self._live.unknown_panes_records += 1
                 return None

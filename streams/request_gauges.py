@@ -14,7 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from engine.decide.request_state import STATES, Request
 from engine.decide.requests import CAUSES, NEXT, REFUSALS
 from engine.judge import Judge
-from engine.planes import DATA, PERFORMANCE
+from engine.performance_judging import is_deciding
+from engine.planes import DATA
 from engine.retraining_results import STATUSES
 from streams.forwarding import FORWARDED_ROLES
 from streams.live import LiveState
@@ -76,8 +77,10 @@ def requests(judges: Iterable[Judge], live: LiveState) -> Iterator[Metric]:
 
 
 def _age_ms(judge: Judge, request: Request) -> int:
-    flow = judge.flows.get(PERFORMANCE if request.of_labels else DATA)
-    clock_ms = None if flow is None else flow.clock_ms
+    model, clock_ms = judge.model, judge.clock_ms
+    if request.of_labels:
+        flows = (flow for n, flow in judge.flows.items() if n != DATA)
+        clock_ms = next((f.clock_ms for f in flows if is_deciding(model, f.plane)), None)
     return 0 if clock_ms is None else max(0, clock_ms - request.requested_ms)
 
 

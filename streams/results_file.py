@@ -11,9 +11,7 @@ from typing import Any
 
 import orjson
 
-from engine.retraining_results import Result, Unusable, read_result
-
-AUDIT_KIND = "retraining_result"
+from engine.retraining_results import AUDIT_KIND, Result, Unusable, read_result
 
 
 class ResultsFileError(ValueError):

@@ -248,7 +248,7 @@ class Tallying:
             self._outbox.refuse_undelivered()
             saved: list[tuple[Held, dict[str, int], Snapshot]] = []
             for held in due:
-                held.unsaved = False
+                held.unsaved = held.is_durable = False
                 snapshot = held.tally.snapshot()
                 saved.append((held, dict(held.tally.covered.items()), snapshot))
                 if held.pending is not None:
@@ -257,12 +257,12 @@ class Tallying:
             *(self._snapshots.write(held.name, covered, state) for held, covered, state in saved)
         )
         for held, covered, _ in saved:
-            held.durable = covered
+            held.durable, held.is_durable = covered, True
 
     async def confirm(self, committed: Callable[[Source], int | None]) -> None:
         """Write what waits for labels where the group took the commit of its snapshot."""
         for held in list(self._held.values()):
-            if held.pending is not None and held.is_committed(committed):
+            if held.pending is not None and held.is_durable and held.is_committed(committed):
                 await held.pending.confirm()
         self._room.set()
 

@@ -3,8 +3,10 @@
 Rule.  State belongs to a log, and a log is told apart by its topic's id and its number of
 partitions, not by its name.  A deleted and re-created topic begins at offset 0 again, and once it
 has grown past the old offset nothing but the id shows it; another number of partitions gives keys
-other homes.  In either case reading on would count other records as those of before, so the worker
-stops and says what happened.  Brokers before 2.8 have no ids; there only the count is compared.
+other homes (outputs are others' to read, and of control topics every partition is read, but only
+those of the start).  In either case reading on would count other records as those of before, so the
+worker stops and says what happened.  Brokers before 2.8 have no ids; there only the count is
+compared.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Final, NamedTuple
 
 from streams.broker_answers import BrokerAnswers
 from streams.settings import Settings
-from streams.topics import CO_PARTITIONED_ROLES, CONTROL_ROLES, ROLES, topic_name
+from streams.topics import CO_PARTITIONED_ROLES, CONTROL_ROLES, OUTPUT_ROLES, ROLES, topic_name
 
 GONE_WORDS: Final = (
     "deleted while this worker ran: topic",
@@ -23,6 +25,10 @@ GONE_WORDS: Final = (
 OTHER_WORDS: Final = (
     "deleted and made anew while this worker ran: topic",
     "its offsets mean other records now; a restart says what can be done",
+)
+CONTROL_WORDS: Final = (
+    "partitions added while this worker ran: topic",
+    "start the worker again, it reads the new ones then",
 )
 COUNT_WORDS: Final = (
     "partitions added while this worker ran: topic",
@@ -41,6 +47,8 @@ class Identity(NamedTuple):
 
     topic_id: str
     partitions: int
+    role: str = ""
+    """What the worker uses it for."""
 
 
 def describe_topics(settings: Settings) -> dict[str, Identity]:
@@ -50,9 +58,10 @@ def describe_topics(settings: Settings) -> dict[str, Identity]:
     """
     if settings.embedded:
         return {}  # it lives and dies with its owner, and describes no topics
-    answers = BrokerAnswers(settings).topics([topic_name(settings, role) for role in ROLES])
+    roles = {topic_name(settings, role): role for role in ROLES}
+    answers = BrokerAnswers(settings).topics(list(roles))
     return {
-        name: Identity(answer.topic_id, answer.partitions)
+        name: Identity(answer.topic_id, answer.partitions, roles[name])
         for name, answer in answers.items()
         if answer.operations != frozenset()
     }
@@ -64,7 +73,10 @@ def changes(before: Identities, now: Identities) -> list[str]:
 
     What changed between two runs is found when a snapshot is restored (its head holds the ids).
     """
-    gone, other, counts = [], [], []
+    gone: list[str] = []
+    other: list[str] = []
+    counts: list[str] = []
+    control: list[str] = []
     for name, was in sorted(before.items()):
         current = now.get(name)
         if current is None or not was.partitions:
@@ -73,9 +85,15 @@ def changes(before: Identities, now: Identities) -> list[str]:
             gone.append(name)
         elif was.topic_id and current.topic_id and was.topic_id != current.topic_id:
             other.append(name)
-        elif was.partitions != current.partitions:
-            counts.append(f"{name} ({was.partitions}, now {current.partitions})")
-    found = ((gone, GONE_WORDS), (other, OTHER_WORDS), (counts, COUNT_WORDS))
+        elif was.partitions != current.partitions and was.role not in OUTPUT_ROLES:
+            kind = control if was.role in CONTROL_ROLES else counts
+            kind.append(f"{name} ({was.partitions}, now {current.partitions})")
+    found = (
+        (gone, GONE_WORDS),
+        (other, OTHER_WORDS),
+        (counts, COUNT_WORDS),
+        (control, CONTROL_WORDS),
+    )
     return [f"{what} {', '.join(names)}: {advice}" for names, (what, advice) in found if names]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BUDGETS_S: Final[Mapping[str, float]] = {
     "project": 50.0,
     "detectors": 95.0,
-    "engine": 200.0,
+    "engine": 230.0,
     "streams": 200.0,
     "examples": 120.0,
     "prometheus": 50.0,

@@ -9,10 +9,10 @@ information is the share of ``length`` that has passed, whatever the traffic was
 1989); who decides when to look has seen dates and numbers of events, never z.
 
 * PROMOTE: better, by an estimate above ``better_by`` (with ``margin: tested`` better than that:
-  the z of that difference is at the boundary), every guard holds, and the split is sound.  Final.
+  the z of that difference is at the boundary), and every guard holds.  Final.
 * REJECT: worse; or, at the last look, not shown to be better by so much.  Final.
 * HOLD: anything else, with its reasons.  At the last look it is final: better by enough, and only
-  guards or the split hold it back; somebody may mend that and compare again.
+  guards hold it back; somebody may mend that and compare again.
 
 Who goes on looking at a challenger that is better and held back errs no more often: to be promoted
 it must still be above a boundary.
@@ -83,8 +83,6 @@ def decide_look(
     elapsed_ms: int,
     measured: Measured,
     guards: Sequence[Guarded],
-    *,
-    split_sound: bool,
 ) -> Decision:
     """The decision at a look.
 
@@ -95,17 +93,20 @@ def decide_look(
         elapsed_ms: since the beginning of the comparison.
         measured: the counts since the beginning.
         guards: what became of each.
-        split_sound: whether the arms got the units that they were promised.
 
     """
     last = elapsed_ms >= rules.length_ms
     look = _look(rules, looks, end_ms, elapsed_ms, measured)
     held_back = [f"guard:{each.metric}" for each in guards if not each.held]
-    held_back += [] if split_sound else ["sample_ratio"]
     if look is None:
-        # What is looked at last and tells nothing has not shown that it is better.
-        verdict: Verdict = "REJECT" if last else "HOLD"
-        return Decision(verdict, ("too_little", *held_back), last, None, math.nan)
+        # Without a single event that tells the two apart there is no z, however many labels came.
+        equal = measured.difference.value == 0.0 and math.isnan(measured.z)
+        why = "no_difference" if equal and measured.information > 0.0 else "too_little"
+        # What is looked at last and tells nothing has not shown that it is better; unless it was by
+        # the look before, and only guards held it back.
+        shown = bool(looks) and _is_better(looks[-1], rules)
+        verdict: Verdict = "REJECT" if last and not shown else "HOLD"
+        return Decision(verdict, (why, *held_back), last, None, math.nan)
     chance = _p_value((*looks, look))
     if look.z <= -look.boundary:
         return Decision("REJECT", ("worse",), final=True, look=look, p_value=chance)
@@ -120,6 +121,13 @@ def decide_look(
     if not reasons:
         return Decision("PROMOTE", (), final=True, look=look, p_value=chance)
     return Decision("REJECT" if last and short else "HOLD", reasons, last, look, chance)
+
+
+def _is_better(look: LookMade, rules: ComparisonRules) -> bool:
+    """Whether a look made before was better by enough; never where the margin is tested, whose z
+    nobody remembers."""
+    found = look.z >= look.boundary and look.difference > rules.better_by
+    return found and rules.margin != "tested"
 
 
 def _look(

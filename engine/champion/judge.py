@@ -12,9 +12,11 @@ where the fresh champion does significantly worse than its predecessor, which mu
 
 from __future__ import annotations
 
+from typing import Final
+
 import orjson
 
-from engine.champion.cells import ARMS_SIZE, nothing
+from engine.champion.cells import ARMS_SIZE, PAIRS, nothing
 from engine.champion.comparison import Comparison
 from engine.champion.deciding import Decision, decide_look
 from engine.champion.evidence import Evidence, judgement_tree, promotion_tree
@@ -23,93 +25,32 @@ from engine.champion.judge_snapshot import ComparisonSnapshot, read, save
 from engine.champion.measuring import measure
 from engine.champion.state import ComparisonState
 from engine.effects import Publish
-from engine.late_counts import surplus_record
-from engine.marks import Marks
-from engine.panes import Counts, Forwarded, PaneError, PaneRecord, TermRecord, decode, pack, unpack
+from engine.pane_judge import PaneJudge
+from engine.panes import Counts, PaneError, pack, unpack
 from engine.pieces import PieceReader
-from engine.plane_flow import DueWindow, PlaneFlow
+from engine.plane_flow import DueWindow
 from engine.planes import DATA
 from engine.snapshot import Snapshot, SnapshotError
 
-JUDGED_AT_ONCE = 16
+JUDGED_AT_ONCE: Final = 16
+"""Windows judged in one go, so that others get a turn."""
+MAX_WAITING_LOOKS: Final = 1_000
+"""Looks at the arms that wait for their labels; where these stand still the oldest go together."""
 
 
-class ComparisonJudge:
+class ComparisonJudge(PaneJudge):
     """Judges one comparison over all source partitions."""
 
     def __init__(
         self, comparison: Comparison, partitions: int, *, resume: Snapshot | None = None
     ) -> None:
         """Start afresh or resume; SnapshotError when ``resume`` cannot be read."""
+        of = comparison
+        super().__init__(of.key, of.layout.hash, of.spec, of.planes, partitions)
         self.comparison = comparison
-        self.fresh = False
-        """Whether a snapshot was of another layout: the comparison begins anew."""
-        self.policy_changed = False
         self.state = ComparisonState()
-        self.judged_windows = 0
-        self.foreign_records = 0
-        self.moved_by_ms = -1
-        """Kafka time of the record that last moved event time; -1 unknown."""
-        self.late_counts = 0
-        self._marks = Marks(partitions)
-        self.flows = {
-            plane.number: PlaneFlow(comparison.key, plane, self._marks)
-            for plane in comparison.planes
-        }
         if resume is not None:
             self._resume(read(resume), PieceReader(resume.pieces))
-
-    @property
-    def behind(self) -> bool:
-        """Whether something is due that was not done yet."""
-        return any(flow.behind for flow in self.flows.values())
-
-    @property
-    def open_pane_bytes(self) -> int:
-        """Packed counts of the fullest plane that wait for lagging sources."""
-        return max(flow.merge.open.bytes for flow in self.flows.values())
-
-    @property
-    def stale_records(self) -> int:
-        """Records that said what was known."""
-        return self._marks.stale_records
-
-    takes_answers = False
-
-    def knows(self, value: bytes) -> bool:
-        """Whether a control record is about something that was said here: it never is."""
-        del value
-        return False
-
-    def accept(self, value: bytes) -> list[Publish]:
-        """Take one record of the panes topic and do all that follows; PaneError when it is none."""
-        out = self.begin(value)
-        while self.behind:
-            out += self.go_on()
-        return out
-
-    def begin(self, value: bytes) -> list[Publish]:
-        """Take one record and do the first part of what follows."""
-        assert not self.behind, "what fell due before comes first"
-        record = decode(value)
-        own = (self.comparison.key, self.comparison.layout.hash)
-        if isinstance(record, Forwarded | TermRecord) or (record.target, record.layout) != own:
-            self.foreign_records += 1
-            return []
-        if isinstance(record, PaneRecord):
-            flow = self.flows.get(record.plane)
-            if flow is None:
-                raise PaneError(f"a pane of plane {record.plane}")
-            surplus = flow.hold(record)
-            self.late_counts += surplus
-            return [surplus_record(self.comparison.spec, record, surplus)] if surplus else []
-        if not self._marks.take(record):
-            return []
-        moved = [flow.advance() for flow in self.flows.values()]
-        if not any(moved):
-            return []
-        self.moved_by_ms = record.moved_by_ms
-        return self.go_on()
 
     def go_on(self) -> list[Publish]:
         """Do what fell due, the arms first, and at most JUDGED_AT_ONCE windows of it."""
@@ -135,12 +76,19 @@ class ComparisonJudge:
         return out
 
     def _arms(self, due: DueWindow, counts: Counts) -> None:
-        """Note what the arms did between two looks."""
+        """Note what the arms did between two looks, from the first in which both answered."""
         if not counts.any() or self.state.phase == "over":
             return
         if self.state.began_ms is None:
+            if not counts[PAIRS]:
+                return
             self.state.began_ms = due.end_ms - self.comparison.rules.looks_ms
-        self.state.waiting[due.end_ms] = pack(counts)
+        waiting = self.state.waiting
+        waiting[due.end_ms] = pack(counts)
+        if len(waiting) > MAX_WAITING_LOOKS:
+            first, second = sorted(waiting)[:2]
+            together = unpack(waiting.pop(first), ARMS_SIZE) + unpack(waiting[second], ARMS_SIZE)
+            waiting[second] = pack(together)
 
     def _matches(self, due: DueWindow, counts: Counts) -> list[Publish]:
         """Look at everything up to the end of a window of matches."""
@@ -161,9 +109,7 @@ class ComparisonJudge:
         measured = measure(rules, comparison.matches, matches)
         guards = check_guards(rules.guards, comparison.matches, arms, matches, approved)
         elapsed_ms = end_ms - began_ms
-        decision = decide_look(
-            rules, state.looks, end_ms, elapsed_ms, measured, guards, split_sound=True
-        )
+        decision = decide_look(rules, state.looks, end_ms, elapsed_ms, measured, guards)
         if decision.look is not None:
             state.looks.append(decision.look)
         evidence = Evidence(

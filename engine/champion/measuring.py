@@ -18,6 +18,7 @@ those with a decision, of both in a pair.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -173,8 +174,9 @@ def _logit_z(known: float, found: float, variances: list[float], freedom: float)
 def _normal(t: float, freedom: float) -> float:
     """The normal z whose tail is that of Student's ``t``: a variance of few events of a class is
     itself uncertain."""
-    # The tail below, so that nothing is lost far out.
-    return math.copysign(float(ndtri(stdtr(freedom, -abs(t)))), t)
+    # The tail below, so that nothing is lost far out; where doubles end, so does z.
+    tail = max(float(stdtr(freedom, -abs(t))), sys.float_info.min)
+    return math.copysign(float(ndtri(tail)), t)
 
 
 def _unknown(events: tuple[int, int], information: float) -> Measured:

@@ -42,6 +42,8 @@ SCHEDULED: Final = "scheduled"
 TOLD_ELSEWHERE: Final = frozenset({"cooldown", "bad_data"})
 LOST: Final = frozenset({"budget", "expired"})
 """Reasons for which what was wanted is not done, and somebody may have to."""
+ZONES_APART_MS: Final = 2 * 86_400_000
+"""One quarter begins in all time zones within less: a spec that changes its zone has no new one."""
 
 
 class Spent(msgspec.Struct):
@@ -114,7 +116,7 @@ def left(spec: Spec, memory: RetrainingMemory, side: str, at_ms: int) -> int | N
     if most is None:
         return None
     spent = memory.spent.get(side, Spent())
-    if quarter_start_ms(spec.retraining.time_zone, at_ms) > spent.quarter_ms:
+    if quarter_start_ms(spec.retraining.time_zone, at_ms) > spent.quarter_ms + ZONES_APART_MS:
         return most
     return max(0, most - spent.requests)
 
@@ -136,7 +138,7 @@ def _note(request: Request, memory: RetrainingMemory) -> None:
     del known[:-MAX_REMEMBERED_REQUESTS]
     quarter_ms = quarter_start_ms(request.model.spec.retraining.time_zone, request.end_ms)
     spent = memory.spent.setdefault(request.side, Spent())
-    if quarter_ms > spent.quarter_ms:
+    if quarter_ms > spent.quarter_ms + ZONES_APART_MS:
         spent.quarter_ms, spent.requests = quarter_ms, 0
     spent.requests += 1
 

@@ -36,7 +36,7 @@ from engine.decide.episodes import Episodes, Window, follow
 from engine.decide.facts import facts_of
 from engine.decide.history import History
 from engine.decide.request_state import Requests
-from engine.decide.requests import sent
+from engine.decide.requests import is_of_labels, sent
 from engine.decide.rules import asks_for_retraining, chosen, reads_performance, rules
 from engine.decide.waiting import (
     WITH_LABELS,
@@ -133,7 +133,7 @@ def _ask(rule: str, judged: Window, finding: Finding, state: DecisionState) -> l
         return tell_held(rule, judged, "", episodes)
     reason = settle(request, _cooldown_until_ms(request, state), memory)
     out = tell_held(rule, judged, reason, episodes, finding, request.advice)
-    return out if reason else [*out, _trigger(request, state)]
+    return out if reason else [*out, _trigger(request, judged, state)]
 
 
 def _with_labels(judged: Window, state: DecisionState) -> list[Publish]:
@@ -146,7 +146,7 @@ def _with_labels(judged: Window, state: DecisionState) -> list[Publish]:
         told.add(name)
         out += tell_held(name, judged, reason, state.episodes, request.finding, request.advice)
         if not reason:
-            out.append(_trigger(request, state))
+            out.append(_trigger(request, judged, state))
     for name in sorted(held_with_labels(judged, state.episodes) - told):
         out += tell_held(name, judged, "", state.episodes)
     return out
@@ -173,7 +173,7 @@ def trigger_id(request: Request) -> str:
     )
 
 
-def _trigger(request: Request, state: DecisionState) -> Publish:
+def _trigger(request: Request, judged: Window, state: DecisionState) -> Publish:
     model, finding, rule = request.model, request.finding, request.rule
     spec = model.spec
     cooldown_until_ms = request.end_ms + spec.retraining.cooldown_ms
@@ -182,8 +182,8 @@ def _trigger(request: Request, state: DecisionState) -> Publish:
     else:
         state.cooldown_until_ms = cooldown_until_ms
     state.triggers[rule] = state.triggers.get(rule, 0) + 1
-    identity, of_labels = trigger_id(request), request.side == SIDES[1]
-    asked = request_state.Request(identity, rule, request.end_ms, cooldown_until_ms, of_labels)
+    identity, of_labels = trigger_id(request), is_of_labels(judged)
+    asked = request_state.Request(identity, rule, judged.end_ms, cooldown_until_ms, of_labels)
     sent(state.requests, asked)
     tree = {
         "trigger_id": identity,

@@ -42,12 +42,12 @@ def examine(judged: Judged, history: History) -> Finding | None:
         return None
     roots = judged.causes(rule.above)
     over = [v for v in judged.verdicts if v.name in roots]
-    worse, wanted = _support(judged, len(over))
+    unknown = sum(judged.held_back(v.name) for v in judged.verdicts)
+    worse, wanted = _support(judged, len(over), unknown)
     held = len(over) >= wanted
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=held)
-    unknown = sum(judged.held_back(v.name) for v in judged.verdicts)
     if len(over) < wanted <= len(over) + unknown:
-        return _held(judged)
+        return _held(judged, wanted)
     if not held or count < rule.at_least:
         return not_confirmed("data_drift", held=held)
     observed: dict[str, Any] = {
@@ -71,22 +71,23 @@ def examine(judged: Judged, history: History) -> Finding | None:
     )
 
 
-def _support(judged: Judged, over: int) -> tuple[dict[str, float], int]:
-    """What is estimated to be worse, where that makes fewer features enough, and how many are."""
+def _support(judged: Judged, over: int, unknown: int) -> tuple[dict[str, float], int]:
+    """What is estimated to be worse, where that makes fewer features enough (or might, if it were
+    known of those held back), and how many are."""
     rule, support = (
         judged.model.spec.retraining.psi_features,
         judged.model.spec.retraining.estimated,
     )
     assert rule is not None, "it is what was examined"
-    if support is None or not support.features <= over < rule.features:
+    if support is None or not support.features <= over + unknown or over >= rule.features:
         return {}, rule.features
     worse = estimated_worse(judged) or {}
     return worse, support.features if worse else rule.features
 
 
-def _held(judged: Judged) -> Finding | None:
+def _held(judged: Judged, wanted: int) -> Finding | None:
     """A window in which bad data may have made the difference: that they did is told."""
-    if not judged.retraining_held():
+    if not judged.retraining_held(wanted):
         return None
     bad = [v.name for v in judged.verdicts if v.level == "DRIFT" and judged.held_back(v.name)]
     return Finding("held", "bad_data", "", {"held_back": bad[:MAX_EVIDENCE_FEATURES]})

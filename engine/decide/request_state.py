@@ -29,10 +29,10 @@ class Request(msgspec.Struct):
     trigger_id: str
     rule: str
     requested_ms: EventTime
-    """End of the window that asked, by the clock of its plane."""
+    """End of the window at which it was sent, by the clock of its plane."""
     cooldown_until_ms: Whole
     of_labels: bool = False
-    """Whether performance asked, so that its clock counts."""
+    """Whether it was sent at a window of performance, so that its clock counts."""
     state: State = "requested"
     moved_ms: EventTime = 0
     """Close of the data at which it last moved; 0 before any answer."""
@@ -113,9 +113,10 @@ class Requests(msgspec.Struct):
         return [request for request in self.known.values() if request.state == "ready"]
 
 
-def end_requests(requests: Requests, reason: str, at_ms: int) -> None:
-    """End what nobody needs to answer any more, at this event time: its version serves no more."""
+def end_requests(requests: Requests, reason: str, at_ms: int, *, of_labels: bool) -> None:
+    """End what nobody needs to answer any more, at this event time, of one side: its version serves
+    no more."""
     for request in requests.known.values():
-        if request.state in OPEN:
+        if request.of_labels == of_labels and request.state in OPEN:
             request.state, request.reason, request.moved_ms = "rejected", reason, at_ms
             request.overdue = ""

@@ -5,9 +5,11 @@ or ``ready``, in any order that makes sense.  ``rejected`` and ``ready`` are the
 ``failed`` the job may try again.  A result that makes none (of an unknown trigger, after the end, a
 repeat) changes nothing, and is counted and told with its reason.
 
-A result acts at the first close of a window of the data after it was received, one that is not
-``ready`` not before its ``effective_from``; of one that is ready ``effective_from`` says from when
-the new version is used, and the version's being ready is true at once.  What was received is kept
+A result acts at the first close of a window of the side that asked (the data, or performance) after
+it was received, one that is not ``ready`` not before its ``effective_from``; one of an unknown
+trigger is refused where it stands, for a trigger stands before its answers.  Of one that is ready
+``effective_from`` says from when the new version is used, and the version's being ready is true at
+once.  What was received is kept
 in the order of the topic ``panes`` (:class:`engine.panes.Forwarded`), so whoever reads that again
 does the same, and is told on ``audit`` with the close at which it acted.
 
@@ -35,13 +37,14 @@ from engine.pane_checks import refuse_foreign
 from engine.panes import Forwarded, PaneError
 from engine.performance_judging import JudgedPerformance
 from engine.quiet import maintenance_in
-from engine.retraining_results import ROLE, Result, Unusable, read_result
+from engine.retraining_results import AUDIT_KIND, ROLE, Result, Unusable, read_result
 from engine.spec import Spec
 from engine.timestamps import ms_to_rfc3339
 
 SCHEMA: Final = 1
-MAX_WAITING_RESULTS: Final = 200
-"""Results received that no close was due for yet; what comes then is refused."""
+MAX_WAITING_RESULTS: Final = 8
+"""Results of one trigger that were received and no close was due for yet; what comes then is
+refused."""
 MAX_TOLD_REQUESTS: Final = 10
 """Triggers named in an alert, the oldest ones."""
 NEXT: Final[Mapping[str, frozenset[str]]] = {
@@ -52,8 +55,12 @@ NEXT: Final[Mapping[str, frozenset[str]]] = {
     "ready": frozenset(),
 }
 """State -> what a result may make of it."""
+AWAITED: Final = frozenset({"requested", "accepted"})
+"""States in which somebody is late in the end."""
 REFUSALS: Final = ("unknown_trigger", "duplicate", "final_state", "too_many")
 CAUSES: Final = ("no_answer", "not_ready", "failed")
+OF_LABELS: Final = "_performance"
+"""Ends the causes of requests that performance made."""
 
 
 def sent(requests: Requests, request: Request) -> None:
@@ -64,7 +71,7 @@ def sent(requests: Requests, request: Request) -> None:
     if request.trigger_id in requests.known:
         return
     for other in requests.known.values():
-        other.followed = True
+        other.followed = other.followed or other.of_labels == request.of_labels
     while len(requests.known) >= MAX_REQUESTS:
         ended = (one for one in requests.known.values() if not NEXT[one.state])
         oldest = next(ended, None) or next(iter(requests.known.values()))
@@ -83,7 +90,11 @@ def receive(requests: Requests, spec: Spec, record: Forwarded) -> list[Publish]:
     if not requests.taken_up(record):
         return []
     waiting = Waiting(result, record.role, record.partition, record.offset)
-    if len(requests.waiting) >= MAX_WAITING_RESULTS:
+    if result.trigger_id not in requests.known:
+        # What it answers was told before it in the log, so it never will be known.
+        return [_told(spec, waiting, None, _refused(requests, "unknown_trigger"))]
+    same = sum(one.result.trigger_id == result.trigger_id for one in requests.waiting)
+    if same >= MAX_WAITING_RESULTS:
         return [_told(spec, waiting, None, _refused(requests, "too_many"))]
     requests.waiting.append(waiting)
     return []
@@ -99,6 +110,12 @@ def knows(requests: Requests, record: object) -> bool:
         return False
 
 
+def is_of_labels(judged: Window) -> bool:
+    """Whether a window is of the side of labels: neither side may hear of the other, whose windows
+    fall between its own as the planes interleave."""
+    return isinstance(judged, JudgedPerformance)
+
+
 def script(requests: Requests, results: Iterable[Result]) -> None:
     """Give a replay its results beforehand: each acts at its ``at``, or else at the first close
     after its trigger was sent."""
@@ -108,8 +125,9 @@ def script(requests: Requests, results: Iterable[Result]) -> None:
 def close(
     requests: Requests, judged: Window, episodes: Episodes, *, expected: bool
 ) -> list[Publish]:
-    """All that follows at the close of a window of the data (revision 0), after it was decided on;
-    in a time of maintenance nothing is alerted."""
+    """All that follows at the close of a window (revision 0) of the data, or of the plane that
+    performance is decided by, after it was decided on, for the requests of that side; in a time of
+    maintenance nothing is alerted."""
     out = act(requests, judged)
     look(requests, judged, expected=expected)
     if maintenance_in(judged.model.spec, judged.start_ms, judged.end_ms) is None:
@@ -118,15 +136,17 @@ def close(
 
 
 def act(requests: Requests, judged: Window) -> list[Publish]:
-    """At the close of a window of the data (revision 0), let the results act that are due."""
+    """At the close of a window (revision 0), let the results act that are due: those of requests
+    that its plane made, at closes of the data also those of nobody."""
     out: list[Publish] = []
     waiting = requests.waiting
     requests.waiting = []
     for one in waiting:
-        if not _is_due(one, requests, judged.end_ms):
+        before = requests.known.get(one.result.trigger_id)
+        other_side = (before is not None and before.of_labels) != is_of_labels(judged)
+        if other_side or not _is_due(one, requests, judged.end_ms):
             requests.waiting.append(one)
             continue
-        before = requests.known.get(one.result.trigger_id)
         state = "" if before is None else before.state
         why = _move(requests, one.result, judged.end_ms)
         told = _told(judged.model.spec, one, judged.end_ms, why, state)
@@ -138,29 +158,29 @@ def look(requests: Requests, judged: Window, *, expected: bool) -> None:
     """At the close of a window (revision 0), look at the deadlines of the requests that its plane's
     clock is for; unless somebody is ``expected`` to answer, nothing is ever late."""
     rules, end_ms = judged.model.spec.retraining, judged.end_ms
-    of_labels = isinstance(judged, JudgedPerformance)
-    limits = {
-        "requested": (rules.answer_within_ms, "no_answer"),
-        "accepted": (rules.ready_within_ms, "not_ready"),
-    }
+    of_labels = is_of_labels(judged)
     answered = {one.result.trigger_id for one in requests.waiting if not one.scripted}
     for request in requests.known.values():
         if request.of_labels != of_labels:
             continue
         request.cooled = end_ms >= request.cooldown_until_ms
-        limit_ms, cause = limits.get(request.state, (None, ""))
-        if not expected or limit_ms is None or request.trigger_id in answered:
+        if not expected or request.state not in AWAITED:
             continue
-        if end_ms >= request.requested_ms + limit_ms:
-            request.overdue = cause
+        waits = request.state == "requested" and request.trigger_id not in answered
+        limit_ms = rules.answer_within_ms if waits else rules.ready_within_ms
+        if limit_ms is not None and end_ms >= request.requested_ms + limit_ms:
+            request.overdue = "no_answer" if waits else "not_ready"
 
 
 def alerts(requests: Requests, judged: Window, episodes: Episodes) -> list[Publish]:
     """Episodes of what is late and of what failed; ``episodes`` are changed in place."""
     out: list[Publish] = []
-    for cause in CAUSES:
+    of_labels = is_of_labels(judged)
+    for kind in CAUSES:
+        cause = f"{kind}{OF_LABELS}" if of_labels else kind
         key = f"{RETRAINING_ALERTS}/{cause}"
-        found = [one for one in requests.known.values() if _cause_of(one) == cause]
+        of_side = [one for one in requests.known.values() if one.of_labels == of_labels]
+        found = [one for one in of_side if _cause_of(one) == kind]
         held = {key: episodes[key]} if key in episodes else {}
         if not found and not held:
             continue
@@ -173,13 +193,14 @@ def alerts(requests: Requests, judged: Window, episodes: Episodes) -> list[Publi
 
 def _is_due(waiting: Waiting, requests: Requests, end_ms: int) -> bool:
     result = waiting.result
-    if waiting.scripted and result.at_ms is None:
-        request = requests.known.get(result.trigger_id)
-        return request is not None and end_ms > request.requested_ms
-    if waiting.scripted:
-        return result.at_ms is not None and end_ms >= result.at_ms
-    of_version = result.status == "ready"
-    from_ms = None if of_version else result.effective_from_ms
+    if waiting.scripted and result.at_ms is not None:
+        return end_ms >= result.at_ms
+    request = requests.known.get(result.trigger_id)
+    if request is None:
+        return not waiting.scripted  # forgotten since it came
+    if waiting.scripted and end_ms <= request.requested_ms:
+        return False
+    from_ms = None if result.status == "ready" else result.effective_from_ms
     return from_ms is None or end_ms >= from_ms
 
 
@@ -233,7 +254,7 @@ def _told(spec: Spec, waiting: Waiting, end_ms: int | None, why: str, before: st
     result = waiting.result
     tree: dict[str, Any] = {
         "schema": SCHEMA,
-        "kind": "retraining_result",
+        "kind": AUDIT_KIND,
         "model": spec.model,
         "judged_as": spec.version,
         "trigger_id": result.trigger_id,

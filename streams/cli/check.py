@@ -122,6 +122,26 @@ def _rules(spec: Spec) -> list[str]:
             f"retrain: a measure of performance worse than the reference's, in {drop.at_least} of "
             f"the last {drop.of_last} windows of {drop.window}"
         )
+    if (kpi := rules.business_kpi) is not None:
+        lines.append(
+            f"retrain: a business figure beyond its limit, in {kpi.at_least} of the last "
+            f"{kpi.of_last} windows of {kpi.window}"
+        )
+    if (schedule := rules.schedule) is not None:
+        clock = f"{schedule.at_minute // 60:02}:{schedule.at_minute % 60:02}"
+        lines.append(
+            f"retrain: every {schedule.every}, on day {schedule.day} at {clock} "
+            f"({schedule.time_zone}), in the window of {schedule.window} that it falls in"
+        )
+    if (support := rules.estimated) is not None:
+        lines.append(f"with performance estimated to be worse {support.features} features do")
+    if rules.improvement_veto:
+        lines.append("requests of the data wait for the labels of the same time: improvement_veto")
+    if (budget := rules.budget) is not None:
+        lines.append(
+            f"at most {budget.per_quarter} requests a quarter ({rules.time_zone}), "
+            f"{budget.performance} of them for what the labels say"
+        )
     if lines:
         lines.append(
             f"at most one request for the model in {format_duration(rules.cooldown_ms)}, "
@@ -238,7 +258,14 @@ def warnings(spec: Spec, profile: Profile | None) -> list[str]:
                 f"windows of {window.name} slide; the rule confirms over disjoint ones only, "
                 "so it sees one in every full length"
             )
-    elif spec.retraining.volume is None:
+    elif not any(
+        (
+            spec.retraining.volume,
+            spec.retraining.performance,
+            spec.retraining.business_kpi,
+            spec.retraining.schedule,
+        )
+    ):
         notes.append("drift will be shown, and nothing will ask for retraining")
     if profile is not None and not profile.volume and spec.retraining.volume is not None:
         notes.append("the profile has no times, so the rule on volume never fires")

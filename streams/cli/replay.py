@@ -134,7 +134,7 @@ def replay(
         models = [one] if beside is None else [beside, one]
         answers = answers_from(one, results, options.policy)
         summary = _run(models, read, partitions, directory, answers)
-        _tell_records(summary, perf_counter() - began)
+        _tell_records(summary, perf_counter() - began, one, answers)
         return summary
 
     if options.policy:
@@ -189,7 +189,9 @@ def _run(
             raise Failed(f"{error.filename or out}: {error.strerror}") from error
 
 
-def _tell_records(summary: ReplaySummary, seconds: float) -> None:
+def _tell_records(
+    summary: ReplaySummary, seconds: float, model: MonitoredModel, answers: list[Result] | None
+) -> None:
     written = summary.written
     err().print(
         f"{counted(summary.records, 'record')} in {seconds:.1f} s; "
@@ -197,6 +199,18 @@ def _tell_records(summary: ReplaySummary, seconds: float) -> None:
         f"{counted(written.get('dead-letters', 0), 'dead letter')}, "
         f"{written.get('late', 0):,} late"
     )
+    if answers:
+        _tell_answers(summary, model, answers)
+
+
+def _tell_answers(summary: ReplaySummary, model: MonitoredModel, answers: list[Result]) -> None:
+    """How many of the results acted: a trigger's id depends on the rule's parameters."""
+    assert summary.pipeline is not None, "it was run"
+    left = len(summary.pipeline.judges[model.key].decisions.requests.waiting)
+    line = f"{counted(len(answers), 'result')} of {model.spec.model}"
+    if left:
+        line += f"; {left:,} never acted: of no trigger of this replay, or of a later time"
+    err().print(line, soft_wrap=True)
 
 
 def _report(model: MonitoredModel, out: Path, *, compared: bool) -> None:

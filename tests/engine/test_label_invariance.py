@@ -132,6 +132,30 @@ def test_cut_and_flushed_anywhere(seed: int) -> None:
         assert kept.join.counts.by_outcome == truth.join.counts.by_outcome
 
 
+def told(steps: Iterable[RecordBatch | None]) -> dict[tuple[int, int, int], PaneRecord]:
+    """What tallies said last of each pane of a partition and plane, without the stamps."""
+    tallies = [Tally(partition, 2, [model()]) for partition in range(2)]
+    found = {}
+    for step in [*steps, None]:
+        if step is not None:
+            tallies[step.partition].accept(step)
+            continue
+        for effect in [effect for tally in tallies for effect in tally.flush()]:
+            record = decode(effect.value or b"")
+            if isinstance(record, PaneRecord):
+                place = record.partition, record.plane, record.start_ms
+                found[place] = msgspec.structs.replace(record, stamp=(0, 0, 0))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_ever_told_of_is_told_of_by_every_life(seed: int) -> None:
+    """A pane that lost its only match to a correction is told too: a life that ended may have told
+    the match, and the next one may read both labels at once."""
+    steps = shuffled_steps(logs(), seed, cuts=40, flushes=(0.02, 0.2, 0.6, 1.0)[seed])
+    assert told(steps) == told(logs())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_restarted_anywhere(seed: int) -> None:
     """Tallies and judges that go on from their snapshots, read again what those cover and more,

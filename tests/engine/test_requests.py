@@ -9,10 +9,10 @@ import pytest
 from engine.decide import requests as rules_of
 from engine.decide.request_state import STATES, Request
 from engine.decide.requests import NEXT, REFUSALS
-from engine.retraining_results import ROLE, STATUSES, read_result
+from engine.retraining_results import AUDIT_KIND, ROLE, STATUSES, read_result
 from engine.timestamps import ms_to_rfc3339
 from tests.engine.models import MINUTE, START
-from tests.engine.request_stories import Story, answer
+from tests.engine.request_stories import Story, answer, closing, forwarded
 from tests.engine.test_decisions import PSI_RULE
 
 
@@ -205,7 +205,10 @@ def test_a_scripted_result_acts_as_it_is_told_or_as_soon_as_it_can() -> None:
     """At the close of an audit record; without one at the first close after the trigger."""
     story = Story()
     at_ms = START + 4 * MINUTE
-    results = [read_result(answer("accepted")), read_result(answer("ready", at=at_ms))]
+    results = [
+        read_result(answer("accepted")),
+        read_result(answer("ready", at=at_ms, kind=AUDIT_KIND)),
+    ]
     rules_of.script(story.requests, results)
     story.close(1)
     story.ask("t", 2)
@@ -215,3 +218,44 @@ def test_a_scripted_result_acts_as_it_is_told_or_as_soon_as_it_can() -> None:
     assert story.state == "accepted"
     story.close(4)
     assert story.state == "ready"
+
+
+def test_neither_side_hears_of_the_other() -> None:
+    """How windows of the data and of performance fall between each other is no function of the
+    logs: an answer acts, and lateness is told, at closes of the side that asked, and a request
+    is followed only by one of its own."""
+    story = Story("t")
+    asked = Request("p", "performance", START, START + 30 * MINUTE, of_labels=True)
+    rules_of.sent(story.requests, asked)
+    assert not story.requests.known["t"].followed
+    rules_of.receive(story.requests, closing(0).model.spec, forwarded(answer("failed", "p"), 0))
+    assert rules_of.close(story.requests, closing(7), story.episodes, expected=True)
+    assert asked.state == "requested"
+    assert set(story.episodes) == {"retraining/no_answer"}, "of the data's own request"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rules_of, "is_of_labels", lambda _: True)
+        rules_of.close(story.requests, closing(8), story.episodes, expected=True)
+    assert asked.state == "failed"
+    assert story.requests.known["t"].overdue == "no_answer"
+    assert set(story.episodes) == {"retraining/no_answer", "retraining/failed_performance"}
+
+
+def test_answers_for_another_day_silence_and_block_nothing() -> None:
+    """Those to nobody's trigger are refused at once; of one trigger so many wait; and whoever says
+    today that the model will be accepted in eight hundred years is late with it like all others."""
+    story = Story("t")
+    far = ms_to_rfc3339(START + 300_000 * 24 * 60 * MINUTE)
+    spec = closing(0).model.spec
+    for number in range(300):
+        record = forwarded(answer("accepted", f"bogus{number}", effective_from=far), number)
+        assert rules_of.receive(story.requests, spec, record)
+    assert story.requests.waiting == []
+    assert story.requests.refused == {"unknown_trigger": 300}
+    for number in range(300, 320):
+        record = forwarded(answer("accepted", "t", effective_from=far), number)
+        rules_of.receive(story.requests, spec, record)
+    assert len(story.requests.waiting) == rules_of.MAX_WAITING_RESULTS
+    story.close(6)
+    assert story.requests.known["t"].overdue == "", "there is an answer in the hand"
+    story.close(21)
+    assert story.requests.known["t"].overdue == "not_ready"

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from engine.retraining_results import (
+    AUDIT_KIND,
     MAX_REASON_CHARS,
     MAX_RESULT_BYTES,
     REASONS,
@@ -37,7 +38,9 @@ def test_a_result_is_read_as_the_contract_has_it() -> None:
     assert read(effective_from=noon_ms).effective_from_ms == noon_ms
     assert read(status="accepted", version=...) == Result("sha256:ab", "accepted")
     assert read(status="failed", version="v2", reason=None) == Result("sha256:ab", "failed")
-    assert read(at=NOON).at_ms == noon_ms
+    assert read(at=NOON, kind=AUDIT_KIND).at_ms == noon_ms
+    assert read(at="now").at_ms is None, "a field of the job's own"
+    assert read(status="failed", reason="a\x00\x1b[31m\nb").reason == "a  [31m b"
     assert len(read(reason="x" * 10_000).reason) == MAX_REASON_CHARS
     assert read(more={"whatever": 1}) == read()
 

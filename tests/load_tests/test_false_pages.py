@@ -51,7 +51,7 @@ def test_what_is_screened_out_does_not_page() -> None:
 
 def test_by_events_and_by_panes_the_same_is_told() -> None:
     """To the last byte, and there is something to tell."""
-    by_events, by_panes, events = both_ways(generous_model(5, 12), 1, 4.0, 1)
+    by_events, by_panes, events = both_ways(generous_model(5, 12), 3, 4.0, 1)
     assert events > 500
     assert by_events == by_panes
     assert len(by_events) > 2

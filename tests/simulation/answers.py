@@ -8,7 +8,7 @@ Beside it stands the plain story of each trigger: its results in the order of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -224,20 +224,28 @@ def _answer(trigger: str, status: str) -> bytes:
 def _check_stories(
     results: list[ControlRecord], said: list[Publish], fail: Callable[[str], None]
 ) -> None:
-    """Those results that acted moved each trigger as its own story does, whenever they did."""
-    acted = [orjson.loads(one.value or b"") for one in said if one.topic == "audit"]
-    states: dict[str, str] = {}
-    for record, audited in zip(results, acted, strict=False):
-        told = orjson.loads(record.value or b"")
-        trigger, status = told["trigger_id"], told["status"]
-        if (audited["trigger_id"], audited["status"]) != (trigger, status):
-            fail(f"{audited['status']} of {audited['trigger_id']} acted out of its turn")
-        before = states.get(trigger, "requested")
-        taken = trigger != NOBODY and status in NEXT[before]
-        if taken:
-            states[trigger] = status
-        if audited["taken"] != taken:
-            fail(f"{status} after {before} of {trigger}: taken is {audited['taken']}")
+    """Those results that acted moved each trigger as its own story does, whenever they did; what
+    answers nobody's trigger is refused where it stands."""
+    acted = _by_trigger(one.value for one in said if one.topic == "audit")
+    for trigger, told in _by_trigger(record.value for record in results).items():
+        state = "requested"
+        for (_, status, _), (_, audited, taken) in zip(told, acted.get(trigger, []), strict=False):
+            if audited != status:
+                fail(f"{audited} of {trigger} acted out of its turn")
+            goes = trigger != NOBODY and status in NEXT[state]
+            if taken != goes:
+                fail(f"{status} after {state} of {trigger}: taken is {taken}")
+            state = status if goes else state
+
+
+def _by_trigger(values: Iterable[bytes | None]) -> dict[str, list[tuple[str, str, object]]]:
+    """(trigger, status, whether it was taken) of results or of what is told of them, in order."""
+    found: dict[str, list[tuple[str, str, object]]] = {}
+    for value in values:
+        tree = orjson.loads(value or b"")
+        row = (tree["trigger_id"], tree["status"], tree.get("taken"))
+        found.setdefault(row[0], []).append(row)
+    return found
 
 
 def _check_deadlines(said: list[Publish], fail: Callable[[str], None]) -> None:

@@ -11,6 +11,7 @@ LEAST_PER_100: Final = {
     "freeze": 30,
     "stop": 15,
     "zombie": 15,
+    "pauses": 500,
     "rebalances": 150,
     "refused commits": 10,
     "kept places": 5,

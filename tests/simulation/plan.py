@@ -66,6 +66,8 @@ class Plan:
     overlay: int = 200_000
     answered: bool = False
     """Whether a retraining job answers the triggers."""
+    longest_pause_s: float = 0.0
+    """What a worker may be busy with before each flush; how long is drawn anew every time."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -99,6 +101,8 @@ def plan_of(seed: int) -> Plan:
     plan.on_disk = has_labels(plan.scenario) and disk_chance.random() < 0.7
     plan.answered = seed % 8 == 0
     plan.overlay = disk_chance.choice([5, 40, 200_000])
+    if seed % 5 == 0:
+        plan.longest_pause_s = Random(f"pauses {seed}").choice([0.05, 0.05, 0.3, 1.5])
     if calm:
         return plan
     if plan.on_disk and disk_chance.random() < 0.7:

@@ -19,7 +19,6 @@ from streams.judging import Judging
 from streams.live import LiveState
 from streams.settings import Settings
 from streams.snapshot_table import Home, SnapshotTable
-from streams.tallying import Tallying
 from streams.topics import BATCHED_ROLES
 from tests.simulation.answers import TOPIC_IDS as ANSWERED_IDS
 from tests.simulation.answers import Answers
@@ -27,6 +26,7 @@ from tests.simulation.broker import SNAPSHOTS, Broker
 from tests.simulation.consumer import Consumer
 from tests.simulation.feed import Feed
 from tests.simulation.group import Group
+from tests.simulation.pausing import Pauses, PausingTallying
 from tests.simulation.producing import Producer
 from tests.simulation.table import Table
 from tests.simulation.virtual_time import Process, VirtualLoop
@@ -50,6 +50,7 @@ class Worker:
         weather: Weather,
         chance: Random,
         part_bytes: int,
+        pauses: Pauses,
         ended: Callable[[Worker, BaseException | None], None],
         disks: Disks | None = None,
         answers: Answers | None = None,
@@ -80,7 +81,8 @@ class Worker:
         home = Home(broker.partitions, TOPIC_IDS, part_bytes=part_bytes)
         snapshots = SnapshotTable(table, SNAPSHOTS, send, self.live, home)
         kept = None if disks is None else places(broker, self.producer, disks, self.live, chance)
-        tallying = Tallying(core, outbox, snapshots, self._feed, self.live, kept)  # type: ignore[arg-type]
+        whole = core, outbox, snapshots, self._feed, self.live, kept
+        tallying = PausingTallying(*whole, pauses=pauses)
         judging = Judging(core, broker.partitions, outbox, snapshots, self.live)
         forwarding = None
         if answers is not None:

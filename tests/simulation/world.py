@@ -24,6 +24,7 @@ from tests.simulation.group import Group
 from tests.simulation.invariants import Invariants
 from tests.simulation.judged_once import judged_once
 from tests.simulation.observed import ObservedCore
+from tests.simulation.pausing import Pauses
 from tests.simulation.plan import FAULTS_END_S, Fault, Plan, plan_of
 from tests.simulation.producing import SendError
 from tests.simulation.scenarios import BEATS_FOR_THE_SILENT, Scenario, scenario
@@ -57,6 +58,7 @@ class World:
         self._disks = [
             Disks(Random(f"disk {plan.seed} {slot}")) for slot in range(len(plan.starts_s))
         ]
+        self._pauses = Pauses(plan.seed, plan.longest_pause_s)
         self._slots: list[Worker | None] = [None] * len(plan.starts_s)
         self._incarnations = 0
         self._armed: list[Fault] = []
@@ -130,6 +132,7 @@ class World:
             self._plan.weather,
             self._chance,
             self._plan.part_bytes,
+            self._pauses,
             self._ended,
             self._disks[slot] if self._plan.on_disk else None,
             self._answers,
@@ -256,6 +259,7 @@ class World:
         self.coverage["kept places"] += self.group.kept_places
         self.coverage["incarnations"] += self._incarnations
         self.coverage.update(self.broker.seen)
+        self.coverage.update(self._pauses.seen)
         self.coverage.update(self.invariants.coverage)
         for disks in self._disks:
             self.coverage.update(disks.seen)

@@ -88,6 +88,12 @@ def test_a_reading_that_is_given_up_ends() -> None:
     asyncio.run(main())  # which waits for its threads
 
 
+def test_silence_leaves_the_rest_to_faust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No broker answers: nothing is read, and nobody waits for ever."""
+    monkeypatch.setattr("streams.changelog_feed.SILENCE_LIMIT_S", 0.3)
+    assert read("127.0.0.1:1", {0: 0}) == {}
+
+
 class Restoring(ChangelogConsumer):
     """As much of a consumer as reading ahead needs; ``meanwhile`` comes while it reads."""
 

@@ -58,8 +58,11 @@ def test_a_replay_is_given_what_jobs_answered(files: ExampleFiles, tmp_path: Pat
         {"trigger_id": identity, "status": "ready", "version": "2"},
         {"trigger_id": identity, "status": "ready", "version": "2"},
         {"trigger_id": identity, "status": "accepted", "model": "another"},
+        {"trigger_id": "of-another-spec", "status": "accepted"},
     )
-    assert replay(files, tmp_path / "first", "--results", given).exit_code == 0
+    result = replay(files, tmp_path / "first", "--results", given)
+    assert result.exit_code == 0
+    assert "4 results of loans; 1 never acted" in result.stderr
     said = [(one["status"], one["taken"]) for one in told(tmp_path / "first")]
     assert said == [("failed", True), ("ready", True), ("ready", False)]
     assert about_requests(tmp_path / "first") == []

@@ -41,6 +41,20 @@ def test_a_sound_spec_is_summed_up(files: ExampleFiles) -> None:
     assert f"longshore profile {files.spec}" in result.output
 
 
+def test_a_calendar_is_told_and_no_cause_for_a_warning(files: ExampleFiles) -> None:
+    """A schedule alone asks too; and how much may be asked for stands beside it."""
+    rules = "  rules: {}\n  time_zone: Europe/Berlin\n  budget: {per_quarter: 4}\n"
+    schedule = '  schedule: {every: month, day: 1, at: "02:30"}\n'
+    files.spec.write_text(SPEC.replace(RULE, rules + schedule))
+    result = check(files.spec)
+    assert result.exit_code == 0, result.output
+    assert "retrain: every month, on day 1 at 02:30 (Europe/Berlin)" in result.output
+    assert "at most 4 requests a quarter (Europe/Berlin)" in result.output
+    assert "nothing will ask" not in result.output
+    files.spec.write_text(SPEC.replace(RULE, "  rules: {}\n"))
+    assert "nothing will ask for retraining" in check(files.spec).output
+
+
 def test_with_its_profile_the_cells_are_known(files: ExampleFiles) -> None:
     """The profile says how many cells a pane really has, which is no more than was foretold."""
     foretold, known = (

@@ -221,7 +221,10 @@ def test_of_two_versions_the_one_that_asked_is_told() -> None:
 
     bench = Bench(cast("Any", None), 0)
     bench.seats = {"m@v2": seat(), "m@v1": seat(b"asked"), "mm@v1": seat(b"asked", b"other")}
-    assert bench.about("m@", b"asked") is bench.seats["m@v1"]
-    assert bench.about("m@", b"other") is bench.seats["m@v2"]
-    assert bench.about("n@", b"other") is None
-    assert bench.about("m@v", b"asked") is None
+    assert bench.about("m@", b"asked", 7) is bench.seats["m@v1"]
+    assert bench.about("m@", b"other", 7) is bench.seats["m@v2"]
+    assert bench.about("n@", b"other", 7) is None
+    assert bench.about("m@v", b"asked", 7) is None
+    bench.seats["m@v1"].covered = 9
+    assert bench.about("m@", b"other", 8) is bench.seats["m@v1"], "which drops what it is past"
+    assert bench.about("m@", b"other", 9) is bench.seats["m@v2"]

@@ -30,3 +30,17 @@ def test_ids_go_by_role_and_only_where_told() -> None:
     """Snapshots keep those of the topics that state depends on."""
     found = BEFORE | {"drift.panes": Identity("", 4), "drift.alerts": Identity("z", 4)}
     assert ids_by_role(Settings(), found) == {"predictions": "a", "labels": "b"}
+
+
+def test_only_topics_whose_keys_have_homes_are_lost_with_their_count() -> None:
+    """Outputs may grow at any time; of a control topic the new partitions are read after a start,
+    and nothing is counted anew for it."""
+    before = {
+        "drift.alerts": Identity("a", 2, "alerts"),
+        "drift.retraining-results": Identity("b", 2, "retraining-results"),
+    }
+    after = {name: was._replace(partitions=6) for name, was in before.items()}
+    (line,) = changes(before, after)
+    assert "drift.retraining-results (2, now 6)" in line
+    assert "start the worker again" in line
+    assert "rebuild" not in line
