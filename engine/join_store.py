@@ -96,6 +96,9 @@ class Keeping(Protocol):
     def store(self, key: str, layout: str, ttl_ms: int) -> JoinStore:
         """An empty store for ``model@version`` with this layout."""
 
+    def forget(self, key: str, layout: str) -> None:
+        """No later snapshot holds ``model@version`` with this layout: nobody needs its entries."""
+
 
 class InMemory:
     """A :class:`Keeping` without anything outside the snapshot."""
@@ -107,6 +110,9 @@ class InMemory:
         """An empty store."""
         del key, layout
         return MemoryStore(ttl_ms)
+
+    def forget(self, key: str, layout: str) -> None:
+        """Nothing is kept here."""
 
 
 class MemoryStore:

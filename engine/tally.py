@@ -69,7 +69,7 @@ class Tally:
         """``model@version`` of the models that had a record in the last batch."""
         self._partitions = partitions
         self._keeping = keeping or InMemory()
-        self._versions = VersionRegister()
+        self._versions = VersionRegister(self._keeping)
         self._models = self._versions.tallies
         self._absent: dict[str, tuple[ModelSnapshot, dict[bytes, bytes]]] = {}
         """State of models that this run was not told of (a broken spec file, say): kept as it is,

@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.champion.comparison_tally import ComparisonTally
 from engine.decoded import Decoded, Events
+from engine.join_store import Keeping
 from engine.model import MonitoredModel
 from engine.model_tally import ModelTally
 from engine.spec import Topic
@@ -33,7 +34,9 @@ DATA_TOPICS: Final[tuple[Topic, ...]] = ("features", "predictions")
 class VersionRegister:
     """The versions of all models of one tally."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeping: Keeping) -> None:
+        """``keeping`` is told of what is counted no more."""
+        self._keeping = keeping
         self.tallies: dict[str, ModelTally] = {}
         """By ``model@version``."""
         self.by_name: dict[str, list[ModelTally]] = {}
@@ -54,6 +57,7 @@ class VersionRegister:
             named.remove(tally)
             if not named:
                 del self.by_name[tally.model.spec.model]
+            self._keeping.forget(key, tally.model.layout.hash)
 
     def models(self) -> list[MonitoredModel]:
         """Those that are counted; a comparison has no events of its own."""

@@ -29,8 +29,8 @@ from streams.forwarding import FORWARDED_ROLES, Forwarding
 from streams.judging import Judging
 from streams.learning import Learning
 from streams.live import LiveState
-from streams.pending import Places
 from streams.pending_log import KafkaPendingLog
+from streams.pending_places import Places
 from streams.registered_tables import RegisteredTables
 from streams.registrar import Registrar
 from streams.settings import SecuritySettings, Settings

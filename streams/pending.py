@@ -16,16 +16,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final
 
 from engine.join_store import JoinStore
 from engine.pending_store import PendingStore
 from engine.snapshot import Snapshot
-from streams.live import LiveState
 from streams.pending_disk import DiskError, KeyValue, ModelDisk, PartitionDisk, Written, model_of
+from streams.pending_places import Places
 from streams.pending_records import Refill, change_records, claim_end, claim_record, row_key
 from streams.recovery import Recovery, StaleOwnerError
 from streams.snapshot_table import GivenUpError
@@ -35,33 +35,6 @@ log = logging.getLogger("longshore.worker")
 
 MAX_OVERLAY_CHANGES: Final = 200_000
 """Changes of one partition that may wait for disk and topic before its reader waits for them."""
-
-
-class PendingLog(Protocol):
-    """The topic ``pending`` (:class:`streams.pending_log.KafkaPendingLog`)."""
-
-    async def write(self, partition: int, records: Sequence[Record]) -> None:
-        """Append records; when this returns the brokers have them."""
-
-    def read(self, partition: int) -> AsyncIterator[list[Record]]:
-        """All there is when it is asked, some at a time."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the partitions of one worker keep what waits for labels."""
-
-    log: PendingLog
-    open_disk: Callable[[int], KeyValue]
-    """Of a partition; DiskError when it cannot be opened."""
-    wipe_disk: Callable[[int], None]
-    home: str
-    """Of which topic the disks are copies, and for which group."""
-    live: LiveState
-
-    def pending(self, partition: int, number: int) -> Pending:
-        """Of one partition for one owner."""
-        return Pending(self, partition, number)
 
 
 @dataclass
@@ -81,6 +54,8 @@ class Pending:
     _cut_of: bytes = b""
     _claimed: bytes = b""
     _known: set[bytes] = field(default_factory=set)
+    """Models whose rows the newest cut wants kept."""
+    _leaving: set[bytes] = field(default_factory=set)
     _closed: bool = False
 
     def store(self, key: str, layout: str, ttl_ms: int) -> JoinStore:
@@ -89,10 +64,15 @@ class Pending:
         model = ModelDisk(model_of(key, layout))
         model.disk = self._disk
         self._known.add(model.model)
+        self._leaving.discard(model.model)
         self._disks.append(model)
         store = self.stores[model.model] = PendingStore(model, self.number)
         store.is_filled = self._disk is not None
         return store
+
+    def forget(self, key: str, layout: str) -> None:
+        """The next cut wants this model's rows no more."""
+        self._leaving.add(model_of(key, layout))
 
     @property
     def overlay(self) -> int:
@@ -244,6 +224,11 @@ class Pending:
 
     def cut(self, snapshot: Snapshot) -> None:
         """All changes so far stand in this snapshot; to be called as it is made."""
+        self._known -= self._leaving
+        self._disks = [one for one in self._disks if one.model not in self._leaving]
+        for model in self._leaving & self.stores.keys():
+            del self.stores[model]
+        self._leaving.clear()
         for store in self.stores.values():
             store.cut_now()
         self._cut_of = hashlib.sha256(snapshot.state).digest()

@@ -20,7 +20,8 @@ from streams.core import Core, TallyLike
 from streams.feed import Feed
 from streams.held_tally import Held, most, silences_of, tell_fresh
 from streams.live import LiveState
-from streams.pending import Places
+from streams.pending import Pending
+from streams.pending_places import Places
 from streams.reading_order import ReadingOrder
 from streams.recovery import Recovery
 from streams.snapshot_table import Name, SnapshotTable
@@ -128,7 +129,7 @@ class Tallying:
 
         def build(snapshot: Snapshot | None, own: int) -> TallyLike:
             nonlocal pending
-            pending = None if places is None else places.pending(partition, own)
+            pending = None if places is None else Pending(places, partition, own)
             return self._core.tally(partition, snapshot, own, pending)
 
         tally, restored, mine = recovery.resume(name, build, committed=committed)

@@ -26,7 +26,10 @@ BEGIN: Final = datetime(2013, 5, 2, tzinfo=UTC)
 SENT_BEFORE: Final = datetime(2013, 5, 25, tzinfo=UTC)
 """When the job is waited for; its trigger is of the week until 23 May."""
 END: Final = datetime(2013, 7, 5, tzinfo=UTC)
-WEEKS: Final = tuple(f"2013-{day}T00:00:00Z" for day in ("06-06", "06-13", "06-20", "06-27", "07-04"))
+DAYS: Final = ("06-06", "06-13", "06-20", "06-27", "07-04")
+WEEKS: Final = tuple(f"2013-{day}T00:00:00Z" for day in DAYS)
+    f"2013-{day}T00:00:00Z" for day in ("06-06", "06-13", "06-20", "06-27", "07-04")
+)
 """The whole ones of the new version, by their end."""
 OLD: Final = "2013.02"
 

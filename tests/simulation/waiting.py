@@ -14,8 +14,8 @@ from typing import Final
 
 from streams.checkpoint import settle
 from streams.live import LiveState
-from streams.pending import Places
 from streams.pending_disk import DiskError
+from streams.pending_places import Places
 from streams.snapshots import Record
 from tests.simulation.broker import PENDING, Broker
 from tests.simulation.producing import Producer

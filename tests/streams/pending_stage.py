@@ -14,7 +14,8 @@ from engine.pieces import PieceReader, PieceWriter
 from engine.snapshot import Snapshot
 from streams.data_dir import DataDir
 from streams.live import LiveState
-from streams.pending import Pending, Places
+from streams.pending import Pending
+from streams.pending_places import Places
 from streams.recovery import Recovery
 from streams.snapshots import Owner, Record
 
@@ -75,7 +76,7 @@ class Stage:
         recovery = Recovery(self.policy, None, self.live, Owner("g", self.number))  # type: ignore[arg-type]
         data = self.data_dir
         places = Places(self.topic, data.open_disk, data.wipe_disk, self.home, self.live)
-        self.pending = places.pending(0, self.number)
+        self.pending = Pending(places, 0, self.number)
         store = self.pending.store("m@1", "layout", 1_000)
         assert isinstance(store, PendingStore)
         self.store = store

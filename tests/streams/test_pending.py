@@ -245,3 +245,32 @@ def test_a_store_made_later_is_of_the_open_disk(stage: Stage) -> None:
     stage.checkpoint()
     assert len(stage.store) == 2
     assert all(entry is not None for entry in stage.store.get_many(KEYS[:2]))
+
+
+def test_rows_of_a_version_that_was_let_go_leave_with_the_next_cut(stage: Stage) -> None:
+    """Not before: a restart from the snapshot before still wants them."""
+    stage.begin()
+    stage.put(KEYS[0], b"a")
+    stage.checkpoint()
+    gone, stage.store = stage.store, stage.pending.store("m@2", "layout", 1_000)  # type: ignore[assignment]
+    stage.put(KEYS[1], b"b")
+    stage.checkpoint()
+    stage.pending.forget("m@1", "layout")
+    asyncio.run(stage.pending.confirm())
+    assert len(gone) == 1
+    stage.checkpoint()
+    assert len(gone) == 0
+    assert stage.pending.entries == len(stage.store) == 1
+    rows = [key for key in stage.topic.latest() if key.endswith(bytes.fromhex(KEYS[0]))]
+    assert not rows, "the topic lets them go as well"
+
+
+def test_a_version_that_comes_back_before_the_cut_keeps_its_store(stage: Stage) -> None:
+    """It was let go and registered again: what it counts from now on is confirmed."""
+    stage.begin()
+    stage.pending.forget("m@1", "layout")
+    stage.store = stage.pending.store("m@1", "layout", 1_000)  # type: ignore[assignment]
+    stage.put(KEYS[0], b"a")
+    stage.checkpoint()
+    stage.checkpoint()
+    assert len(stage.store) == 1
