@@ -160,4 +160,5 @@ def _told(brokers: tuple[str, ...]) -> Iterator[None]:
     except (BrokersError, ControlError, ModelsWriteError) as error:
         raise Failed(f"{','.join(brokers)}: {error}") from error
     except OSError as error:
-        raise Failed(str(error), hint="is the broker there (LONGSHORE_BROKERS, --broker)?") from error
+        hint = "is the broker there (LONGSHORE_BROKERS, --broker)?"
+        raise Failed(str(error), hint=hint) from error
