@@ -61,6 +61,8 @@ class Arena:
     marks: list[Mark] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     """What workers said when they refused to go on."""
+    said_before: dict[str, int] = field(default_factory=dict)
+    """Worker -> length of its log at the first mark."""
     cut_ms: int | None = None
     """Event time up to which records are gone from the log, where a fault removed them."""
 
@@ -75,6 +77,8 @@ class Arena:
 
     def mark(self) -> None:
         """It hurts from now on."""
+        if not self.marks:
+            self.said_before = self.fleet.log_lengths()
         self.marks.append(Mark(monotonic(), self.stream.newest_ms))
 
     def over(self) -> None:

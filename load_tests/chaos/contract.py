@@ -58,8 +58,9 @@ class Fault:
     """How, in the second column; what the moments are and what recovery is measured from."""
     inject: Callable[[Arena], None]
     signs: Sequence[str]
-    """What tells that it happened: ``log: REGEX`` over the workers' logs, or the name of a metric
-    with its labels, which must be above 0 at the end.  None: nothing happened to tell of."""
+    """What tells that it happened: ``log: REGEX`` over the workers' logs, ``log since: REGEX``
+    over what they said since it hurt for the first time, or the name of a metric with its labels,
+    which must be above 0 at the end.  None: nothing happened to tell of."""
     recipe: Recipe = field(default_factory=Recipe)
     workers: int = 2
     rate: float = RATE

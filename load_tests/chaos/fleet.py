@@ -184,9 +184,15 @@ class Fleet:
             raise FleetError(f"{worker.name} ended with {code} and says no reason: {lines[-800:]}")
         return errors[-1].split(" ERROR ", 1)[1].split(" ", 1)[1]
 
-    def said(self) -> str:
-        """The logs of all workers."""
-        return "".join(worker.log.read_text(errors="replace") for worker in self.workers)
+    def said(self, behind: Mapping[str, int] | None = None) -> str:
+        """The logs of all workers, each ``behind`` the length that it had."""
+        known = behind or {}
+        texts = (w.log.read_bytes()[known.get(w.name, 0) :] for w in self.workers)
+        return b"".join(texts).decode(errors="replace")
+
+    def log_lengths(self) -> dict[str, int]:
+        """Worker -> bytes of its log by now."""
+        return {worker.name: worker.log.stat().st_size for worker in self.workers}
 
     def close(self) -> None:
         """End everything."""

@@ -162,7 +162,7 @@ def _shown(sign: str) -> str:
     kind, _, text = sign.partition(": ")
     if kind == "refused":
         return f"refused: “{_cell(text)}”"
-    return f"log: `{_cell(text)}`" if kind == "log" else f"`{_cell(sign)}`"
+    return f"log: `{_cell(text)}`" if kind in {"log", "log since"} else f"`{_cell(sign)}`"
 
 
 def _cell(text: str) -> str:

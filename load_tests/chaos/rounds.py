@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -185,15 +186,16 @@ def _recovery_s(place: Arena, mark: Mark) -> float | None:
 
 def _told(place: Arena, metrics: Scraped) -> tuple[list[str], bool]:
     """The signs that were seen, and whether none was though the fault says there must be one."""
-    said = place.fleet.said()
+    said = {"log": place.fleet.said(), "log since": place.fleet.said(place.said_before)}
     seen = [sign for sign in place.fault.signs if _seen(sign, said, metrics)]
     seen += [f"refused: {line}" for line in place.refusals]
     return seen, bool(place.fault.signs or place.fault.refuses) and not seen
 
 
-def _seen(sign: str, said: str, metrics: Scraped) -> bool:
-    if sign.startswith("log: "):
-        return re.search(sign.removeprefix("log: "), said) is not None
+def _seen(sign: str, said: Mapping[str, str], metrics: Scraped) -> bool:
+    kind, _, text = sign.partition(": ")
+    if kind in said:
+        return re.search(text, said[kind]) is not None
     found = METRIC.match(sign)
     assert found is not None, f"{sign!r} is neither a log line nor a metric"
     labels = dict(pair.split("=", 1) for pair in (found[2] or "").split(",") if pair)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from load_tests.chaos.arena import Arena
 
 TIMES: Final = 2
-REBALANCED: Final = r"log: generation ([3-9]|\d\d+): partitions"
+REBALANCED: Final = r"log since: generation ([2-9]|\d\d+): partitions"
+"""Two kills may fall into one rebalance."""
 SLOW_RATE: Final = 4_000.0
 """The stream must outlive two recoveries."""
 LONG_RATE: Final = 6_000.0
