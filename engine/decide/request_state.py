@@ -20,7 +20,8 @@ STATES: Final[tuple[State, ...]] = ("requested", "accepted", "rejected", "failed
 EventTime = Annotated[int, msgspec.Meta(ge=0, le=NEWEST_MS)]
 """Of a window, in a snapshot that may be anybody's."""
 MAX_REQUESTS: Final = 64
-"""Triggers that a model's judge remembers; the oldest go, those that have ended first."""
+"""Triggers of the data, and as many of the labels, that a model's judge remembers; the oldest go,
+those that have ended first."""
 
 
 class Request(msgspec.Struct):

@@ -64,17 +64,18 @@ OF_LABELS: Final = "_performance"
 
 
 def sent(requests: Requests, request: Request) -> None:
-    """Note a trigger that was sent; at MAX_REQUESTS the oldest goes, one that has ended first.
+    """Note a trigger that was sent; at MAX_REQUESTS of its side the oldest goes, one that has ended
+    first.
 
     A trigger that is known already (its judge begins anew) is as it was.
     """
     if request.trigger_id in requests.known:
         return
-    for other in requests.known.values():
-        other.followed = other.followed or other.of_labels == request.of_labels
-    while len(requests.known) >= MAX_REQUESTS:
-        ended = (one for one in requests.known.values() if not NEXT[one.state])
-        oldest = next(ended, None) or next(iter(requests.known.values()))
+    same = [one for one in requests.known.values() if one.of_labels == request.of_labels]
+    for other in same:
+        other.followed = True
+    if len(same) >= MAX_REQUESTS:
+        oldest = next((one for one in same if not NEXT[one.state]), same[0])
         requests.forgotten += bool(NEXT[oldest.state])
         del requests.known[oldest.trigger_id]
     requests.known[request.trigger_id] = request

@@ -53,6 +53,17 @@ def test_no_more_than_so_many_are_remembered() -> None:
     assert (len(story.requests.known), story.requests.forgotten) == (MAX_REQUESTS, 1)
 
 
+def test_neither_side_pushes_the_other_out() -> None:
+    """How their triggers fall between each other is nobody's promise."""
+    requests = Requests()
+    for number in range(MAX_REQUESTS + 1):
+        for of_labels in (False, True):
+            told = Request(f"{number} {of_labels}", "rule", number, number + 1, of_labels)
+            rules_of.sent(requests, told)
+    assert len(requests.known) == 2 * MAX_REQUESTS
+    assert {"0 False", "0 True"}.isdisjoint(requests.known)
+
+
 def test_no_more_than_so_many_results_wait() -> None:
     """Without closes they would pile up; what comes then is refused, and told so at once."""
     story = Story("t")
