@@ -254,6 +254,11 @@ def has_labels(number: int) -> bool:
     return number % 3 == 2
 
 
+def is_silent(number: int) -> bool:
+    """Whether a partition of this scenario has no record."""
+    return number % 12 == 3  # noqa: PLR2004
+
+
 @cache
 def scenario(number: int, *, answered: bool = False) -> Scenario:
     """The scenario of this number, with its oracle."""
@@ -261,7 +266,7 @@ def scenario(number: int, *, answered: bool = False) -> Scenario:
     partitions = chance.choice([2, 3])
     names = ["m", "n"] if number % 4 == 1 else ["m"]
     labels, duplicates = has_labels(number), number % 2 == 0
-    silent = (partitions - 1,) if number % 12 == 3 else ()
+    silent = (partitions - 1,) if is_silent(number) else ()
     models = [
         model(name, labels=labels, duplicates=duplicates, answered=answered) for name in names
     ]

@@ -23,16 +23,19 @@ from engine.spec_reading import read_spec
 from streams.starting_offsets import Source
 from tests.engine.models import beat, home, part, pieces
 from tests.engine.reference_tables import MADE_BY
+from tests.simulation.plan import Plan
 from tests.simulation.scenarios import (
     END_MS,
     Scenario,
     events_of,
+    has_labels,
     labels_of,
     log_of,
     newest_ms,
     noise,
     odd_labels,
     put_in,
+    scenario,
     spec_of,
     table,
 )
@@ -51,6 +54,13 @@ from tests.simulation.versions import (
 
 Rows = dict[Source, list[tuple[Any, ...]]]
 TOLD_AT_ONCE = 40
+
+
+def case_of(plan: Plan) -> Scenario:
+    """The scenario of a plan, with its story where it has one."""
+    if not plan.story:
+        return scenario(plan.scenario, answered=plan.answered)
+    return version_scenario(plan.scenario, plan.story, labels=has_labels(plan.scenario))
 
 
 @cache
