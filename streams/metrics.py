@@ -41,6 +41,7 @@ from streams.record_metrics import dead_letters, records
 from streams.request_gauges import requests
 from streams.retraining_metrics import retraining
 from streams.section_gauges import section_samples
+from streams.version_gauges import versions
 from streams.worker_metrics import worker
 
 _MODEL: Final = ("model", "version")
@@ -83,6 +84,7 @@ class WorkerCollector(Collector):
         yield from _serving(serving)
         yield from _decisions(judges)
         yield from requests(judges, self._live)
+        yield from versions(judges, self._live)
         yield from budgets(judges)
         yield from records(tallies)
         yield from dead_letters(self._live.dead_letters, self._live.dead_letter_ratio_limit)

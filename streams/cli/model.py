@@ -159,3 +159,6 @@ def _told(brokers: tuple[str, ...]) -> Iterator[None]:
         raise Refused(str(error), hint="longshore model list") from error
     except (BrokersError, ControlError, ModelsWriteError) as error:
         raise Failed(f"{','.join(brokers)}: {error}") from error
+    except OSError as error:
+        hint = "is the broker there (LONGSHORE_BROKERS, --broker)?"
+        raise Failed(str(error), hint=hint) from error

@@ -28,8 +28,6 @@ SENT_BEFORE: Final = datetime(2013, 5, 25, tzinfo=UTC)
 END: Final = datetime(2013, 7, 5, tzinfo=UTC)
 DAYS: Final = ("06-06", "06-13", "06-20", "06-27", "07-04")
 WEEKS: Final = tuple(f"2013-{day}T00:00:00Z" for day in DAYS)
-    f"2013-{day}T00:00:00Z" for day in ("06-06", "06-13", "06-20", "06-27", "07-04")
-)
 """The whole ones of the new version, by their end."""
 OLD: Final = "2013.02"
 
