@@ -107,7 +107,9 @@ class Judge(PaneJudge):
         left = max(1, min(JUDGED_AT_ONCE, FEATURES_AT_ONCE // self._features))
         for flow in self.flows.values():
             while left and flow.behind:
-                due = flow.next_window(tenure.limit_ms(self.model, self.decisions.tenure, flow.plane))
+                due = flow.next_window(
+                    tenure.limit_ms(self.model, self.decisions.tenure, flow.plane)
+                )
                 behind_ms = flow.clock_ms if due is None else due.due_ms - 1
                 out += tenure.end_behind(self.model, self.decisions, flow.plane, behind_ms)
                 if due is not None:

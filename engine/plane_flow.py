@@ -84,7 +84,9 @@ class PlaneFlow:
         assert self._goal_ms is not None, "nothing is due"
         goal_ms = self._goal_ms
         if limit_ms is not None:
-            goal_ms = min(goal_ms, limit_ms if self.clock_ms is None else max(limit_ms, self.clock_ms))
+            goal_ms = min(
+                goal_ms, limit_ms if self.clock_ms is None else max(limit_ms, self.clock_ms)
+            )
         while True:
             due = min(self._candidates(), default=None)
             if due is None or due[0] > goal_ms:

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.terms import Term
 from streams.control import ControlRecord
 from streams.starting_offsets import Source
 from tests.simulation.broker import Broker
@@ -30,6 +29,8 @@ LOOK_S: Final = 0.1
 LATEST_S: Final = 5.0
 """How long after its place in the logs a late registration may come."""
 AT_ONCE: Final = 3
+LONG_BEFORE: Final = 0.5
+"""Of those that nobody waits for, the share that is registered at some time before."""
 
 
 class Registering:
@@ -62,11 +63,9 @@ class Registering:
         self.known = 0
         """Lessons that are on the topic."""
         self.seen: Counter[str] = Counter()
-        first = case.lessons[0] if case.lessons else None
-        if first is not None and first.registration.mode == "moment" and self._story.in_time:
-            # Half of them are known long before.
-            if self._chance.random() < 0.5:
-                loop.later(self._chance.uniform(0.0, 6.0), self._write, 0)
+        at_the_moment = case.lessons[0].registration.mode == "moment" and self._story.in_time
+        if at_the_moment and self._chance.random() < LONG_BEFORE:
+            loop.later(self._chance.uniform(0.0, LATEST_S), self._write, 0)
 
     # -- who produces asks here ---------------------------------------------------------------
 
@@ -191,6 +190,3 @@ async def in_turn(what: Callable[..., Any], *arguments: Any) -> Any:  # noqa: AN
     """What :func:`asyncio.to_thread` is to a worker: others go on meanwhile."""
     await asyncio.sleep(ASK_S)
     return what(*arguments)
-
-
-Terms = Mapping[str, Term]

@@ -256,7 +256,7 @@ def has_labels(number: int) -> bool:
 
 def is_silent(number: int) -> bool:
     """Whether a partition of this scenario has no record."""
-    return number % 12 == 3  # noqa: PLR2004
+    return number % 12 == 3
 
 
 @cache

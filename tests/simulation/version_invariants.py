@@ -71,9 +71,7 @@ def _first(sent: Sequence[Sent]) -> list[dict[str, Any]]:
     return [tree for tree in trees if tree["model"] == NAME]
 
 
-def _check_terms(
-    story: Story, alerts: Sequence[Any], triggers: Sequence[Any], fail: Fail
-) -> None:
+def _check_terms(story: Story, alerts: Sequence[Any], triggers: Sequence[Any], fail: Fail) -> None:
     """Nothing was asked for, and nobody was woken, by a window outside its version's term."""
     opened = [tree for tree in alerts if tree["state"] != "resolved"]
     for tree in opened:
@@ -116,7 +114,7 @@ def _check_stamps(broker: Broker, fail: Fail) -> int:
     known: dict[tuple[str, int], Any] = {}
     found = _terms(broker)
     for record in found:
-        if not known.setdefault((record.target, record.term.stamp), record.term) == record.term:
+        if known.setdefault((record.target, record.term.stamp), record.term) != record.term:
             fail(f"two terms of {record.target} have one stamp")
     return len(found)
 
@@ -133,7 +131,9 @@ def _check_gone(story: Story, lives: Sequence[LiveState], fail: Fail) -> None:
                     fail(f"partition {partition} counts {left} still")
         if not judges[key].is_over:
             fail(f"{key} is not over")
-        if any(ring.last_end_ms for flow in judges[key].flows.values() for ring in flow.rings.values()):
+        if any(
+            ring.last_end_ms for flow in judges[key].flows.values() for ring in flow.rings.values()
+        ):
             fail(f"windows of {key} are kept")
 
 
@@ -147,9 +147,7 @@ def _check_promotions(promotions: Sequence[Any], fail: Fail) -> None:
         fail(f"{len(told)} promotions of one comparison")
 
 
-def _check_by_panes(
-    case: Scenario, broker: Broker, lives: Sequence[LiveState], fail: Fail
-) -> None:
+def _check_by_panes(case: Scenario, broker: Broker, lives: Sequence[LiveState], fail: Fail) -> None:
     held = {key: judge for live in lives for key, judge in live.judges.items()}
     for model in case.versions:
         truth, said = _undisturbed(model, case, broker)
@@ -162,7 +160,9 @@ def _check_by_panes(
             expected = {effect.value for effect in said if effect.topic == topic}
             if found != expected:
                 wrong, missing = sorted(found - expected), sorted(expected - found)
-                fail(f"{topic} of {model.key}: {wrong[:1]} is not what its panes say: {missing[:1]}")
+                fail(
+                    f"{topic} of {model.key}: {wrong[:1]} is not what its panes say: {missing[:1]}"
+                )
         if held[model.key].decisions != truth.decisions:
             fail(f"the decisions of {model.key} are not those of its panes")
 

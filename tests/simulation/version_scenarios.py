@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from engine.effects import Publish
 from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
+from engine.profile import encode_profile
 from engine.profile_building import build_profile
 from engine.records import RecordBatch
-from engine.spec import Topic
 from engine.spec_reading import read_spec
 from streams.starting_offsets import Source
 from tests.engine.models import beat, home, part, pieces
@@ -53,7 +53,7 @@ from tests.simulation.versions import (
 )
 
 Rows = dict[Source, list[tuple[Any, ...]]]
-TOLD_AT_ONCE = 40
+TOLD_AT_ONCE: Final = 40
 
 
 def case_of(plan: Plan) -> Scenario:
@@ -73,7 +73,7 @@ def version_scenario(number: int, name: str, *, labels: bool) -> Scenario:
     texts, models = _models(number, names, story, labels=labels)
     rows = _rows(number, names, partitions, story, labels=labels)
     barriers = _with_beats(rows, story, beats=len(names))
-    logs = {source: log_of(source[0], source[1], found) for source, found in rows.items()}  # type: ignore[arg-type]
+    logs = {source: log_of(*source, found) for source, found in rows.items()}  # type: ignore[arg-type]
     files = [m for m in models if m.spec.model != NAME or m.spec.version in story.files]
     learned = lessons(story, files, texts, models)
     _check_first_events(logs, barriers, story)
@@ -95,19 +95,11 @@ def _models(
             if name == NAME:
                 texts[version] = own
             profile = build_profile(read_spec(own), table(), MADE_BY)
-            models.append(built_once(own, _encoded(profile)))
+            models.append(built_once(own, encode_profile(profile)))
     return texts, models
 
 
-def _encoded(profile: Any) -> bytes:  # noqa: ANN401 - engine.profile.Profile
-    from engine.profile import encode_profile  # noqa: PLC0415
-
-    return encode_profile(profile)
-
-
-def _rows(
-    number: int, names: list[str], partitions: int, story: Story, *, labels: bool
-) -> Rows:
+def _rows(number: int, names: list[str], partitions: int, story: Story, *, labels: bool) -> Rows:
     chance, odd, told = Random(number), Random(f"odd labels {number}"), Random(f"told {number}")
     topics = ("predictions", "labels") if labels else ("predictions",)
     rows: Rows = {
@@ -183,7 +175,7 @@ def _undisturbed(
     """The oracle: everything before a phase is read, told and judged, then it learns."""
     pipeline = Pipeline(files, partitions)
     effects: list[Publish] = []
-    places = {source: 0 for source in barriers}
+    places = dict.fromkeys(barriers, 0)
     for number in range(len(learned) + 1):
         ends = {
             source: at[learned[number].registration.phase - 1]
@@ -208,4 +200,3 @@ def _undisturbed(
     for effect in effects:
         said.setdefault(effect.topic, []).append(effect)
     return pipeline, said
-

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from engine.champion.comparison import Comparison
 from engine.model import MonitoredModel
 from engine.profile import encode_profile
 from engine.terms import Term
@@ -37,6 +36,8 @@ COMPARISON: Final = (
 LAG_ROWS: Final = 4
 """How many events after the first version's answer the second one's may come."""
 
+Barriers = dict[Source, list[int]]
+"""Where the first row of each phase but the first stands in each source."""
 Mode = Literal["moment", "heard", "settled"]
 """When the rows behind a registration are there: at once; when every worker has heard of it; and
 when all before was committed besides."""
@@ -214,16 +215,8 @@ def lessons(
 def first_of(rows: list[tuple[Any, ...]], phases: int, beats: int) -> list[int]:
     """Where the first row of each phase stands; before the last beats where there is none."""
     end = max(0, len(rows) - beats)
-    tagged = [(place, row[2]) for place, row in enumerate(rows[:end]) if len(row) > 2]  # noqa: PLR2004
+    tagged = [(place, row[2]) for place, row in enumerate(rows[:end]) if len(row) > 2]
     return [
         min((place for place, of in tagged if of >= phase), default=end)
         for phase in range(1, phases + 1)
     ]
-
-
-Barriers = dict[Source, list[int]]
-
-
-def is_comparison(model: MonitoredModel) -> bool:
-    """Whether it compares two versions."""
-    return isinstance(model, Comparison)

@@ -52,10 +52,8 @@ class World:
         self._answers = Answers(plan.seed, loop, self.broker) if plan.answered else None
         self.invariants = Invariants(case, self.broker, self.group, self._answers)
         self._core = ObservedCore(case.models, case.partitions, self.invariants.fail)
-        self._registering = None
-        if case.lessons:
-            asked = self._living, self._all_read
-            self._registering = Registering(plan.seed, loop, self.broker, case, *asked)
+        parts = plan.seed, loop, self.broker, case, self._living, self._all_read
+        self._registering = Registering(*parts) if case.lessons else None
         self._disks = [
             Disks(Random(f"disk {plan.seed} {slot}")) for slot in range(len(plan.starts_s))
         ]
