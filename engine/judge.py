@@ -107,13 +107,15 @@ class Judge(PaneJudge):
         left = max(1, min(JUDGED_AT_ONCE, FEATURES_AT_ONCE // self._features))
         for flow in self.flows.values():
             while left and flow.behind:
-                due = flow.next_window()
+                due = flow.next_window(
+                    tenure.limit_ms(self.model, self.decisions.tenure, flow.plane)
+                )
                 behind_ms = flow.clock_ms if due is None else due.due_ms - 1
                 out += tenure.end_behind(self.model, self.decisions, flow.plane, behind_ms)
                 if due is not None:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
-        if not self.behind and tenure.spend(self.model, self.decisions.tenure, self.clock_ms):
+        if not self.behind and tenure.spend(self.model, self.decisions.tenure, self.flows):
             self._let_go()
         return out
 

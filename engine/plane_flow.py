@@ -77,14 +77,20 @@ class PlaneFlow:
         """Whether something is due that was not done yet."""
         return self._goal_ms is not None
 
-    def next_window(self) -> DueWindow | None:
+    def next_window(self, limit_ms: int | None = None) -> DueWindow | None:
         """Give every pane that is due to the rings; the window that is due then.  With None
-        everything due is done, and event time has arrived where the marks are."""
+        everything due is done, and event time has arrived where the marks are, or at ``limit_ms``,
+        behind which nothing falls due."""
         assert self._goal_ms is not None, "nothing is due"
+        goal_ms = self._goal_ms
+        if limit_ms is not None:
+            goal_ms = min(
+                goal_ms, limit_ms if self.clock_ms is None else max(limit_ms, self.clock_ms)
+            )
         while True:
             due = min(self._candidates(), default=None)
-            if due is None or due[0] > self._goal_ms:
-                self.clock_ms, self._goal_ms = self._goal_ms, None
+            if due is None or due[0] > goal_ms:
+                self.clock_ms, self._goal_ms = goal_ms, None
                 return None
             at_ms, step, length, which = due
             if step == _ROLL:

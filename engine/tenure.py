@@ -157,12 +157,23 @@ def examines(tenure: Tenure, judged: Judged | JudgedPerformance) -> bool:
     return maintenance_in(judged.model.spec, judged.start_ms, judged.end_ms) is None
 
 
-def spend(model: MonitoredModel, tenure: Tenure, clock_ms: int | None) -> bool:
-    """Whether all that could still come of the term has come now: then it is over."""
+def limit_ms(model: MonitoredModel, tenure: Tenure, plane: Plane) -> int | None:
+    """Where event time of a plane stops for good: what falls due behind it is nothing of the term,
+    however large the step was that its clock made.  None where the term goes on."""
     until_ms = tenure.term.until_ms
-    if tenure.over or until_ms is None or clock_ms is None or not tenure.has_ended:
+    return None if until_ms is None else until_ms + kept_ms(model.spec) - (plane.maturity_ms or 0)
+
+
+def spend(model: MonitoredModel, tenure: Tenure, flows: Mapping[int, PlaneFlow]) -> bool:
+    """Whether all that could still come of the term has come now, in every plane: then it is
+    over."""
+    if tenure.over or tenure.term.until_ms is None or not tenure.has_ended:
         return False
-    tenure.over = clock_ms >= until_ms + kept_ms(model.spec)
+    tenure.over = all(
+        flow.clock_ms is not None and flow.clock_ms >= limit
+        for flow in flows.values()
+        if (limit := limit_ms(model, tenure, flow.plane)) is not None
+    )
     return tenure.over
 
 

@@ -104,8 +104,9 @@ class VersionRegister:
         until_ms = self.term(key).until_ms
         if until_ms is None or isinstance(tally, ComparisonTally):
             return False
-        topics = [topic for topic in tally.clock_topics() if topic in DATA_TOPICS]
-        reached = [tally.watermark_ms(topic) for topic in topics]
+        idle = tally.state.idle
+        asked = [t for t in tally.clock_topics() if t in DATA_TOPICS or t not in idle]
+        reached = [tally.watermark_ms(topic) for topic in asked]
         end_ms = until_ms + kept_ms(tally.model.spec)
         return all(at_ms is not None and at_ms >= end_ms for at_ms in reached)
 

@@ -32,6 +32,10 @@ LEAST_PER_100: Final = {
     "retraining-triggers repeated": 3,
     "results taken up": 6,
     "alerts about requests": 6,
+    "registrations": 8,
+    "alerts that a term ended": 8,
+    "terms among the panes": 12,
+    "promotions told": 5,
     "late": 50,
     "dead-letters": 200,
 }

@@ -32,8 +32,9 @@ from tests.simulation.saved_state import (
     without_requests,
 )
 from tests.simulation.scenarios import COOLDOWN_MS, Scenario
+from tests.simulation.version_invariants import check_versions, learned_names
 
-IN_ORDER: Final = ("judgements", "alerts", "retraining-triggers")
+IN_ORDER: Final = ("judgements", "alerts", "retraining-triggers", "promotions")
 LONGEST_BATCH: Final = 100
 """Effects that one batch can make in these scenarios, beyond the bound on those under way."""
 
@@ -54,6 +55,7 @@ class Invariants:
         self._broker = broker
         self._group = group
         self._answers = answers
+        self._learned = learned_names(case)
         self._problems: list[str] = []
         self.coverage: Counter[str] = Counter()
         group.on_commit = self._committed
@@ -91,7 +93,7 @@ class Invariants:
     def unsettled(self, most: int, limit: int) -> None:
         """The bound on effects under way held; each tally and bench of a worker has its own."""
         owners = 2 * self._case.partitions
-        flushed = 60 * self._case.partitions * len(self._case.models)
+        flushed = 60 * self._case.partitions * len(self._case.versions or self._case.models)
         if most > owners * (limit + LONGEST_BATCH) + flushed:
             self.note(f"{most} effects under way, the bound is {limit} per owner")
 
@@ -99,21 +101,28 @@ class Invariants:
 
     def is_complete(self) -> bool:
         """Whether as much was judged as the oracle judged."""
+        if self._case.story is not None and not self._case.story.in_time:
+            return True
         judged = {sent.value for sent in self._broker.outputs.get("judgements", [])}
         return len(judged) >= len(self._case.said.get("judgements", []))
 
     def finish(self, lives: Sequence[LiveState], *, repeats: bool) -> None:
         """Everything that must be true once nothing is left to do."""
         self.still_good()
-        for topic in (*IN_ORDER, "late", "dead-letters"):
-            self._compare(topic, repeats=repeats)
+        story = self._case.story
+        if story is None or story.in_time:
+            for topic in (*IN_ORDER, "late", "dead-letters"):
+                self._compare(topic, repeats=repeats)
+            self._compare_tallies(lives)
+            self._compare_judges(lives)
+        if story is not None:
+            told = check_versions(self._case, story, self._broker, lives, self.fail)
+            self.coverage.update(told)
         known = {*IN_ORDER, "late", "dead-letters", *(["audit"] if self._answers else [])}
         unknown = set(self._broker.outputs) - known
         if unknown:
             self.fail(f"records on topics that the oracle does not know: {unknown}")
         self._check_triggers()
-        self._compare_tallies(lives)
-        self._compare_judges(lives)
         self._check_answers(lives)
 
     def _check_answers(self, lives: Sequence[LiveState]) -> None:
@@ -158,7 +167,7 @@ class Invariants:
             tree = orjson.loads(sent.value or b"")
             if known.setdefault(tree["trigger_id"], sent.value) != sent.value:
                 self.fail("two triggers have one id")
-            ends.setdefault(tree["model"], []).append(tree["window"]["end"])
+            ends.setdefault(f"{tree['model']}@{tree['version']}", []).append(tree["window"]["end"])
         if len(set(known.values())) != len(known):
             self.fail("one trigger has two ids")
         for model, found in ends.items():
@@ -169,12 +178,12 @@ class Invariants:
     def _compare_tallies(self, lives: Sequence[LiveState]) -> None:
         held = {p: tally for live in lives for p, tally in live.tallies.items()}
         for tally in self._case.pipeline.tallies:
-            truth = tally_state(tally)
+            truth = tally_state(tally, self._learned)
             if tally.partition not in held:
                 self.fail(f"nobody holds partition {tally.partition}")
-            if tally_state(held[tally.partition]) != truth:
+            if tally_state(held[tally.partition], self._learned) != truth:
                 self.fail(f"the tally of partition {tally.partition} is not the oracle's")
-            saved = saved_tally_state(self._broker, tally.partition)
+            saved = saved_tally_state(self._broker, tally.partition, self._learned)
             if saved is None and tally.covered:
                 self.fail(f"no snapshot of partition {tally.partition}")
             if saved is not None and saved != truth:
@@ -182,7 +191,8 @@ class Invariants:
 
     def _compare_judges(self, lives: Sequence[LiveState]) -> None:
         held = {key: judge for live in lives for key, judge in live.judges.items()}
-        for key, judge in self._case.pipeline.judges.items():
+        pipeline = self._case.pipeline
+        for key, judge in (pipeline.judges | pipeline.comparisons).items():
             if key not in held:
                 self.fail(f"nobody judges {key}")
             found, truth = judge_state(held[key]), judge_state(judge)
@@ -206,7 +216,8 @@ def _by_clock(records: Sequence[Said], key: bytes) -> dict[str, list[Said]]:
             rule = rules().get(tree.get("rule", ""))
             of_labels = rule is not None and reads_performance(rule)
             clock = tree["rule"] if of_labels else tree.get("section", "data")
-            found.setdefault(clock, []).append(record)
+            version = f"{tree.get('champion', '')} {tree.get('version', '')}"
+            found.setdefault(f"{version} {clock}", []).append(record)
     return found
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from engine.effects import Publish
 from engine.model import MonitoredModel
+from engine.planes import DATA
 from engine.records import RecordBatch
+from engine.terms import Term
 from streams.core import EngineCore
 
 Fail = Callable[[str], None]
@@ -25,13 +27,21 @@ class ObservedTally:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._tally, name)
 
+    @property
+    def terms(self) -> Mapping[str, Term]:
+        """What it knows of its versions' terms."""
+        known: Mapping[str, Term] = self._tally._versions.terms
+        return known
+
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """The tally's, then the checks."""
         effects: list[Publish] = self._tally.accept(batch)
         now = self._tally.watermarks_ms()
         for key, topics in self._seen.items():
             for topic, before in topics.items():
-                if before is not None and (now[key][topic] is None or now[key][topic] < before):
+                if key not in now or before is None:
+                    continue  # a version that was let go
+                if now[key][topic] is None or now[key][topic] < before:
                     self._fail(f"the watermark of {key} in {topic} went back")
         self._seen = now
         outcomes = self._tally.outcomes
@@ -46,7 +56,7 @@ class ObservedJudge:
     def __init__(self, judge: Any, fail: Fail) -> None:  # noqa: ANN401
         self._judge = judge
         self._fail = fail
-        self._clock_ms: int | None = judge.clock_ms
+        self._clock_ms = _clock_of(judge)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._judge, name)
@@ -60,11 +70,17 @@ class ObservedJudge:
         return self._looked(self._judge.go_on())
 
     def _looked(self, effects: list[Publish]) -> list[Publish]:
-        now_ms = self._judge.clock_ms
-        if self._clock_ms is not None and (now_ms is None or now_ms < self._clock_ms):
+        now_ms = _clock_of(self._judge)
+        over = self._judge.is_over
+        if not over and self._clock_ms is not None and (now_ms is None or now_ms < self._clock_ms):
             self._fail("the clock of a judge went back")
         self._clock_ms = now_ms
         return effects
+
+
+def _clock_of(judge: Any) -> int | None:  # noqa: ANN401
+    clock_ms: int | None = judge.flows[DATA].clock_ms
+    return clock_ms
 
 
 class ObservedCore(EngineCore):
@@ -72,7 +88,14 @@ class ObservedCore(EngineCore):
 
     def __init__(self, models: Sequence[MonitoredModel], partitions: int, fail: Fail) -> None:
         super().__init__(models, partitions)
+        self.given = models
+        """Those of files."""
         self._fail = fail
+
+    @property
+    def terms(self) -> Mapping[str, Term]:
+        """What is known of them now."""
+        return self._terms
 
     def tally(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
         """The real one, watched."""

@@ -15,9 +15,11 @@ from typing import Final, Literal
 from streams.settings import Settings
 from tests.simulation.broker import PANES, PENDING, SNAPSHOTS
 from tests.simulation.group import HEARTBEAT_S, REBALANCE_S, SESSION_S
-from tests.simulation.scenarios import SCENARIOS, has_labels
+from tests.simulation.scenarios import SCENARIOS, has_labels, is_silent
+from tests.simulation.versions import LABELLED, PLAIN
 from tests.simulation.weather import Weather
 
+WITH_STORIES: Final = (4, 7, 10)
 FAULTS_END_S: Final = 24.0
 OUTPUTS: Final = ("judgements", "alerts", "retraining-triggers", "late", "dead-letters")
 
@@ -64,6 +66,8 @@ class Plan:
     on_disk: bool = False
     """Whether predictions wait for labels on disks."""
     overlay: int = 200_000
+    story: str = ""
+    """What becomes of the versions of a model; empty where they do not change."""
     answered: bool = False
     """Whether a retraining job answers the triggers."""
     longest_pause_s: float = 0.0
@@ -100,6 +104,7 @@ def plan_of(seed: int) -> Plan:
     disk_chance = Random(f"disks {seed}")
     plan.on_disk = has_labels(plan.scenario) and disk_chance.random() < 0.7
     plan.answered = seed % 8 == 0
+    plan.story = _story(seed, plan.scenario)
     plan.overlay = disk_chance.choice([5, 40, 200_000])
     if seed % 5 == 0:
         plan.longest_pause_s = Random(f"pauses {seed}").choice([0.05, 0.05, 0.3, 1.5])
@@ -118,6 +123,14 @@ def plan_of(seed: int) -> Plan:
         chance.uniform(1.0, FAULTS_END_S) for _ in range(chance.choice([0, 3, 12]))
     )
     return plan
+
+
+def _story(seed: int, scenario: int) -> str:
+    """Three of eleven seeds have one; none of those in which something was found before there
+    were any has."""
+    if seed % 11 not in WITH_STORIES or seed % 8 == 0 or is_silent(scenario):
+        return ""
+    return Random(f"story {seed}").choice(LABELLED if has_labels(scenario) else PLAIN)
 
 
 def _weather(chance: Random) -> Weather:

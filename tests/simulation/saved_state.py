@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -26,13 +26,14 @@ def durable(latest: Mapping[bytes, bytes], name: str) -> Restored | None:
     return None if generation is None else restore(latest, name, generation)
 
 
-def tally_state(tally: Any) -> Any:  # noqa: ANN401
-    """All that a tally keeps, but its epoch."""
+def tally_state(tally: Any, learned: Collection[str] = ()) -> Any:  # noqa: ANN401
+    """All that a tally keeps, but its epoch, and of versions that were ``learned`` what became of
+    labels: those of others were theirs as well from when they were known."""
     waiting = {key: dict(joining.store.items()) for key, joining in tally.joinings.items()}
-    return _without_epoch(tally.snapshot(), waiting)
+    return _without_epoch(tally.snapshot(), waiting, learned)
 
 
-def saved_tally_state(broker: Broker, partition: int) -> Any:  # noqa: ANN401
+def saved_tally_state(broker: Broker, partition: int, learned: Collection[str] = ()) -> Any:  # noqa: ANN401
     """The same of the snapshot on the topic, and of what waits for labels on its own."""
     restored = durable(broker.snapshots[partition].latest, f"tally/{partition}")
     if restored is None:
@@ -55,10 +56,10 @@ def saved_tally_state(broker: Broker, partition: int) -> Any:  # noqa: ANN401
             store.is_filled = True
         store.restore(model.joining.entries, pieces)
         waiting[key] = dict(store.items())
-    return _without_epoch(restored.snapshot, waiting)
+    return _without_epoch(restored.snapshot, waiting, learned)
 
 
-def _without_epoch(snapshot: Snapshot, waiting: Any) -> Any:  # noqa: ANN401
+def _without_epoch(snapshot: Snapshot, waiting: Any, learned: Collection[str]) -> Any:  # noqa: ANN401
     """The epoch says how often it was resumed, and which blocks are pieces is a matter of size."""
     saved = msgspec.structs.replace(read(snapshot), epoch=0)
     tree = msgspec.to_builtins(saved, builtin_types=(bytes,))
@@ -68,13 +69,14 @@ def _without_epoch(snapshot: Snapshot, waiting: Any) -> Any:  # noqa: ANN401
         key: [
             waiting[key],
             {plane: _contents(held, pieces) for plane, held in model.joining.panes.items()},
-            *tree[4][key][5][1:3],
+            tree[4][key][5][1],
+            *([] if key in learned else [tree[4][key][5][2]]),
         ]
         for key, model in saved.models.items()
         if model.joining is not None
     }
-    models = {key: [model[:3], model[4]] for key, model in tree[4].items()}
-    return [tree[:4], models, panes, joins]
+    models = {key: [model[:3], model[4], model[6]] for key, model in tree[4].items()}
+    return [tree[:4], models, panes, joins, tree[6]]
 
 
 def _contents(panes: Mapping[int, Any], pieces: PieceReader) -> dict[int, list[bytes | None]]:
@@ -86,7 +88,14 @@ def _contents(panes: Mapping[int, Any], pieces: PieceReader) -> dict[int, list[b
 
 
 def judge_state(judge: Any) -> dict[str, Any]:  # noqa: ANN401
-    """What a judge has come to."""
+    """What a judge has come to, of a model or of a comparison."""
+    if not hasattr(judge, "decisions"):
+        return {
+            "state": msgspec.to_builtins(judge.state, builtin_types=(bytes,)),
+            "late counts": judge.late_counts,
+            "judged windows": judge.judged_windows,
+            "planes": {number: flow.clock_ms for number, flow in judge.flows.items()},
+        }
     return {
         "clock": judge.clock_ms,
         "late counts": judge.late_counts,

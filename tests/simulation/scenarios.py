@@ -32,6 +32,7 @@ from tests.engine.models import (
     pieces,
     stream,
 )
+from tests.simulation.versions import Learned, Story
 
 SCENARIOS: Final = 12
 EVENTS: Final = 210
@@ -87,10 +88,18 @@ class Scenario:
     pipeline: Pipeline
     said: dict[str, list[Publish]] = field(default_factory=dict)
     """What the undisturbed run publishes, by topic, in order."""
+    story: Story | None = None
+    """How the versions of a model change; None where they do not."""
+    lessons: list[Learned] = field(default_factory=list)
+    barriers: dict[Source, list[int]] = field(default_factory=dict)
+    """Where each phase of the story begins in each source."""
+    versions: list[MonitoredModel] = field(default_factory=list)
+    """All there ever are, with a story."""
 
 
 @cache
-def _table() -> ReferenceTable:
+def table() -> ReferenceTable:
+    """What all models were trained on."""
     random, rows = np.random.default_rng(1), 2_000
     numeric = {"x": random.normal(size=rows), "y": random.normal(size=rows)}
     return ReferenceTable(
@@ -98,24 +107,33 @@ def _table() -> ReferenceTable:
     )
 
 
-@cache
-def model(name: str, *, labels: bool, duplicates: bool, answered: bool = False) -> MonitoredModel:
-    """One of the few models of all scenarios."""
+def spec_of(name: str, *, labels: bool, duplicates: bool, answered: bool = False) -> str:
+    """The spec of one of the few models."""
     deadlines = DEADLINES if answered else ""
     more = "duplicates: {last: 30}" if duplicates else ""
     inputs = "[predictions, labels]" if labels else "[predictions]"
     if labels:
         more += f"\nlabel: {LABEL}\nconcept: {CONCEPT}"
-    text = SPEC.format(
+    return SPEC.format(
         name=name, idle=IDLE_S, inputs=inputs, more=more.strip(), deadlines=deadlines
     )
-    return model_of(text, _table())
 
 
-def _events(number: int, name: str, chance: Random) -> list[dict[str, Any]]:
-    """A model's predictions as they arrive: drift, disorder, repeats."""
-    shift = chance.choice([0.0, 2.0, 2.5])
-    trees = stream(number, EVENTS, step_ms=STEP_MS, shift=shift, shift_after=chance.random() * 0.6)
+@cache
+def model(name: str, *, labels: bool, duplicates: bool, answered: bool = False) -> MonitoredModel:
+    """One of the few models of all scenarios."""
+    text = spec_of(name, labels=labels, duplicates=duplicates, answered=answered)
+    return model_of(text, table())
+
+
+def events_of(
+    number: int, name: str, chance: Random, *, drifts: bool = False
+) -> list[dict[str, Any]]:
+    """A model's predictions as they arrive: drift (surely, and early, where it is asked for),
+    disorder, repeats."""
+    shift, after = chance.choice([0.0, 2.0, 2.5]), chance.random() * 0.6
+    shift, after = (2.5, after / 6) if drifts else (shift, after)
+    trees = stream(number, EVENTS, step_ms=STEP_MS, shift=shift, shift_after=after)
     for tree in trees:
         tree["model"] = name
         tree["event_id"] = f"{name}{tree['event_id']}"
@@ -124,7 +142,7 @@ def _events(number: int, name: str, chance: Random) -> list[dict[str, Any]]:
     return [copy for tree in late for copy in ([tree] * (2 if chance.random() < 0.04 else 1))]
 
 
-def _noise(chance: Random, ts: int) -> bytes | None:
+def noise(chance: Random, ts: int) -> bytes | None:
     """A record that is no good event of the models, now and then."""
     draw = chance.random()
     if draw < 0.02:
@@ -136,7 +154,7 @@ def _noise(chance: Random, ts: int) -> bytes | None:
     return None
 
 
-def _labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
+def labels_of(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
     """What becomes known of an event: mostly nothing or one thing, at times another after it."""
     found = []
     at_ms = int(tree["ts"])
@@ -148,7 +166,7 @@ def _labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
     return found
 
 
-def _odd_labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
+def odd_labels(tree: dict[str, Any], chance: Random) -> list[tuple[int, bytes]]:
     """What labels should not do and do: said before their prediction was made, twice, and after
     the time to live."""
     ts, truth = int(tree["ts"]), chance.randint(0, 1)
@@ -181,19 +199,19 @@ def _logs(
     }
     speaking = [p for p in range(partitions) if p not in silent]
     for name in names:
-        for tree in _events(number, name, chance):
+        for tree in events_of(number, name, chance):
             partition = home(tree["event_id"], partitions)
             if partition in silent:
                 partition = speaking[0]
             ts = int(tree["ts"])
             rows["predictions", partition].append((ts, orjson.dumps(tree)))
-            if (noise := _noise(chance, ts)) is not None:
-                rows["predictions", partition].append((ts, noise))
+            if (odd_one := noise(chance, ts)) is not None:
+                rows["predictions", partition].append((ts, odd_one))
             if labels:
-                rows["labels", partition] += _labels(tree, chance)
-                late[partition] += _odd_labels(tree, odd)
+                rows["labels", partition] += labels_of(tree, chance)
+                late[partition] += odd_labels(tree, odd)
     for partition, found in late.items():
-        rows["labels", partition] = _put_in(rows["labels", partition], found)
+        rows["labels", partition] = put_in(rows["labels", partition], found)
     # What has nothing more to say is idle after a while.  Where windows wait for a partition that
     # never spoke, the others must go on speaking until that one is idle.
     beats = 1 + (BEATS_FOR_THE_SILENT if silent else 0)
@@ -201,40 +219,44 @@ def _logs(
         for topic in topics:
             rows[topic, partition] += [(END_MS, beat(END_MS, name)) for name in names] * beats
     return {
-        (topic, partition): _log(topic, partition, found)  # type: ignore[arg-type]
+        (topic, partition): log_of(topic, partition, found)  # type: ignore[arg-type]
         for (topic, partition), found in rows.items()
     }
 
 
-def _put_in(
-    rows: list[tuple[int, bytes]], late: list[tuple[int, bytes]]
-) -> list[tuple[int, bytes]]:
+def put_in(rows: list[Any], late: list[Any]) -> list[Any]:
     """Rows as they came, and each of the others where the log has reached its time."""
-    order = [(newest, 0, row) for newest, row in zip(_newest_ms(rows), rows, strict=True)]
+    order = [(newest, 0, row) for newest, row in zip(newest_ms(rows), rows, strict=True)]
     order += [(row[0], 1, row) for row in late]
     return [row for *_, row in sorted(order, key=lambda place: place[:2])]
 
 
-def _newest_ms(rows: list[tuple[int, bytes]]) -> list[int]:
+def newest_ms(rows: list[Any]) -> list[int]:
     """The highest time so far, row by row."""
-    return np.maximum.accumulate(np.array([ts for ts, _ in rows], dtype=np.int64)).tolist()
+    return np.maximum.accumulate(np.array([row[0] for row in rows], dtype=np.int64)).tolist()
 
 
-def _log(topic: Topic, partition: int, rows: list[tuple[int, bytes]]) -> RecordBatch:
-    stamps = np.maximum.accumulate(np.array([ts for ts, _ in rows] or [0])) + RECORD_DELAY_MS
+def log_of(topic: Topic, partition: int, rows: list[Any]) -> RecordBatch:
+    """Rows of (event time, value, ...) as a log."""
+    stamps = np.maximum.accumulate(np.array([row[0] for row in rows] or [0])) + RECORD_DELAY_MS
     return RecordBatch(
         topic,
         partition,
         list(range(len(rows))),
         stamps.tolist()[: len(rows)],
         [None] * len(rows),
-        [value for _, value in rows],
+        [row[1] for row in rows],
     )
 
 
 def has_labels(number: int) -> bool:
     """Whether the models of this scenario are told what came true."""
     return number % 3 == 2
+
+
+def is_silent(number: int) -> bool:
+    """Whether a partition of this scenario has no record."""
+    return number % 12 == 3
 
 
 @cache
@@ -244,7 +266,7 @@ def scenario(number: int, *, answered: bool = False) -> Scenario:
     partitions = chance.choice([2, 3])
     names = ["m", "n"] if number % 4 == 1 else ["m"]
     labels, duplicates = has_labels(number), number % 2 == 0
-    silent = (partitions - 1,) if number % 12 == 3 else ()
+    silent = (partitions - 1,) if is_silent(number) else ()
     models = [
         model(name, labels=labels, duplicates=duplicates, answered=answered) for name in names
     ]

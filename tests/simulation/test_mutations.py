@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from tests.simulation import answer_mutations, seeds
+from tests.simulation import answer_mutations, seeds, version_mutations
 from tests.simulation.invariants import Violation
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.seeds import tried
@@ -32,6 +32,7 @@ FIRST_SEED: Final = {
 
 
 assert answer_mutations.results_are_taken_twice.__name__ in MUTATIONS, "it registers itself"
+assert version_mutations.pairs_are_not_saved.__name__ in MUTATIONS, "they register themselves"
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -8,15 +8,18 @@ ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
+from engine.terms import Term
 from streams.agents import Agents
 from streams.checkpoint import Outbox
-from streams.core import Core
 from streams.forwarding import Forwarding
 from streams.judging import Judging
+from streams.learning import Learning
 from streams.live import LiveState
+from streams.model_register import ModelRegister
+from streams.registrar import Registrar
 from streams.settings import Settings
 from streams.snapshot_table import Home, SnapshotTable
 from streams.topics import BATCHED_ROLES
@@ -26,8 +29,10 @@ from tests.simulation.broker import SNAPSHOTS, Broker
 from tests.simulation.consumer import Consumer
 from tests.simulation.feed import Feed
 from tests.simulation.group import Group
+from tests.simulation.observed import ObservedCore
 from tests.simulation.pausing import Pauses, PausingTallying
 from tests.simulation.producing import Producer
+from tests.simulation.registering import Registering
 from tests.simulation.table import Table
 from tests.simulation.virtual_time import Process, VirtualLoop
 from tests.simulation.waiting import Disks, places
@@ -45,7 +50,7 @@ class Worker:
         loop: VirtualLoop,
         broker: Broker,
         group: Group,
-        core: Core,
+        core: ObservedCore,
         settings: Settings,
         weather: Weather,
         chance: Random,
@@ -54,7 +59,10 @@ class Worker:
         ended: Callable[[Worker, BaseException | None], None],
         disks: Disks | None = None,
         answers: Answers | None = None,
+        registering: Registering | None = None,
     ) -> None:
+        self._core = core
+        self.registrar: Registrar | None = None
         self.process = Process(name)
         self._loop = loop
         self._group = group
@@ -89,13 +97,30 @@ class Worker:
             parts = core, broker.partitions, judging, outbox, answers.feed(name), ANSWERED_IDS
             forwarding = Forwarding(*parts, self.live)
         self.agents = Agents(settings, tallying, judging, snapshots, outbox, self.live, forwarding)
+        if registering is not None:
+            register = ModelRegister(list(core.given))
+            self.registrar = Registrar(registering.feed(name), register, core, self.live)
+            parts_of = core, broker.partitions, self.registrar, tallying, judging
+            self.agents.learning = Learning(*parts_of, snapshots, outbox)
+            self.registrar.learned = self.agents.learn
         self.agents.consumer = self._consumer
         self._consumer.keeper = self.agents
 
     def start(self) -> None:
-        """Run all parts."""
+        """Run all parts, once it is known which versions there are."""
+        if self.registrar is None:
+            self._run()
+        else:
+            self._loop.spawn(self.process, self._begin(self.registrar))
+
+    async def _begin(self, registrar: Registrar) -> None:
+        await registrar.begin()
+        self._run()
+
+    def _run(self) -> None:
         streams = self._consumer.streams
         for body in (
+            *([] if self.registrar is None else [self.agents.follow()]),
             self._consumer.take_part(),
             self._consumer.fetch(),
             self.agents.tally(streams["tally"]),
@@ -109,6 +134,14 @@ class Worker:
     def _part_ended(self, task: asyncio.Task[object]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.agents.fail(error)
+
+    def has_heard(self, terms: Mapping[str, Term]) -> bool:
+        """Whether all that it counts by knows these terms; a dead one will when it starts."""
+        if self.process.state == "dead":
+            return True
+        return self._core.terms == terms and all(
+            tally.terms == terms for tally in self.live.tallies.values()
+        )
 
     async def _end_when_failed(self) -> None:
         error = await self.agents.failed

@@ -5,15 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 from typing import Final
-from unittest import mock
 
-import engine.pieces
-import streams.judging
-import streams.pending
-import streams.tallying
 from engine.records import RecordBatch
 from streams.recovery import RestoreError, StaleOwnerError
 from streams.settings import Settings
@@ -27,7 +21,10 @@ from tests.simulation.observed import ObservedCore
 from tests.simulation.pausing import Pauses
 from tests.simulation.plan import FAULTS_END_S, Fault, Plan, plan_of
 from tests.simulation.producing import SendError
-from tests.simulation.scenarios import BEATS_FOR_THE_SILENT, Scenario, scenario
+from tests.simulation.registering import Registering
+from tests.simulation.scenarios import BEATS_FOR_THE_SILENT, Scenario
+from tests.simulation.small_bounds import small_bounds
+from tests.simulation.version_scenarios import case_of
 from tests.simulation.virtual_time import Process, StuckError, VirtualLoop, run_virtually
 from tests.simulation.waiting import Disks
 from tests.simulation.worker import Worker
@@ -55,6 +52,8 @@ class World:
         self._answers = Answers(plan.seed, loop, self.broker) if plan.answered else None
         self.invariants = Invariants(case, self.broker, self.group, self._answers)
         self._core = ObservedCore(case.models, case.partitions, self.invariants.fail)
+        parts = plan.seed, loop, self.broker, case, self._living, self._all_read
+        self._registering = Registering(*parts) if case.lessons else None
         self._disks = [
             Disks(Random(f"disk {plan.seed} {slot}")) for slot in range(len(plan.starts_s))
         ]
@@ -95,6 +94,7 @@ class World:
 
     def _produce(self) -> None:
         """The logs grow in bursts."""
+        grow = self.broker.grow if self._registering is None else self._registering.grow
         for source, log in self._case.logs.items():
             at, when_s = 0, 0.0
             beats = BEATS_FOR_THE_SILENT * len(self._case.models) if self._case.silent else 0
@@ -106,10 +106,10 @@ class World:
                 when_s += self._plan.produced_s / bursts * self._chance.random()
                 if before <= self._plan.pause_at * end < at:
                     when_s += self._plan.pause_s
-                self._loop.later(when_s, self.broker.grow, source, at)
+                self._loop.later(when_s, grow, source, at)
             for beat in range(end + 1, len(log) + 1):
                 when_s += BEAT_S / len(self._case.models)
-                self._loop.later(when_s, self.broker.grow, source, beat)
+                self._loop.later(when_s, grow, source, beat)
 
     # -- workers ------------------------------------------------------------------------------
 
@@ -122,12 +122,15 @@ class World:
                 **{f: getattr(settings, f) for f in settings.__struct_fields__}
                 | {"group_instance_id": f"slot{slot}"}
             )
+        core = self._core
+        if self._registering is not None:  # what it learns is its own
+            core = ObservedCore(self._case.models, self._case.partitions, self.invariants.fail)
         worker = Worker(
             f"w{slot}.{self._incarnations}",
             self._loop,
             self.broker,
             self.group,
-            self._core,
+            core,
             settings,
             self._plan.weather,
             self._chance,
@@ -136,6 +139,7 @@ class World:
             self._ended,
             self._disks[slot] if self._plan.on_disk else None,
             self._answers,
+            self._registering,
         )
         self._slots[slot] = worker
         worker.start()
@@ -232,15 +236,23 @@ class World:
         return f"lag {self._lag()}, group stable {stable}, workers {workers}, all judged {whole}"
 
     def _settled(self) -> bool:
-        if any(end < len(log) for log, end in self._input_ends()) or self._lag():
+        if any(end < len(log) for log, end in self._input_ends()) or not self._all_read():
             return False
-        idle = any(w is not None and w.producer.unsettled for w in self._slots)
-        if idle or not self.group.is_stable or None in self._slots:
-            return False
-        held = sorted(p for w in self._slots if w is not None for p in w.live.tallies)
-        whole = held == list(range(self._case.partitions))  # a zombie that wakes holds some twice
         answered = self._answers is None or self._answers.are_handed_on()
-        return whole and answered and self.invariants.is_complete()
+        registered = self._registering is None or self._registering.is_done
+        return answered and registered and self.invariants.is_complete()
+
+    def _living(self) -> list[Worker]:
+        """Workers that are not dead."""
+        return [worker for worker in self._slots if worker is not None]
+
+    def _all_read(self) -> bool:
+        """Whether all there is was read, judged and committed, and everybody holds what is his."""
+        idle = any(w.producer.unsettled for w in self._living())
+        if self._lag() or idle or not self.group.is_stable or None in self._slots:
+            return False
+        held = sorted(p for w in self._living() for p in w.live.tallies)
+        return held == list(range(self._case.partitions))  # a zombie that wakes holds some twice
 
     def _input_ends(self) -> Iterator[tuple[RecordBatch, int]]:
         for source, end in self.broker.ends.items():
@@ -261,27 +273,17 @@ class World:
         self.coverage.update(self.broker.seen)
         self.coverage.update(self._pauses.seen)
         self.coverage.update(self.invariants.coverage)
+        if self._registering is not None:
+            self.coverage.update(self._registering.seen)
         for disks in self._disks:
             self.coverage.update(disks.seen)
         self.coverage["steps"] += self._loop.steps
 
 
-@contextmanager
-def _small_bounds(plan: Plan) -> Iterator[None]:
-    """Limits so small that little state reaches them."""
-    with (
-        mock.patch.object(engine.pieces, "MIN_PIECE_BYTES", plan.piece_bytes),
-        mock.patch.object(streams.tallying, "MAX_UNSETTLED", plan.unsettled),
-        mock.patch.object(streams.judging, "MAX_UNSETTLED", plan.unsettled),
-        mock.patch.object(streams.pending, "MAX_OVERLAY_CHANGES", plan.overlay),
-    ):
-        yield
-
-
 def run_seed(seed: int) -> Counter[str]:
     """What the run of this seed covered; Violation when a promise was broken."""
     plan = plan_of(seed)
-    case = scenario(plan.scenario, answered=plan.answered)
+    case = case_of(plan)
     held: list[World] = []
 
     async def body(loop: VirtualLoop) -> None:
@@ -289,7 +291,7 @@ def run_seed(seed: int) -> Counter[str]:
         held.append(world)
         await world.run()
 
-    with _small_bounds(plan), judged_once():
+    with small_bounds(plan), judged_once():
         try:
             run_virtually(body)
         except StuckError as error:
