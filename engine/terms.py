@@ -83,14 +83,18 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def terms_of(versions: Iterable[Registered]) -> dict[str, Term]:
-    """Version -> its term, of all versions of one model."""
+def terms_of(versions: Iterable[Registered], *, stamp: int = 0) -> dict[str, Term]:
+    """Version -> its term, of all versions of one model.
+
+    ``stamp`` is that of the newest record about the model, also of a version that is gone since:
+    what follows from fewer versions is newer than what followed from more.
+    """
     known = sorted(versions, key=lambda one: one.version)
     takers = sorted(
         (one for one in known if one.takes_over),
         key=lambda one: (one.effective_from_ms or 0, one.stamp),
     )
-    stamp = max((one.stamp for one in known), default=0)
+    stamp = max([stamp, *(one.stamp for one in known)])
     terms = {}
     for one in known:
         until_ms, successor = one.retired_ms, ""

@@ -115,6 +115,8 @@ class Learning:
         with suppress(GivenUpError):
             await self._snapshots.claim([own])
             async with self._judging.still:
+                if self._judging.benches.get(own.partition) is not bench:
+                    return  # given up meanwhile
                 seat = Seat(judge=judge, name=own, covered=bench.position, unsaved=True)
                 bench.seats[key] = seat
                 bench.unsaved = True

@@ -136,7 +136,11 @@ def read_key(key: bytes | None) -> tuple[str, str, bool]:
         raise ModelRecordError("bad_key", "the key is not MODEL/VERSION") from error
     if len(pieces) not in {2, 4} or not all(pieces):
         raise ModelRecordError("bad_key", "the key is not MODEL/VERSION")
-    return unquote(pieces[0]), unquote(pieces[1]), len(pieces) > 2  # noqa: PLR2004 - the head's
+    model, version = unquote(pieces[0]), unquote(pieces[1])
+    if head_key(model, version).decode() != "/".join(pieces[:2]):
+        # Two keys of one version would be two records to compaction.
+        raise ModelRecordError("bad_key", "the key is not quoted as the key of a version is")
+    return model, version, len(pieces) > 2  # noqa: PLR2004 - the head's
 
 
 def encode_version(

@@ -8,7 +8,8 @@ A version that is in files and on the topic must be the same in both (spec and p
 hashes); then the topic says when it serves.  Otherwise the file's counts, and the record is
 refused.
 A version that is known is never another one while a worker runs: other content under its name is
-refused, and is what the next start finds.
+refused, and is what the next start finds.  That holds also where it was taken off the topic in
+between: whoever looks at the topic at another moment sees nothing of that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from engine.terms import Registered, Term, terms_of
 from streams.control import ControlRecord
 from streams.model_files import MAX_MODELS, read_spec_text
 from streams.model_records import (
+    Content,
     Head,
     ModelRecordError,
     assembled,
@@ -35,6 +37,8 @@ from streams.model_records import (
 
 MAX_HELD_PART_BYTES: Final = 536_870_912
 """Parts that no head has made use of yet; the oldest are forgotten, and their head is torn."""
+MAX_UNBUILT_BYTES: Final = 1_073_741_824
+"""Versions that wait to be built, packed; further ones are refused."""
 FAULTS_TOLD: Final = 5
 
 
@@ -72,6 +76,10 @@ class ModelRegister:
     _versions: dict[str, _Version] = field(default_factory=dict)
     _unbuilt: dict[str, _Version] = field(default_factory=dict)
     _parts: dict[bytes, bytes] = field(default_factory=dict)
+    _stamps: dict[str, int] = field(default_factory=dict)
+    """Of the newest head by model, also of one that said that a version is gone."""
+    _gone: dict[str, Content] = field(default_factory=dict)
+    """What versions were that ran here and were taken off the topic."""
 
     def take(self, record: ControlRecord) -> Refusal | None:
         """Take one record; the refusal when it cannot be used."""
@@ -79,11 +87,13 @@ class ModelRegister:
             model, version, is_part = read_key(record.key)
             if is_part:
                 self._take_part(record.key or b"", record.value)
-            elif record.value is None:
-                self._versions.pop(f"{model}@{version}", None)
-                self._unbuilt.pop(f"{model}@{version}", None)
             else:
-                self._take_head(decode_head(model, version, record.value), record)
+                head = None if record.value is None else decode_head(model, version, record.value)
+                if head is None:
+                    self._forget(f"{model}@{version}")
+                else:
+                    self._take_head(head, record)
+                self._stamps[model] = record.offset + 1
         except ModelRecordError as error:
             return Refusal(record, error.reason, str(error))
         return None
@@ -98,21 +108,38 @@ class ModelRegister:
             oldest = next(iter(self._parts))
             self.parts_held -= len(self._parts.pop(oldest))
 
+    def _forget(self, key: str) -> None:
+        self._unbuilt.pop(key, None)
+        known = self._versions.pop(key, None)
+        if known is not None and known.built is not None:
+            self._gone[key] = known.head.content
+            while len(self._gone) > MAX_MODELS:
+                del self._gone[next(iter(self._gone))]
+
     def _take_head(self, head: Head, record: ControlRecord) -> None:
         known = self._unbuilt.get(head.key) or self._versions.get(head.key)
-        if known is not None and known.head.content == head.content:
-            known.head, known.record = head, record
-            return
-        packed = assembled(head, self._parts)
+        same = known is not None and known.head.content == head.content
+        packed = b"" if same else assembled(head, self._parts)
         for key in part_keys(head):
             self._take_part(key, None)
-        if known is not None and known.built is not None:
+        if known is not None and same:
+            known.head, known.record = head, record
+            return
+        built = known is not None and known.built is not None
+        if built or self._gone.get(head.key, head.content) != head.content:
             raise ModelRecordError(
                 "version_differs",
                 f"{head.key} is another spec or profile than the {head.key} that is running: "
                 "register it as a new version, or start the workers anew",
             )
-        self._unbuilt[head.key] = _Version(head, record, packed)
+        if self.builds:
+            self._refuse_too_many(len(packed))
+        self._unbuilt[head.key] = _Version(head, record, packed if self.builds else None)
+
+    def _refuse_too_many(self, more_bytes: int) -> None:
+        waiting = sum(len(version.packed or b"") for version in self._unbuilt.values())
+        if len(self._unbuilt) >= MAX_MODELS or waiting + more_bytes > MAX_UNBUILT_BYTES:
+            raise ModelRecordError("too_many", "more versions at once than can be built")
 
     def settle(self) -> list[Refusal]:
         """Build what is new; the refusals of what cannot be built.  Takes seconds for large
@@ -172,10 +199,11 @@ class ModelRegister:
                 retired_ms=None if held is None else held.head.retired_ms,
             )
             named.setdefault(model.spec.model, []).append(told)
+        self._stamps = {name: self._stamps.get(name, 0) for name in named}
         return {
             f"{name}@{version}": term
             for name, versions in named.items()
-            for version, term in terms_of(versions).items()
+            for version, term in terms_of(versions, stamp=self._stamps[name]).items()
         }
 
     def heads(self) -> list[Head]:

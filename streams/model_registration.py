@@ -17,7 +17,15 @@ from engine.spec_yaml import MAX_SPEC_BYTES
 from engine.timestamps import ms_to_rfc3339
 from streams.bounded_file import read_bounded
 from streams.model_files import MAX_PROFILE_BYTES, load_model
-from streams.model_records import Head, decode_head, encode_head, encode_version, head_key, retired
+from streams.model_records import (
+    Head,
+    decode_head,
+    encode_head,
+    encode_version,
+    head_key,
+    part_keys,
+    retired,
+)
 from streams.model_register import ModelRegister
 from streams.models_log import ModelsReader, write_version
 from streams.settings import Settings
@@ -95,10 +103,12 @@ def retire(settings: Settings, model: str, version: str, at_ms: int | None) -> H
 
 def forget(settings: Settings, model: str, version: str) -> None:
     """Take a version off the topic, as if it had never been there.  Raises as :func:`register`."""
-    known = {head.key: head for head in registered(settings)}
-    if f"{model}@{version}" not in known:
+    known = next((h for h in registered(settings) if h.key == f"{model}@{version}"), None)
+    if known is None:
         raise RegistrationError(f"{model}@{version} is not registered")
     write_version(settings, model, [(head_key(model, version), None)])
+    # The head first: one that stands while its parts go would be torn.
+    write_version(settings, model, [(key, None) for key in part_keys(known)])
 
 
 def _head_of(record: Record, model: str, version: str) -> Head:
@@ -109,7 +119,7 @@ def _refuse_contradictions(head: Head, known: list[Head]) -> None:
     at_ms = head.effective_from_ms
     for other in known:
         if other.key == head.key:
-            if other.content != head.content and other.status == "active":
+            if other.content != head.content:
                 raise RegistrationError(
                     f"{head.key} is registered with another spec or profile: give it another "
                     "version"

@@ -2,8 +2,8 @@
 
 Rule.  The topic is read to its end before the first input, and followed from then on.  Whoever
 meets a version that nobody here knows asks first whether it was registered meanwhile: a version
-that was
-registered before its first event loses none of them, however late this worker would have looked.
+that was registered before its first event loses none of them, however late this worker would have
+looked.
 The same question may be asked once in ASK_AGAIN_S, so that a version that nobody registers costs a
 question a second and no more.
 
@@ -85,11 +85,12 @@ class Registrar:
         self.live = live
         self._prepare = prepare
         self._known = {model.key for model in register.files}
+        self._terms: Mapping[str, Term] | None = None
         self._reading = asyncio.Lock()
         self._asked_s: dict[str, float] = {}
         self._letters: list[Refusal] = []
         self.learned: Learned | None = None
-        """Awaited whenever the models or their terms changed."""
+        """Awaited whenever the models or their terms changed, or something was refused."""
 
     async def begin(self) -> None:
         """Read the topic to its end.  Raises ControlError when it cannot be read."""
@@ -163,9 +164,12 @@ class Registrar:
             await asyncio.to_thread(self._prepare, new)
             for model in new:
                 log.info("registered: %s", told(model.key, terms[model.key]))
-        self._known = {model.key for model in models}
-        self._core.learn(models, terms)
-        if self.learned is not None:
+        keys = {model.key for model in models}
+        changed = keys != self._known or terms != self._terms
+        self._known, self._terms = keys, terms
+        if changed:
+            self._core.learn(models, terms)
+        if (changed or refusals) and self.learned is not None:
             await self.learned()
 
 

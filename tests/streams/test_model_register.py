@@ -11,6 +11,7 @@ import pytest
 
 from engine.model import MonitoredModel
 from engine.profile import encode_profile
+from engine.tenure import Tenure
 from engine.terms import Term
 from streams.benches import panes_partition
 from streams.control import ControlRecord
@@ -94,6 +95,8 @@ def test_a_torn_version_is_refused_whole(missing: int) -> None:
     [
         ((b"m", b"{}"), "bad_key"),
         ((b"\xff/1", b"{}"), "bad_key"),
+        ((b"%6d/v2", records()[-1][1]), "bad_key"),
+        ((b"%6d/v2", None), "bad_key"),
         ((None, b"{}"), "bad_key"),
         ((b"m/v2", b"["), "malformed"),
         ((b"m/v2", b"{}"), "malformed"),
@@ -176,6 +179,55 @@ def test_retired_and_forgotten() -> None:
     assert register.models() == []
 
 
+def test_a_take_over_that_is_taken_back_is_told() -> None:
+    """Who was told of it takes what follows without it: that is newer."""
+    register = ModelRegister([model_of(spec_text(version="v1"))])
+    assert taken(register, records()) == []
+    tenure = Tenure()
+    assert tenure.take(register.terms()["m@v1"])
+    assert tenure.term.successor == "v2"
+    assert taken(register, [(head_key("m", "v2"), None)], 50) == []
+    assert tenure.take(register.terms()["m@v1"])
+    assert tenure.term == Term(stamp=51)
+
+
+def test_a_version_that_ran_is_never_another_one() -> None:
+    """Also where it was taken off the topic in between, whenever somebody looked."""
+    other = records(spec_text(version="v2", budget="{false_pages: 7, per: 1d}"))
+    gone = (head_key("m", "v2"), None)
+    at_once, in_between = ModelRegister(), ModelRegister()
+    assert taken(at_once, records()) == taken(in_between, records()) == []
+    assert taken(at_once, [gone, *other], 50) == ["version_differs"]
+    assert taken(in_between, [gone], 50) == []
+    assert taken(in_between, other, 51) == ["version_differs"]
+    assert at_once.models() == in_between.models() == []
+    assert taken(in_between, records(), 100) == []
+    assert in_between.models()[0].policy_hash == MODEL.policy_hash
+
+
+def test_what_is_registered_again_and_again_takes_no_memory() -> None:
+    """Its parts are those that are known already."""
+    register = ModelRegister()
+    for first in (0, 100, 200):
+        assert taken(register, records(), first) == []
+        assert register.parts_held == 0
+
+
+def test_versions_that_wait_to_be_built_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of them before anybody builds one is refused, the first ones are known."""
+    monkeypatch.setattr("streams.model_register.MAX_UNBUILT_BYTES", 4_000)
+    assert 2_000 < sum(len(value or b"") for _, value in records()[:-1]) < 4_000
+    flood = [r for version in ("v2", "v3", "v4") for r in renamed(version)]
+    register = ModelRegister()
+    assert taken(register, flood) == ["too_many", "too_many"]
+    assert [model.key for model in register.models()] == ["m@v2"]
+
+
+def renamed(version: str) -> list[Record]:
+    """The same of another version."""
+    return records(spec_text(version=version), version=version)
+
+
 def test_names_with_slashes_stay_apart() -> None:
     """Model and version are quoted in a key."""
     assert read_key(head_key("a/b", "1/2")) == ("a/b", "1/2", False)
@@ -243,6 +295,30 @@ def test_whoever_meets_an_unknown_version_asks_first() -> None:
         await registrar.meet({"m@v3"})
         assert (feed.asked, core.models) == (2, ["m@v1", "m@v2"])
         assert core.terms["m@v1"].successor == "v2"
+
+    asyncio.run(main())
+
+
+def test_records_that_say_nothing_new_disturb_nobody() -> None:
+    """Parts without a head, and a version that is registered once more as it is."""
+
+    async def main() -> None:
+        feed, told = Feed(), []
+        registrar = Registrar(feed, ModelRegister([MODEL]), Core(), LiveState())
+
+        async def learned() -> None:
+            told.append(1)
+
+        registrar.learned = learned
+        feed.append(records()[:-1])
+        await registrar.begin()
+        assert len(told) == 1
+        feed.append(records()[:-1])
+        await registrar.meet({"m@x"})
+        assert len(told) == 1
+        feed.append(records()[-1:])
+        await registrar.meet({"m@y"})
+        assert len(told) == 2
 
     asyncio.run(main())
 
