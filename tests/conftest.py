@@ -66,11 +66,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_rank)
 
 
-def _rank(item: pytest.Item) -> tuple[bool, int]:
+def _rank(item: pytest.Item) -> tuple[bool, int, float]:
     slow = any(item.get_closest_marker(name) for name in ("kafka", "browser"))
     top = item.nodeid.removeprefix("tests/")
     places = (place for place, start in enumerate(ORDER) if top.startswith(start))
-    return slow, next(places, len(ORDER))
+    return slow, next(places, len(ORDER)), -_limit_s(item) if slow else 0.0
+
+
+def _limit_s(item: pytest.Item) -> float:
+    """The longest that the test may take.  What may take long begins first, for a long test at the
+    end of a run lets all processes but one wait."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else float(item.config.getini("timeout"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

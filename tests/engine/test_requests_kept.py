@@ -92,14 +92,15 @@ def _panes(pattern: str) -> list[bytes]:
     return log
 
 
-def _lived(log: list[bytes], ends: tuple[int, ...] = ()) -> tuple[list[Publish], Judge]:
-    """The log through judges that end before these records and are restored."""
-    judge, out = Judge(model(), 1), []
-    judge.expects_answers = True
+def _lived(
+    log: list[bytes], judge: Judge | None = None, *, restarts: int = 0
+) -> tuple[list[Publish], Judge]:
+    """The log through a judge that ends before each of so many records and is restored."""
+    judge, out = judge or Judge(model(), 1), []
     for number, value in enumerate(log):
-        if number in ends:
+        if number < restarts:
             judge = Judge(model(), 1, resume=judge.snapshot())
-            judge.expects_answers = True
+        judge.expects_answers = True
         out += judge.accept(value)
     return out, judge
 
@@ -120,10 +121,14 @@ def test_a_judge_follows_its_trigger_through_restarts() -> None:
     assert mine == [("no_answer", "open"), ("no_answer", "resolved")]
     assert judge.decisions.requests.known[trigger].state == "accepted"
     assert judge.decisions.requests.refused == {"unknown_trigger": 1}
-    for end in range(1, len(log)):
-        found, restored = _lived(log, (end, end + 1))
-        assert found == truth, end
-        assert restored.decisions == judge.decisions
+    unbroken, before = Judge(model(), 1), []
+    for end, value in enumerate(log):
+        if end:
+            found, restored = _lived(log[end:], unbroken, restarts=2)
+            assert before + found == truth, end
+            assert restored.decisions == judge.decisions
+        said, unbroken = _lived([value], unbroken)
+        before += said
 
 
 def test_judgements_do_not_depend_on_results() -> None:

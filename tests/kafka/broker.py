@@ -11,6 +11,7 @@ Ports are free ones on 127.0.0.1 and stay the same over :meth:`RealBroker.stop` 
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -171,23 +173,41 @@ class RealBroker:
             atexit.register(self.close)
         properties = self.directory / "server.properties"
         properties.write_text(self._properties())
+        shutil.copytree(self._formatted(command, properties), self.directory / "data")
+        logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
+        options = [*HEAP, *self.java_options, logging]
+        self._command = [*command, *options, "kafka.Kafka", str(properties)]
+
+    def _formatted(self, command: list[str], properties: Path) -> Path:
+        """A directory as Kafka's storage tool leaves it, made once for the options that it takes:
+        no broker here meets another, so all of them may have the same identity."""
+        options = self._format_options()
+        name = sha256("\0".join([PROPERTIES, *options]).encode()).hexdigest()[:16]
+        formatted = kafka_libraries() / f"formatted-{name}"
+        if formatted.is_dir():
+            return formatted
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         storage_tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
-        formatted = subprocess.run(
+        done = subprocess.run(
             [
                 *(*command, *storage_tool, f"--cluster-id={cluster}", "--config", str(properties)),
-                *self._format_options(),
+                *options,
             ],
             capture_output=True,
             text=True,
             check=False,
             timeout=self.start_seconds,
         )
-        if formatted.returncode != 0:
-            raise BrokerFailedError(f"Kafka's storage tool failed:\n{formatted.stderr[-2000:]}")
-        logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        options = [*HEAP, *self.java_options, logging]
-        self._command = [*command, *options, "kafka.Kafka", str(properties)]
+        if done.returncode != 0:
+            raise BrokerFailedError(f"Kafka's storage tool failed:\n{done.stderr[-2000:]}")
+        beside = formatted.with_name(f"{formatted.name}-{os.getpid()}")
+        shutil.copytree(self.directory / "data", beside)
+        shutil.rmtree(self.directory / "data")
+        try:
+            beside.rename(formatted)
+        except OSError:  # another process was quicker
+            shutil.rmtree(beside)
+        return formatted
 
     def _properties(self) -> str:
         """What the broker is configured with; takes the ports."""

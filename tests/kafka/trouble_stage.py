@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +22,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from streams.settings import Settings
 from streams.topics import CO_PARTITIONED_ROLES, create_topics
-from tests.kafka.worker_cluster import QUICK, ROOT, Log, Verdicts
+from tests.kafka.forked_process import TROUBLED, ForkedProcess
+from tests.kafka.worker_cluster import QUICK, Log, Verdicts
 
 LISTENING: Final = "listening http://"
 READY_S: Final = 60.0
@@ -37,14 +36,14 @@ class TroubledWorker:
     def __init__(self, settings: dict[str, object], limits: dict[str, object], log: Path) -> None:
         self.log_file = log
         self.began_s = time.monotonic()
+        own = {f"LONGSHORE_{name.upper()}": str(at) for name, at in settings.items()}
         with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.kafka.troubled_process", json.dumps(limits)],
-                cwd=ROOT,
-                env=os.environ
-                | {f"LONGSHORE_{name.upper()}": str(at) for name, at in settings.items()},
-                stdout=output,
-                stderr=output,
+            self.process = ForkedProcess(
+                TROUBLED,
+                [json.dumps(limits)],
+                os.environ | own,
+                stdout=output.fileno(),
+                stderr=output.fileno(),
             )
 
     def said(self) -> str:

@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from tests.kafka.fake_core import Told, chained
+from tests.kafka.forked_process import WORKER, ForkedProcess
 
 PARTITIONS: Final = 4
 QUICK: Final = {
@@ -31,7 +29,6 @@ QUICK: Final = {
     "heartbeat_interval_s": 0.5,
 }
 """Settings of every worker here; the session time-out decides how long a killed one is missed."""
-ROOT: Final = Path(__file__).parents[2]
 
 
 HARMLESS: Final = (
@@ -92,13 +89,19 @@ class Log:
         return {source: len(chains) - 1 for source, chains in self.chains.items()}
 
 
+class ClusterWorker(ForkedProcess):
+    """A worker and what it says."""
+
+    stdout: TextIO
+
+
 class Workers:
     """Worker processes of one group; all are ended with the block."""
 
     def __init__(self, bootstrap: str, **settings: object) -> None:
         given = {"brokers": bootstrap, **QUICK, **settings}
         self._environment = {f"LONGSHORE_{name.upper()}": str(at) for name, at in given.items()}
-        self.running: list[subprocess.Popen[str]] = []
+        self.running: list[ClusterWorker] = []
 
     def __enter__(self) -> Self:
         return self
@@ -112,16 +115,13 @@ class Workers:
         for worker in list(self.running):
             self.kill(worker)
 
-    def start(self, *, padding: int = 0, breaks_at: str = "") -> subprocess.Popen[str]:
+    def start(self, *, padding: int = 0, breaks_at: str = "") -> ClusterWorker:
         """One more worker."""
-        command = [sys.executable, "-m", "tests.kafka.worker_process", str(padding), breaks_at]
-        worker = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | self._environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        said, saying = os.pipe()
+        arguments = [str(padding), breaks_at]
+        worker = ClusterWorker(WORKER, arguments, os.environ | self._environment, stdout=saying)
+        os.close(saying)
+        worker.stdout = os.fdopen(said)
         self.running.append(worker)
         return worker
 
@@ -129,25 +129,23 @@ class Workers:
         """Other settings for the workers that are started from now on."""
         self._environment |= {f"LONGSHORE_{n.upper()}": str(at) for n, at in settings.items()}
 
-    def url(self, worker: subprocess.Popen[str]) -> str:
+    def url(self, worker: ClusterWorker) -> str:
         """Where it serves; waits for it to say so.  Once per worker."""
-        assert worker.stdout is not None
         return worker.stdout.readline().strip()
 
-    def kill(self, worker: subprocess.Popen[str]) -> None:
+    def kill(self, worker: ClusterWorker) -> None:
         """End it by SIGKILL."""
         worker.kill()
         self.ended(worker)
 
-    def stop(self, worker: subprocess.Popen[str], limit_s: float = 15.0) -> int:
+    def stop(self, worker: ClusterWorker, limit_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
         worker.send_signal(signal.SIGTERM)
         return self.ended(worker, limit_s)
 
-    def ended(self, worker: subprocess.Popen[str], limit_s: float = 60.0) -> int:
+    def ended(self, worker: ClusterWorker, limit_s: float = 60.0) -> int:
         """Wait for its end; the exit code."""
         code = worker.wait(limit_s)
-        assert worker.stdout is not None
         worker.stdout.close()
         self.running.remove(worker)
         return code
