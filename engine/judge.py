@@ -16,6 +16,8 @@ from typing import Final
 import orjson
 
 from engine import judge_snapshot
+from engine.bad_labels import bad_of
+from engine.bad_spells import earlier_faults, note
 from engine.concept_judging import LossWindow
 from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
@@ -108,6 +110,8 @@ class Judge(PaneJudge):
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
+            if measured.is_decided:
+                measured = replace(measured, bad=bad_of(measured, self.decisions.spells))
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = measured.is_disjoint and not self._maintained(measured)
             out: list[Publish] = []
@@ -118,6 +122,7 @@ class Judge(PaneJudge):
             return self._publish_performance(measured) + out
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
+        note(self.decisions.spells, judged)
         out = self._publish(judged)
         if judged.is_disjoint and not self._maintained(judged):
             out += self.decide(judged, self.decisions)
@@ -182,6 +187,7 @@ class Judge(PaneJudge):
                 count = int(counts[cell])
                 since = ring.first_with(cell, end_ms, amended=amended) if count else None
                 alarms.setdefault(column.name, {})[name] = AlarmCount(count, since)
+        earlier = earlier_faults(self.decisions.spells, self.model.spec.windows, ring.rule, end_ms)
         known = self.data.first_event_ms
         first_event = known if known is not None else end_ms
         history = self.decisions.histories.get(operations.NAME)
@@ -190,7 +196,7 @@ class Judge(PaneJudge):
 
         def judged() -> Judged:
             found = self._judging.judge(rule, end_ms, revision, counts, slices, alarms, first_event)
-            return replace(found, usual=usual) if usual else found
+            return replace(found, usual=usual, earlier=earlier) if usual or earlier else found
 
         return judged
 
