@@ -16,6 +16,8 @@ from typing import Final
 import orjson
 
 from engine import judge_snapshot, tenure
+from engine.bad_labels import bad_of
+from engine.bad_spells import earlier_faults, note
 from engine.concept_judging import LossWindow
 from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
@@ -129,6 +131,8 @@ class Judge(PaneJudge):
     def _judge(self, flow: PlaneFlow, due: DueWindow) -> list[Publish]:
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
+            if measured.is_decided:
+                measured = replace(measured, bad=bad_of(measured, self.decisions.spells))
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = tenure.examines(self.decisions.tenure, measured)
             out: list[Publish] = []
@@ -139,6 +143,7 @@ class Judge(PaneJudge):
             return self._publish_performance(measured) + out
         judged = self._window(due.ring, due.end_ms, revision=0)
         flow.judged(due, silent=judged.events == 0 and judged.is_disjoint)
+        note(self.decisions.spells, judged)
         out = self._publish(judged)
         if tenure.examines(self.decisions.tenure, judged):
             out += self.decide(judged, self.decisions)
@@ -194,13 +199,14 @@ class Judge(PaneJudge):
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
         alarms = alarms_in(self.model.layout, ring, counts, end_ms, amended=amended)
+        earlier = earlier_faults(self.decisions.spells, self.model.spec.windows, ring.rule, end_ms)
         first_event = end_ms if (known := self.data.first_event_ms) is None else known
         history, rule = self.decisions.histories.get(operations.NAME), ring.rule
         usual = operations.usual_of(self.model, history, rule.name, end_ms)
 
         def judged() -> Judged:
             found = self._judging.judge(rule, end_ms, revision, counts, slices, alarms, first_event)
-            return replace(found, usual=usual) if usual else found
+            return replace(found, usual=usual, earlier=earlier) if usual or earlier else found
 
         return judged
 

@@ -8,12 +8,13 @@ a sensitive feature by number, never by category.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from detectors.cbpe import EstimatedPerformance
+from engine.bad_spells import RECORDS
 from engine.business import Business
 from engine.class_shares import ClassShares, classes_tree
 from engine.estimating import estimated_tree
@@ -30,7 +31,8 @@ from engine.model import MonitoredModel
 from engine.operations import Compared, against_usual
 from engine.panes import Counts
 from engine.positive_rate import RateVerdict, ScoreMoments
-from engine.quality import Quality, Rates
+from engine.quality import Quality
+from engine.quality_feature import Rates
 from engine.quiet import maintenance_tree
 from engine.spec import WindowRule
 from engine.timestamps import ms_to_rfc3339
@@ -85,6 +87,8 @@ class Judged:
     """The same of the training table's own scores."""
     usual: Sequence[int] = ()
     """Counts of the windows before (:mod:`engine.operations`); empty where nothing is known."""
+    earlier: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Feature -> faults that shorter windows found in a part of this one (:mod:`engine.bad_spells`)."""
     discovered: float = 0.0
     """The p-value up to which features are called moved (:mod:`engine.discoveries`)."""
 
@@ -106,6 +110,11 @@ class Judged:
     def held_back(self, feature: str) -> bool:
         """Whether a feature's values, or those that it is made from, are bad, so that nothing that
         they show counts as drift."""
+        if RECORDS in self.earlier:
+            return True
+        above = self.model.ancestors.get(feature, ())
+        if any(name in self.earlier for name in (feature, *above)):
+            return True
         return holds_back(self.quality, self.model.ancestors, feature)
 
     def drifted(self, above: float) -> list[Verdict]:
@@ -239,6 +248,8 @@ class Judged:
                 tree[name] = rates.hits[name][0]
         if self.quality is not None and verdict.name in self.quality.faults:
             tree["quality_fault"] = [f.kind for f in self.quality.faults[verdict.name]]
+        if verdict.name in self.earlier:
+            tree["quality_fault_earlier"] = list(self.earlier[verdict.name])
         if isinstance(column, NumericColumn):
             outside = rates.hits["out_of_range"][0]
             if outside:

@@ -18,7 +18,8 @@ from engine.model import MonitoredModel
 from engine.operations import Compared
 from engine.panes import Counts
 from engine.positive_rate import RateVerdict, ScoreMoments
-from engine.quality import Fault, Quality
+from engine.quality import Quality
+from engine.quality_faults import Fault
 from engine.verdict_tree import put, verdict_tree
 from engine.volume import Volume
 

@@ -113,6 +113,16 @@ class Blocks:
         found = int(np.count_nonzero(usable))
         return OwnRate(blocks=found, lower=0.0, upper=hits / found, dispersion=1.0)
 
+    def cells(self, cell_of_row: IntArray, cells: int) -> IntArray:
+        """Counts by cell of the blocks with values enough; shape (blocks, cells).  ``cell_of_row``
+        has -1 where there is no value."""
+        ordered = cell_of_row[self._order]
+        inside = (ordered >= 0) & (self._block != _NOWHERE)
+        flat = self._block[inside] * cells + ordered[inside]
+        found = np.bincount(flat, minlength=len(self) * cells).reshape(len(self), cells)
+        usable: IntArray = found[found.sum(axis=1) >= MIN_BLOCK_EVENTS]
+        return usable
+
     def _sum(self, chosen: Mask) -> IntArray:
         upto = np.concatenate(([0], np.cumsum(chosen[self._order])))
         found: IntArray = upto[self._ends] - upto[self._starts]

@@ -15,7 +15,7 @@ gets no label does not pass for an error of the estimate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,6 +70,8 @@ class JudgedPerformance:
     """Why its labels are not all; empty when they are as all as they get."""
     is_decided: bool = False
     """Whether it is of the view that decisions on measures and outcomes read."""
+    bad: Sequence[str] = ()
+    """Features whose data were bad when the predictions were made (:mod:`engine.bad_labels`)."""
     concept: Concept | None = None
     """Of the view by arrival, where estimators watch its losses."""
 

@@ -34,6 +34,10 @@ class OwnBlocks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tail_size: float | None = None
     """The same as the tail of the blocks has it, out of sample (:mod:`engine.tail_size`); None of
     too few blocks, and of a profile that was built before there was one."""
+    repeat_mean: float | None = None
+    repeat_spread: float | None = None
+    """Of the largest share of one narrow cell (:mod:`engine.own_repeats`); None as above, and of
+    what has no cells of numbers."""
 
     @property
     def worth(self) -> float:
@@ -177,6 +181,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     are too few blocks to say is left out."""
     classes: ClassReference | None = None
     """None unless the model is multiclass and the table says what was decided."""
+    score_by_cell: dict[str, tuple[float, ...]] = {}
+    """Feature -> mean score of each of its cells less that of all, in standard deviations of the score
+    (:mod:`engine.score_effects`); empty without scores, and of an older profile."""
     hash: str = ""
     """``sha256:<hex>`` of the canonical JSON without this field."""
 
@@ -191,7 +198,7 @@ def profile_hash(profile: Profile) -> str:
 def _builtins(profile: Profile) -> Any:  # noqa: ANN401
     """The profile as builtins; without a part that came later it is what it was before."""
     tree = msgspec.to_builtins(profile)
-    for part in ("performance", "classes", "volume_dispersion"):
+    for part in ("performance", "classes", "volume_dispersion", "score_by_cell"):
         if not tree[part]:
             del tree[part]
     return tree

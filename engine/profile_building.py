@@ -34,6 +34,7 @@ from engine.profile_features import (
 from engine.profile_performance import with_performance
 from engine.profile_volume import volume_by_hour_of_week, volume_dispersion
 from engine.reference_table import FloatColumn, ReferenceTable
+from engine.score_effects import score_by_cell
 from engine.spec import FeatureSpec, Spec
 
 Mask = npt.NDArray[np.bool_]
@@ -98,6 +99,7 @@ def build_profile(
         volume=() if times is None else volume_by_hour_of_week(times.ts_ms),
         volume_dispersion=({} if times is None else volume_dispersion(times.ts_ms, spec.windows)),
         classes=class_reference(spec, table, frame),
+        score_by_cell=score_by_cell(table, features, score),
     )
     return with_performance(profile, spec, table)
 

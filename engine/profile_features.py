@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +20,8 @@ from detectors.decade_kernel import DECADES, tally_decades
 from detectors.decades import decade_tables, lowest_decade
 from engine.own_blocks import ReferenceTimes, own_blocks
 from engine.own_rates import Blocks, known
-from engine.profile import CategoricalProfile, NumericProfile, OwnRate
+from engine.own_repeats import narrow_cells, own_repeats
+from engine.profile import CategoricalProfile, NumericProfile, OwnBlocks, OwnRate
 from engine.reference_table import TextColumn
 from engine.spec import WindowRule
 
@@ -83,16 +85,22 @@ def numeric_profile(
         invalid=len(column) - len(values) - missing,
         mean=mean,
         stddev=stddev,
-        own=(
-            {}
-            if frame.times is None
-            else own_blocks(
-                coarse_of_cell[cells],
-                int(coarse[-1]) + 1,
-                frame.times,
-                frame.windows,
-                frame.pseudo_count,
-            )
+        own=_with_repeats(
+            (
+                {}
+                if frame.times is None
+                else own_blocks(
+                    coarse_of_cell[cells],
+                    int(coarse[-1]) + 1,
+                    frame.times,
+                    frame.windows,
+                    frame.pseudo_count,
+                )
+            ),
+            cells,
+            counts,
+            narrow_cells(edges, stddev),
+            frame,
         ),
         decade_low=decade_low,
         decades=decades,
@@ -101,6 +109,23 @@ def numeric_profile(
         rates=_numeric_rates(known_values, column, outside, decade_low, frame),
         slices=_slices(cells, len(counts), frame.times),
     )
+
+
+def _with_repeats(
+    own: dict[str, OwnBlocks],
+    cells: IntArray,
+    counts: IntArray,
+    narrow: npt.NDArray[np.bool_],
+    frame: ReferenceFrame,
+) -> dict[str, OwnBlocks]:
+    """The blocks with how large a share one narrow cell takes of them."""
+    found = {}
+    for window, blocks in own.items():
+        by_block = frame.blocks[window].cells(cells, len(counts))
+        repeats = own_repeats(by_block, counts / counts.sum(), narrow)
+        mean, spread = (None, None) if repeats is None else repeats
+        found[window] = msgspec.structs.replace(blocks, repeat_mean=mean, repeat_spread=spread)
+    return found
 
 
 def _outside(
@@ -144,6 +169,7 @@ def _numeric_rates(
                 "invalid": blocks.rate(np.isinf(column), every),
                 "out_of_range": blocks.rate(outside, np.isfinite(values)),
                 "outlier": blocks.outliers(values),
+                "zeros": blocks.rate(column == 0.0, np.isfinite(values)),
                 "constant": blocks.constant(values),
                 "rescaled": blocks.rescaled(values, decade_low),
             }

@@ -12,6 +12,7 @@ reference's whole span outside them: nearer ones are a distribution that moved, 
 that value's bin to the power of (n - 1); never where a block of the reference was constant itself.
 ``rescaled``  decimal exponents moved by k as a whole (:mod:`detectors.decades`); never where a
 block of the reference passes for rescaled itself, as the hours of a night do.
+``zeros``, ``repeated``, ``converted``  of valid values: :mod:`engine.quality_values`.
 ``stale``  the estimator of that name alarmed: an unchanged value over too many events in a row.
 ``duplicates``, ``freshness``  of the predictions as records: read before, or older than the spec
 allows.  Such a window is held back as a whole: nobody knows whom the records stand for.
@@ -30,35 +31,16 @@ import numpy as np
 
 from detectors.contract import P_VALUE_FLOOR
 from detectors.decade_kernel import DECADES
-from detectors.decades import rescaled_by, shift_p_value
-from detectors.kernels import ABOVE_SUM, BELOW_SUM, INVALID, MISSING, OUT_OF_RANGE
-from detectors.rate_shift import limit_p_value, p_value
-from engine.layout import EVENTS, PREDICTIONS, CategoricalColumn, NumericColumn
+from detectors.rate_shift import limit_p_value
+from engine.layout import EVENTS, PREDICTIONS, NumericColumn
 from engine.levels import Level
-from engine.measuring import mean_and_stddev
-from engine.profile import CategoricalProfile, NumericProfile, OwnRate
-from engine.quality_faults import FAULTS
+from engine.quality_faults import FAULTS, MIN_VALUES, Fault
+from engine.quality_feature import FeatureChecks
 
 if TYPE_CHECKING:
     from engine.model import MonitoredModel
     from engine.panes import Counts
-    from engine.spec import FeatureSpec, QualityRules
-
-MIN_VALUES: Final = 30
-"""A window worth fewer says nothing about a rate of some hundredths."""
-OUTLIER_DISTANCE: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with a feature in a window."""
-
-    kind: str
-    observed: float
-    """A rate; the power of ten of ``rescaled``, the alarms of ``stale``."""
-    expected: float
-    threshold: float
-    p_value: float | None
+    from engine.spec import QualityRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +71,6 @@ class Quality:
         return feature in self.faults or bool(self.records)
 
 
-class Rates:
-    """The numerators and denominators of one feature in a window."""
-
-    def __init__(self, column: NumericColumn | CategoricalColumn, counts: Counts) -> None:
-        cells = counts[column.start : column.start + column.values]
-        self.valid = int(cells.sum())
-        missing, invalid = (int(counts[column.extra(cell)]) for cell in (MISSING, INVALID))
-        total = self.valid + missing + invalid
-        self.hits = {"missing": (missing, total), "invalid": (invalid, total)}
-        if isinstance(column, NumericColumn):
-            outside = int(counts[column.extra(OUT_OF_RANGE)])
-            self.hits["out_of_range"] = (outside, self.valid)
-            self.hits["outlier"] = (int(cells[0] + cells[-1]), self.valid)
-        else:
-            self.hits["unseen"] = (int(cells[-1]), self.valid)
-
-    def ratio(self, kind: str) -> float | None:
-        """The rate of this kind; None where there is nothing to count."""
-        hits, size = self.hits.get(kind, (0, 0))
-        return hits / size if size else None
-
-
 class QualityChecks:
     """Checks the windows of one model."""
 
@@ -126,11 +86,12 @@ class QualityChecks:
         found: dict[str, tuple[Fault, ...]] = {}
         for feature in self._model.spec.features:
             column = self._model.layout.column(feature.name)
-            checks = _Feature(self._model, self._rules, feature, window, alpha)
+            checks = FeatureChecks(self._model, self._rules, feature, window, alpha)
             faults = list(checks.rates(column, counts))
             if isinstance(column, NumericColumn):
                 first = self._model.layout.decades + DECADES * self._place[feature.name]
                 faults += checks.numeric(column, counts, counts[first : first + DECADES])
+                faults += checks.hidden(column, counts, counts[first : first + DECADES])
                 alarms = stale.get(feature.name, 0)
                 if alarms:
                     faults.append(Fault("stale", alarms, 0.0, 0.0, None))
@@ -159,142 +120,3 @@ class QualityChecks:
                 chance = limit_p_value(hits, size, limit, "greater")
                 if chance <= alpha:
                     yield Fault(kind, hits / size, 0.0, limit, chance)
-
-
-class _Feature:
-    """The checks of one feature in one window."""
-
-    def __init__(
-        self,
-        model: MonitoredModel,
-        rules: QualityRules,
-        feature: FeatureSpec,
-        window: str,
-        alpha: float,
-    ) -> None:
-        self.rules, self.feature, self.alpha = rules, feature, alpha
-        self.profile = model.profile.features[feature.name]
-        self.own_rates = self.profile.rates.get(window, {})
-        own = self.profile.own.get(window)
-        self.worth = np.inf if own is None else own.worth
-        self.timed = model.profile.made_by.start_ms is not None
-
-    def rates(self, column: NumericColumn | CategoricalColumn, counts: Counts) -> Iterator[Fault]:
-        """Every rate that is too high."""
-        for kind, (hits, size) in Rates(column, counts).hits.items():
-            reference = reference_rate(self.profile, self.feature, kind)
-            if reference is None or not hits:
-                continue
-            if kind == "outlier" and not self._far(column, counts):
-                continue
-            if kind == "out_of_range" and not self._keeps_its_range(*reference):
-                continue
-            fault = self._rate(kind, hits, size, *reference)
-            if fault is not None:
-                yield fault
-
-    def _rate(
-        self, kind: str, hits: int, size: int, reference_hits: int, reference_size: int
-    ) -> Fault | None:
-        own = self.own_rates.get(kind, OwnRate(blocks=0, lower=0.0, upper=0.0, dispersion=1.0))
-        expected = reference_hits / reference_size if reference_size else 0.0
-        threshold = max(expected + float(getattr(self.rules, kind)), own.upper)
-        rate, worth = hits / size, int(size / own.dispersion)
-        if kind == "outlier":
-            # Where no block has one, no dispersion says that all of an hour share one cloudburst.
-            worth = int(min(worth, self.worth))
-        if rate <= threshold or worth < MIN_VALUES:
-            return None
-        chance = p_value(
-            int(rate * worth),
-            worth,
-            int(reference_hits / own.dispersion),
-            int(reference_size / own.dispersion),
-            "greater",
-        )
-        return Fault(kind, rate, expected, threshold, chance) if chance <= self.alpha else None
-
-    def _keeps_its_range(self, outside: int, valid: int) -> bool:
-        """A range that the training data break themselves is no bound of what is valid."""
-        return outside <= self.rules.out_of_range * valid
-
-    def _far(self, column: NumericColumn | CategoricalColumn, counts: Counts) -> bool:
-        """Whether the values beyond the extremes are OUTLIER_DISTANCE spans away on average."""
-        assert isinstance(column, NumericColumn)
-        low, high = float(column.edges[0]), float(column.edges[-1])
-        below, above = int(counts[column.start]), int(counts[column.start + column.values - 1])
-        away = 0.0
-        if below:
-            mean = column.center + column.step * (int(counts[column.extra(BELOW_SUM)]) / below)
-            away += (low - mean) * below
-        if above:
-            mean = column.center + column.step * (int(counts[column.extra(ABOVE_SUM)]) / above)
-            away += (mean - high) * above
-        return away > OUTLIER_DISTANCE * (high - low) * (below + above)
-
-    def numeric(self, column: NumericColumn, counts: Counts, decades: Counts) -> Iterator[Fault]:
-        """One value only, or another unit."""
-        profile = self.profile
-        assert isinstance(profile, NumericProfile)
-        cells = counts[column.start : column.start + column.values]
-        occupied = np.flatnonzero(cells)
-        varies = np.count_nonzero(profile.counts) > 1
-        mean, stddev = mean_and_stddev(column, counts)
-        if varies and len(occupied) == 1 and stddev == 0.0:
-            yield from self._constant(int(cells[occupied[0]]), profile.counts[int(occupied[0])])
-        own = self.own_rates.get("rescaled")
-        if self._is_usual(own):
-            return
-        worth = min(float(cells.sum()), self.worth)
-        size = float(np.hypot(profile.mean, profile.stddev if varies else 0.0))
-        if worth >= MIN_VALUES and size > 0.0:
-            expected = np.array(profile.decades, dtype=np.int64)
-            ratio = float(np.hypot(mean, stddev)) / size
-            power = rescaled_by(expected, decades, ratio, self.rules.rescaled)
-            chance = shift_p_value(expected, decades, worth)
-            if power is not None and chance <= self.alpha:
-                yield Fault("rescaled", power, 0.0, self.rules.rescaled, chance)
-
-    def one_category(self, column: CategoricalColumn, counts: Counts) -> Iterator[Fault]:
-        """One listed category only, where the reference has several."""
-        cells = counts[column.start : column.start + column.values]
-        occupied = np.flatnonzero(cells)
-        if len(occupied) != 1 or occupied[0] >= len(column.categories):
-            return
-        assert isinstance(self.profile, CategoricalProfile)
-        if np.count_nonzero(self.profile.counts) > 1:
-            cell = int(occupied[0])
-            yield from self._constant(int(cells[cell]), self.profile.counts[cell])
-
-    def _constant(self, values: int, reference_hits: int) -> Iterator[Fault]:
-        own = self.own_rates.get("constant")
-        worth = min(float(values), self.worth)
-        if worth < MIN_VALUES or self._is_usual(own):
-            return
-        share = (reference_hits + 0.5) / (sum(self.profile.counts) + 1.0)
-        chance = max(P_VALUE_FLOOR, share ** (worth - 1.0))
-        if chance <= self.alpha:
-            yield Fault("constant", 1.0, share, 1.0, chance)
-
-    def _is_usual(self, own: OwnRate | None) -> bool:
-        """Whether the reference's blocks do so themselves; with times and no block of so many
-        values nobody knows (the hour is the same all through five minutes)."""
-        return self.timed if own is None else own.upper > 0.0
-
-
-def reference_rate(
-    profile: NumericProfile | CategoricalProfile, feature: FeatureSpec, kind: str
-) -> tuple[int, int] | None:
-    """Hits and size of the reference; None where it cannot say: its range was another one."""
-    valid = sum(profile.counts)
-    total = valid + profile.missing + profile.invalid
-    if kind == "missing":
-        return profile.missing, total
-    if kind == "invalid":
-        return profile.invalid, total
-    if kind == "out_of_range":
-        assert isinstance(profile, NumericProfile)
-        if profile.range != (feature.low, feature.high):
-            return None
-        return profile.out_of_range, valid
-    return 0, valid

@@ -66,6 +66,8 @@ class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True):
     upstream: tuple[str, ...] = ()
     """Features that this one is made from: what moves them moves it as well, and is one cause."""
     sensitive: bool = False
+    unit: str = ""
+    """What its values are in, of :mod:`engine.unit_conversions`; empty where nobody says."""
     unchecked: tuple[str, ...] = ()
     """Kinds of quality fault that are normal for this feature (:mod:`engine.quality`)."""
 
@@ -117,6 +119,8 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the predictions that may be too old."""
     rescaled: float = 0.3
     """Distance of the decimal exponents from the reference's that may be a change of unit."""
+    zeros: float = 0.05
+    repeated: float = 0.15
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):

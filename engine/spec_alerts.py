@@ -21,6 +21,7 @@ MAX_CALM: Final = 100
 """Windows that an episode may outlive its cause."""
 MAX_MUTES: Final = 100
 """Mutes, and as many maintenance windows."""
+MIN_NO_DATA_MS: Final = UNITS_MS["m"]
 MAX_QUIET_MS: Final = 366 * UNITS_MS["d"]
 """How long one of them may last: what is never wanted is switched off in the spec."""
 _TIME: Final = "a time with a zone such as 2026-11-27T00:00:00Z"
@@ -32,11 +33,18 @@ def read_alerts(spec: Fields, rules: Collection[str] | None) -> AlertRules:
     fields = spec.section("alerts")
     usual = AlertRules()
     calm = fields.whole("calm", usual.calm, 1, MAX_CALM)
+    no_data_ms = fields.duration("no_data", usual.no_data_ms, MIN_NO_DATA_MS, MAX_QUIET_MS)
     runbook = fields.text("runbook", usual.runbook, _LINK, "a link has no spaces")
     mutes = tuple(_read_mute(each, rules) for each in _periods(fields, "mutes"))
     maintenance = tuple(_read_maintenance(each) for each in _periods(fields, "maintenance"))
     fields.close()
-    return AlertRules(calm=calm, runbook=runbook, mutes=mutes, maintenance=maintenance)
+    return AlertRules(
+        calm=calm,
+        no_data_ms=no_data_ms,
+        runbook=runbook,
+        mutes=mutes,
+        maintenance=maintenance,
+    )
 
 
 def _periods(fields: Fields, key: str) -> list[Fields]:

@@ -56,6 +56,8 @@ def read_quality(spec: Fields, windows: tuple[WindowRule, ...] | None) -> Qualit
         freshness_ms=_read_freshness(fields),
         stale_records=points("stale_records", usual.stale_records),
         rescaled=points("rescaled", usual.rescaled),
+        zeros=points("zeros", usual.zeros),
+        repeated=points("repeated", usual.repeated),
     )
     fields.close()
     return rules

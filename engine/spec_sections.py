@@ -8,16 +8,10 @@ from typing import Final, Literal, get_args
 
 from engine.durations import UNITS_MS, format_duration
 from engine.quality_faults import FAULTS
-from engine.spec import (
-    FeatureSpec,
-    Inventory,
-    LabelRules,
-    PredictionSpec,
-    TimeRules,
-    Topic,
-)
+from engine.spec import FeatureSpec, Inventory, LabelRules, PredictionSpec, TimeRules, Topic
 from engine.spec_fields import Fields, finite_number
 from engine.spec_yaml import Listing, Scalar, Value
+from engine.unit_conversions import UNITS
 from engine.upstream import MAX_UPSTREAM, refuse_circles
 
 MAX_FEATURES: Final = 2_000
@@ -134,6 +128,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         ("bins", "numeric"),
         ("fine_bins", "numeric"),
         ("range", "numeric"),
+        ("unit", "numeric"),
         ("categories", "categorical"),
     ):
         if fields.sound("type") and fields.has(key) and kind != owner:
@@ -151,6 +146,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
     unchecked = fields.texts(
         "unchecked", len(FAULTS), "|".join(FAULTS), f"a fault is {', '.join(FAULTS)}"
     )
+    unit = fields.text("unit", "", "|".join(map(re.escape, UNITS)), f"a unit is {', '.join(UNITS)}")
     upstream = fields.texts("upstream", MAX_UPSTREAM, r".{1,200}", "the name is too long")
     fields.know("bins", "fine_bins", "range", "categories", "importance")
     fields.close()
@@ -166,6 +162,7 @@ def _read_feature(section: Fields, name: str) -> FeatureSpec:
         importance=importance,
         upstream=upstream,
         sensitive=sensitive,
+        unit=unit,
         unchecked=unchecked,
     )
 

@@ -18,7 +18,7 @@ from engine.judgement_sections import (
 )
 from engine.layout import ERRORS, PREDICTIONS
 from engine.levels import ORDER
-from engine.quality import Rates
+from engine.quality_feature import Rates
 from streams.drift_gauges import GaugeSample, Labels, measure_samples
 
 _WINDOW: Final = ("model", "version", "window")

@@ -46,6 +46,10 @@ class Finding:
     """Further causes that hold in the window; each is an episode of its own."""
     severity: str = ""
     """CRITICAL, WARNING or INFO; empty for the verdict's own (:mod:`engine.decide.episodes`)."""
+    about: str = ""
+    """The one cause that is spoken of, quiet or not; empty for all of the rule."""
+    unsound: tuple[str, ...] = ()
+    """What was bad when that which is asked for was measured: an alert tells of it, and no trigger."""
     alerts: bool = True
     """Whether an alert tells of it; not where nothing is wrong, or another rule alerts already."""
 

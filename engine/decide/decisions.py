@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from engine.bad_spells import BadSpells
 from engine.budget_spent import SpentBudget
 from engine.canonical import content_hash
 from engine.decide import request_state
@@ -32,7 +33,7 @@ from engine.decide.asking import (
     tell_held,
 )
 from engine.decide.contract import Finding
-from engine.decide.episodes import Episodes, Window, follow
+from engine.decide.episodes import Episodes, Window, follow, give_up, hold_open
 from engine.decide.facts import facts_of
 from engine.decide.history import History
 from engine.decide.request_state import Requests
@@ -73,6 +74,8 @@ class DecisionState(msgspec.Struct):
     requests: Requests = msgspec.field(default_factory=Requests)
     """Triggers that were sent and what became of them (:mod:`engine.decide.requests`)."""
     retraining: RetrainingMemory = msgspec.field(default_factory=RetrainingMemory)
+    spells: BadSpells = msgspec.field(default_factory=dict)
+    """When data were bad."""
     spent: SpentBudget = msgspec.field(default_factory=SpentBudget)
     """Of the false-alarm budget."""
 
@@ -84,6 +87,7 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
     """Let every rule that reads such windows examine one (revision 0, disjoint); the state is
     changed in place."""
     out: list[Publish] = []
+    examined: list[str] = []
     of_performance = isinstance(judged, JudgedPerformance)
     for name, module in rules().items():
         if reads_performance(module) != of_performance:
@@ -99,13 +103,18 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
         if history.belong_to(content_hash([judged.model.layout.hash, rule])):
             out += _over(name, judged, state)
         finding = module.examine(judged, history)
+        examined.append(name)
         if finding is None:
             continue
+        if finding.verdict == "held":
+            hold_open(name, judged, state.episodes)
         if finding.alerts and finding.verdict != "held":
             out += follow(name, judged, finding, state.episodes)
         if asks_for_retraining(module):
             out += _ask(name, judged, finding, state)
     out += _with_labels(judged, state)
+    owners = [rule for name in examined for rule in (name, f"{HELD}/{name}")]
+    out += give_up(owners, judged, state.episodes)
     state.spent.note(judged, out)
     return out
 

@@ -6,12 +6,17 @@ after ``calm`` quiet ones in a row it is resolved.  A cause that flickers is one
 A window that tells nothing leaves everything as it is; a rule that is switched off, or asked
 otherwise, resolves its episodes at once.
 
+Of an episode about which no window said anything for ``alerts.no_data`` (7 days, and three windows of
+its own at least) nobody knows whether it is over: it is resolved as ``no_data``, by the windows that
+are still judged, so that an alert on a model without data does not stay for ever.
+
 What a window says that overlaps with a mute of the spec says so.  An episode that was told muted is
 told as open again by the first window of its cause after the mute.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +42,8 @@ SEVERITY: Final = {
 }
 """Of a verdict, unless the finding says another."""
 RANKS: Final = ("INFO", "WARNING", "CRITICAL")
+NO_DATA: Final = "no_data"
+NO_DATA_WINDOWS: Final = 3
 RUNBOOK: Final = "docs/alerts.md"
 Window = Judged | JudgedPerformance
 
@@ -51,6 +58,10 @@ class Episode(msgspec.Struct):
     """Quiet windows in a row."""
     lower: int = 0
     """Windows in a row that were less severe, quiet ones among them."""
+    told_ms: int = 0
+    """End of the newest window that said something of its cause; 0 where nobody noted it."""
+    window_ms: int = 0
+    """Length of that window."""
     muted: bool = False
     """Whether what was told last was told muted."""
 
@@ -67,8 +78,12 @@ def follow(
     causes = () if finding.verdict == "quiet" else (finding.cause, *finding.also)
     current = [f"{rule}/{cause}" for cause in causes]
     out: list[Publish] = []
-    for key in [k for k in episodes if k.startswith(f"{rule}/") and k not in current]:
+    spoken = f"{rule}/{finding.about}"
+    for key in [k for k in episodes if k.startswith(spoken) and k not in current]:
+        if finding.about and key != spoken:
+            continue
         episode = episodes[key]
+        _heard(episode, judged)
         episode.quiet += 1
         episode.lower += 1
         if off or episode.quiet >= judged.model.spec.alerts.calm:
@@ -77,6 +92,36 @@ def follow(
     for key in current:
         out += _hold(key, judged, finding, episodes)
     return out
+
+
+def hold_open(rule: str, judged: Window, episodes: Episodes) -> None:
+    """Note a window in which bad data may have made the difference: the cause may still be there."""
+    for key, episode in episodes.items():
+        if key.startswith(f"{rule}/"):
+            _heard(episode, judged)
+
+
+def give_up(rules: Collection[str], judged: Window, episodes: Episodes) -> list[Publish]:
+    """End the episodes of these rules of which no window said anything for ``alerts.no_data``, and
+    for NO_DATA_WINDOWS windows."""
+    out: list[Publish] = []
+    for key, episode in list(episodes.items()):
+        if not any(key.startswith(f"{rule}/") for rule in rules):
+            continue
+        if not episode.told_ms:
+            _heard(episode, judged)
+        patience_ms = max(judged.model.spec.alerts.no_data_ms, NO_DATA_WINDOWS * episode.window_ms)
+        if judged.end_ms - episode.told_ms >= patience_ms:
+            del episodes[key]
+            observed = {"no_data_since": ms_to_rfc3339(episode.told_ms)}
+            nothing = Finding("quiet", key, "", observed)
+            out.append(_alert(key, judged, episode, "resolved", nothing, why=NO_DATA))
+    return out
+
+
+def _heard(episode: Episode, judged: Window) -> None:
+    if judged.end_ms >= episode.told_ms:
+        episode.told_ms, episode.window_ms = judged.end_ms, judged.window.length_ms
 
 
 def severity_of(finding: Finding) -> str:
@@ -90,8 +135,10 @@ def _hold(key: str, judged: Window, finding: Finding, episodes: Episodes) -> lis
         identity = [judged.model.key, key, judged.window.name, ms_to_rfc3339(judged.end_ms)]
         episode = Episode(content_hash(identity), severity, judged.start_ms)
         episodes[key] = episode
+        _heard(episode, judged)
         return [_alert(key, judged, episode, "open", finding)]
     more = RANKS.index(severity) - RANKS.index(episode.severity)
+    _heard(episode, judged)
     episode.quiet = 0
     episode.lower = episode.lower + 1 if more < 0 else 0
     changed = more > 0 or episode.lower >= judged.model.spec.alerts.calm
@@ -113,6 +160,7 @@ def _alert(
     finding: Finding,
     *,
     again: bool = False,
+    why: str = "",
 ) -> Publish:
     spec = judged.model.spec
     mute = mute_of(spec, key, judged.start_ms, judged.end_ms)
@@ -140,6 +188,8 @@ def _alert(
         },
         "runbook": spec.alerts.runbook or f"{RUNBOOK}#{rule}",
     }
+    if why:
+        tree["resolution"] = why
     if mute is not None:
         tree["muted"] = {"until": ms_to_rfc3339(mute.until_ms), "reason": mute.reason}
     return Publish("alerts", spec.model.encode(), orjson.dumps(tree))

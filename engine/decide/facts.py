@@ -92,7 +92,7 @@ def with_labels(facts: Facts, judged: JudgedPerformance) -> Facts:
 def facts_of(rule: str, judged: Judged | JudgedPerformance, finding: Finding) -> Facts:
     """Those of a window of either kind."""
     if isinstance(judged, JudgedPerformance):
-        return with_labels(Facts(cause=finding.cause), judged)
+        return with_labels(Facts(cause=finding.cause, bad=list(finding.unsound)), judged)
     return data_facts(rule, judged, finding)
 
 

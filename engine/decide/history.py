@@ -13,6 +13,8 @@ class History(msgspec.Struct):
     """Ends of the windows in which a rule's condition held, newest last."""
 
     held_ends_ms: list[int] = msgspec.field(default_factory=list)
+    bad_ends_ms: list[int] = msgspec.field(default_factory=list)
+    """Of these, windows that bad data were in."""
     usual: list[int] = msgspec.field(default_factory=list)
     """Counts of the windows before, for a rule that compares with them."""
     usual_before: list[int] = msgspec.field(default_factory=list)
@@ -33,6 +35,7 @@ class History(msgspec.Struct):
         if began_anew:
             self.fingerprint = fingerprint
             self.held_ends_ms = []
+            self.bad_ends_ms = []
             self.usual = self.usual_before = []
             self.usual_end_ms = 0
         return began_anew
@@ -56,4 +59,14 @@ class History(msgspec.Struct):
         self.held_ends_ms = [end for end in self.held_ends_ms if end >= oldest]
         if held:
             self.held_ends_ms.append(end_ms)
+        self.bad_ends_ms = [end for end in self.bad_ends_ms if end in self.held_ends_ms]
         return len(self.held_ends_ms)
+
+    def note_bad(self, end_ms: int) -> None:
+        """Note that bad data were in a window that held, the newest."""
+        self.bad_ends_ms.append(end_ms)
+
+    @property
+    def sound(self) -> int:
+        """In how many of the windows in which it held no data were bad."""
+        return len(self.held_ends_ms) - len(self.bad_ends_ms)

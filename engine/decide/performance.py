@@ -3,6 +3,10 @@
 Rule.  A window holds when a measure fell (:attr:`engine.performance_levels.MeasureVerdict.fell`);
 one whose measures are all UNKNOWN tells nothing.  An improvement never holds.
 
+A model that was fed bad data does worse, and training again would teach it them: the alert says so,
+and nothing is asked for until it fell in as many windows as the rule wants on sound data
+(:mod:`engine.bad_labels`).
+
 The cause is ``concept_drift`` when the estimate without labels, of the very same events, expected
 significantly better than what came: the scores do not mean any more what they meant.  Else the
 estimate saw it coming, the events are harder and the model is as it was: ``performance``.  Where
@@ -25,6 +29,7 @@ from engine.performance_verdict_tree import measure_tree
 SECTION: Final = "retraining"
 NAME: Final = "performance"
 READS: Final = "performance"
+MAX_BAD_FEATURES: Final = 10
 
 
 def examine(judged: JudgedPerformance, history: History) -> Finding | None:
@@ -34,6 +39,9 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
         return None
     fallen = [measure for measure in verdict.measures if measure.fell]
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=bool(fallen))
+    bad = list(judged.bad[:MAX_BAD_FEATURES])
+    if fallen and bad:
+        history.note_bad(judged.end_ms)
     if verdict.level == "UNKNOWN":
         return None
     if not fallen or count < rule.at_least:
@@ -50,6 +58,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
             "labelled": judged.found.labelled,
             "windows_worse": count,
             "of_last": rule.of_last,
+            **({"bad_data": bad} if bad else {}),
         },
         {
             "worse_by": {measure.name: measure.worse_by for measure in fallen},
@@ -57,6 +66,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
         },
         {**msgspec.to_builtins(rule), "performance": _rules(judged)},
         [evidence(judged, measure) for measure in fallen],
+        unsound=tuple(bad or (["windows before"] if history.sound < rule.at_least else [])),
     )
 
 

@@ -6,7 +6,8 @@ is held is told.  Where performance is estimated to have fallen, fewer features 
 (``estimated`` of the rules; :mod:`engine.estimated_breach`).  What moved with a
 feature that it is made from is its dependant, and one cause with it.  The alert is CRITICAL where
 the model's scores or decisions drifted too: then the world is not only another, it is decided
-otherwise.  Features are told in the order of PSI times importance.
+otherwise.  Features are told in the order of PSI times importance times
+their effect on the score (:mod:`engine.score_effects`), where the profile has it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from engine.decide.history import History
 from engine.estimated_breach import estimated_worse
 from engine.judgement import Judged
 from engine.measuring import Verdict
+from engine.score_effects import score_effect
 from engine.spec import FeatureSpec
 from engine.verdict_tree import bins_tree
 
@@ -81,6 +83,8 @@ def _support(judged: Judged, over: int, unknown: int) -> tuple[dict[str, float],
     assert rule is not None, "it is what was examined"
     if support is None or not support.features <= over + unknown or over >= rule.features:
         return {}, rule.features
+    if judged.quality is not None and (judged.quality.bad or judged.earlier):
+        return {}, rule.features  # what bad data make of the scores supports nothing
     worse = estimated_worse(judged) or {}
     return worse, support.features if worse else rule.features
 
@@ -107,11 +111,20 @@ def _evidence(
     assert rule is not None, "it is what was examined"
     weights = importances(judged.model.spec.features)
     weighted = set(weights.values()) != {1.0}
-    ranked = sorted(over, key=lambda v: (-v.psi * weights[v.name], v.name))
+    effects = {v.name: score_effect(judged.model.profile, v) for v in over}
+    told = {name: effect for name, effect in effects.items() if effect is not None}
+
+    def rank(verdict: Verdict) -> tuple[float, float, str]:
+        moved = verdict.psi * weights[verdict.name]
+        # Where the profile has no effects, one and the same for all leaves the order as it is.
+        return -moved * abs(told.get(verdict.name, 1.0)), -moved, verdict.name
+
+    ranked = sorted(over, key=rank)
     return [
         {
             "feature": v.name,
             **({"importance": weights[v.name]} if weighted else {}),
+            **({"score_effect": told[v.name]} if v.name in told else {}),
             "psi": v.measures["psi"].value,
             "psi_corrected": v.psi,
             "p_value": v.measures["psi"].p_value,

@@ -27,7 +27,8 @@ from engine.measuring import Bands, Comparer
 from engine.model import MonitoredModel
 from engine.own_blocks import psi_rows
 from engine.profile import NumericProfile
-from engine.quality import QualityChecks, reference_rate
+from engine.quality import QualityChecks
+from engine.quality_feature import reference_rate
 from engine.seasonal_mix import mix_slices
 from engine.spec import FeatureSpec
 from engine.window_judging import least_values

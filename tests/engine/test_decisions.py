@@ -140,13 +140,16 @@ def test_an_episode_opens_once_and_resolves_once() -> None:
 
 
 def test_evidence_names_features_and_bins() -> None:
-    """A trigger says what moved: the features over, the highest PSI first, with their top bins."""
+    """A trigger says what moved: the features over, by PSI times the effect on the score, with their
+    top bins."""
     trigger = trees(effects("DD", model()), "retraining-triggers")[0]
     assert trigger["cause"] == "data_drift"
     assert trigger["observed"] == {"features_over": 2, "windows_over": 2, "of_last": 3}
     evidence = trigger["evidence"]
     assert {e["feature"] for e in evidence} == {"x", "y"}
-    assert evidence[0]["psi_corrected"] >= evidence[1]["psi_corrected"] > 0.2
+    assert all(e["psi_corrected"] > 0.2 for e in evidence)
+    ranks = [e["psi_corrected"] * abs(e["score_effect"]) for e in evidence]
+    assert ranks[0] >= ranks[1] > 0.0
     for e in evidence:
         assert 1 <= len(e["top_bins"]) <= 3
         parts = [b["contribution"] for b in e["top_bins"]]

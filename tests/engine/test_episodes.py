@@ -26,7 +26,7 @@ def window(number: int, alerts: AlertRules) -> Any:  # noqa: ANN401 - as much of
     spec = SimpleNamespace(alerts=alerts, model="m", version="1")
     return SimpleNamespace(
         model=SimpleNamespace(spec=spec, key="m@1"),
-        window=SimpleNamespace(name="1h"),
+        window=SimpleNamespace(name="1h", length_ms=HOUR),
         start_ms=(number - 1) * HOUR,
         end_ms=number * HOUR,
         events=100 + number,

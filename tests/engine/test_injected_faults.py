@@ -25,7 +25,7 @@ BAD_FROM: Final = 3
 WORDS: Final = ("red", "green", "blue")
 FEATURES: Final = """
   amount: {type: numeric, bins: 5, fine_bins: 20, range: [0, null]}
-  speed: {type: numeric, bins: 5, fine_bins: 20}
+  speed: {type: numeric, bins: 5, fine_bins: 20, unit: km/h}
   colour: {type: categorical}
 """
 RULES: Final = (
@@ -116,6 +116,11 @@ def renamed(row: Row, _i: int) -> Row:
     return row
 
 
+def half_in_cents(row: Row, i: int) -> Row:
+    """Every second amount in another unit."""
+    return scaled("amount", 100.0)(row, i) if i % 2 else row
+
+
 FAULTS: Final[dict[str, tuple[str, str, Callable[[Row, int], Row]]]] = {
     **{f"x {f:g}": ("amount", "rescaled", scaled("amount", f)) for f in (10, 100, 1000)},
     **{f"x {f:g}": ("speed", "rescaled", scaled("speed", f)) for f in (0.1, 0.01, 0.001)},
@@ -126,6 +131,11 @@ FAULTS: Final[dict[str, tuple[str, str, Callable[[Row, int], Row]]]] = {
     "placeholders": ("speed", "outlier", replaced("speed", 99_999.0, 0.1)),
     "rename": ("colour", "unseen", renamed),
     "constant sensor": ("speed", "constant", replaced("speed", 52.0)),
+    "a third stands still": ("speed", "repeated", replaced("speed", 52.0, 0.33)),
+    "0 for nothing": ("amount", "zeros", replaced("amount", 0.0, 0.2)),
+    "miles for kilometres": ("speed", "converted", scaled("speed", 0.621371)),
+    "wrong sign": ("speed", "converted", scaled("speed", -1.0)),
+    "half in cents": ("amount", "converted", half_in_cents),
     "one category": ("colour", "constant", replaced("colour", "red")),
 }
 
@@ -202,7 +212,7 @@ def test_an_episode_is_resolved_by_the_first_clean_window() -> None:
 
 def test_a_stale_sensor() -> None:
     """A value that does not change over more events than the spec allows is stale, also where it
-    takes another value now and then; with ``unchecked`` it is not."""
+    takes another value now and then; three values in a minute are repeated as well."""
     estimators = "{stale: {after: 150}}"
 
     def stuck(row: Row, i: int) -> Row:
@@ -211,7 +221,7 @@ def test_a_stale_sensor() -> None:
     _, alerts, triggers = said(stuck, model(quality="{window: 1m}", estimators=estimators))
     assert triggers == []
     kinds = {f["fault"] for a in alerts for n in a["evidence"]["features"] for f in n["faults"]}
-    assert kinds == {"stale"}
+    assert kinds == {"stale", "repeated"}
 
 
 def test_the_checks_can_be_switched_off() -> None:

@@ -1,0 +1,184 @@
+"""Faults that hide among valid values: another unit, a default in place of nothing, one value again
+and again.
+
+Rule.  Each needs an effect, a shape that drift does not have, and significance.
+
+``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the mixture
+of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean and root
+mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`).
+``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the reference
+has none and ends before zero, most of what lies beyond that end must be zeros: a cold night brings
+-1 and 1 along, a default does not.
+``repeated``  one narrow cell holds a larger share above the reference's than in any further block of
+the training data by chance (Student's bound over its own blocks, shares as arcsines of their
+roots): a feature that stood still for a part of the window, or a default of any value.
+
+When they lie: a price that half of the customers really begin to pay is called repeated; a season in
+another unit that training did not know is drift, because neither unit explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import stdtr
+
+from detectors.contract import P_VALUE_FLOOR
+from detectors.rate_shift import p_value
+from detectors.unit_fit import distance, fit_unit
+from engine.layout import NumericColumn
+from engine.measuring import mean_and_stddev
+from engine.own_repeats import MAX_FREEDOM, narrow_cells, root_of
+from engine.panes import Counts
+from engine.profile import NumericProfile, OwnRate
+from engine.quality_faults import MIN_VALUES, Fault
+from engine.spec import FeatureSpec, QualityRules
+from engine.unit_conversions import SCALES, SIGN, conversions
+
+EXPLAINED: Final = 1 / 3
+"""A unit explains a window when what remains is at most this part of the distance."""
+MOMENTS_TOLERANCE: Final = 0.2
+"""Of the reference's root mean square, or of the mixture's, by which the moments may miss."""
+MIN_CONVERTED: Final = 0.1
+"""Least share of the values that is looked for in another unit, and least distance."""
+MIN_REPEATED_VALUES: Final = 100
+"""With fewer the fullest of many cells is large by chance alone."""
+FOREIGN_ZEROS: Final = 0.8
+"""Share of zeros among what lies beyond the reference's end on their side."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChecks:
+    """The checks of one numeric feature in windows of one length."""
+
+    profile: NumericProfile
+    feature: FeatureSpec
+    rules: QualityRules
+    window: str
+    alpha: float
+    worth: float
+    """Independent values that such a window is worth; infinite where nobody knows."""
+    timed: bool
+    """Whether the training table had times."""
+
+    def faults(self, column: NumericColumn, counts: Counts, decades: Counts) -> Iterator[Fault]:
+        """Every one of a window's counts."""
+        cells = counts[column.start : column.start + column.values]
+        valid = int(cells.sum())
+        if valid < MIN_VALUES:
+            return
+        for fault in (
+            self._zeros(column, cells, valid - int(decades.sum())),
+            self._repeated(column, cells),
+            self._converted(column, counts, cells),
+        ):
+            if fault is not None:
+                yield fault
+
+    def _zeros(self, column: NumericColumn, cells: Counts, zeros: int) -> Fault | None:
+        valid, then = int(cells.sum()), sum(self.profile.counts)
+        then_zeros = then - sum(self.profile.decades)
+        if zeros <= 0:
+            return None
+        own = self.profile.rates.get(self.window, {}).get("zeros")
+        beyond = self._beyond(column, cells)
+        foreign = beyond is not None and zeros >= FOREIGN_ZEROS * beyond and not then_zeros
+        if own is None:
+            if self.timed and not foreign:
+                return None
+            own = OwnRate(blocks=0, lower=0.0, upper=0.0, dispersion=1.0)
+        expected = then_zeros / then if then else 0.0
+        rate, threshold = zeros / valid, max(expected + self.rules.zeros, own.upper)
+        worth = valid / own.dispersion if foreign else min(valid / own.dispersion, self.worth)
+        if rate <= threshold:
+            return None
+        hits, size = int(rate * int(worth)), int(worth)
+        before = (int(then_zeros / own.dispersion), int(then / own.dispersion))
+        chance = p_value(hits, size, *before, "greater")
+        if chance > self.alpha:
+            return None
+        return Fault("zeros", rate, expected, threshold, chance)
+
+    def _beyond(self, column: NumericColumn, cells: Counts) -> int | None:
+        """Values beyond the end of the reference that lies before zero; None where zero is within."""
+        if column.edges[0] > 0.0:
+            return int(cells[0])
+        return int(cells[-1]) if column.edges[-1] <= 0.0 else None
+
+    def _repeated(self, column: NumericColumn, cells: Counts) -> Fault | None:
+        expected = np.array(self.profile.counts, dtype=np.float64)
+        expected /= max(1.0, float(expected.sum()))
+        narrow, valid = narrow_cells(column.edges, self.profile.stddev), int(cells.sum())
+        if valid < MIN_REPEATED_VALUES or not narrow.any():
+            return None
+        excess = np.where(narrow, cells / valid - expected, -1.0)
+        cell = int(np.argmax(excess))
+        above, threshold = float(excess[cell]), self.rules.repeated
+        if above <= threshold:
+            return None
+        chance = self._chance_of_repeats(above, valid, int(cells[cell]), cell, int(narrow.sum()))
+        if chance is None or chance > self.alpha:
+            return None
+        observed, usual = float(cells[cell]) / valid, float(expected[cell])
+        return Fault("repeated", observed, usual, usual + threshold, max(P_VALUE_FLOOR, chance))
+
+    def _chance_of_repeats(
+        self, above: float, valid: int, hits: int, cell: int, cells: int
+    ) -> float | None:
+        own = self.profile.own.get(self.window)
+        if own is None or own.repeat_mean is None or own.repeat_spread is None:
+            if self.timed:
+                return None
+            then = sum(self.profile.counts)
+            chance = p_value(hits, valid, self.profile.counts[cell], then, "greater")
+            return min(1.0, cells * chance)
+        spread = max(own.repeat_spread, 0.5 / float(np.sqrt(valid)))
+        away = (float(root_of(above)) - own.repeat_mean) / spread
+        freedom = min(MAX_FREEDOM, own.blocks - 1)
+        return float(stdtr(freedom, -away / float(np.sqrt(1.0 + 1.0 / own.blocks))))
+
+    def _converted(self, column: NumericColumn, counts: Counts, cells: Counts) -> Fault | None:
+        reference = np.array(self.profile.counts, dtype=np.int64)
+        unmoved = distance(reference, cells)
+        worth = min(float(cells.sum()), self.worth)
+        chance = min(1.0, 2.0 * float(np.exp(-2.0 * worth * unmoved * unmoved)))
+        if unmoved < MIN_CONVERTED or chance > self.alpha or self.profile.stddev <= 0.0:
+            return None
+        best: tuple[float, float] | None = None
+        moments = mean_and_stddev(column, counts)
+        for factor, offset in self._units():
+            fit = fit_unit(column.edges, reference, cells, factor, offset)
+            if fit.share < MIN_CONVERTED or fit.unexplained > EXPLAINED * unmoved:
+                continue
+            if self._has_moments(moments, fit.share, factor, offset) and (
+                best is None or fit.unexplained < best[0]
+            ):
+                best = fit.unexplained, factor
+        if best is None:
+            return None
+        return Fault("converted", best[1], 1.0, MIN_CONVERTED, max(P_VALUE_FLOOR, chance))
+
+    def _units(self) -> Iterator[tuple[float, float]]:
+        own = self.profile.rates.get(self.window, {}).get("rescaled")
+        usual = self.timed if own is None else own.upper > 0.0
+        if not usual and "rescaled" not in self.feature.unchecked:
+            for scale in SCALES:
+                yield scale, 0.0
+        yield SIGN, 0.0
+        yield from conversions(self.feature.unit).values()
+
+    def _has_moments(
+        self, moments: tuple[float, float], share: float, factor: float, offset: float
+    ) -> bool:
+        """Whether mean and root mean square are those of the mixture."""
+        mean, square = self.profile.mean, self.profile.mean**2 + self.profile.stddev**2
+        moved = factor * mean + offset
+        moved_square = factor**2 * self.profile.stddev**2 + moved**2
+        size = float(np.sqrt((1.0 - share) * square + share * moved_square))
+        found = float(np.hypot(*moments))
+        near = MOMENTS_TOLERANCE * size
+        wanted = (1.0 - share) * mean + share * moved
+        return abs(found - size) <= near and abs(moments[0] - wanted) <= near
