@@ -163,8 +163,7 @@ class Tally:
             if not events.ends_records:
                 continue
             late += events.rows[fate.late].tolist()
-            tallied = int(fate.tallied.sum())
-            outcomes.end(topic, "tallied", tallied)
+            outcomes.end(topic, "tallied", int(fate.tallied.sum()))
             outcomes.end(topic, "duplicate", int(fate.duplicate.sum()))
             outcomes.end(topic, "late", int(fate.late.sum()))
             self._count_late(tally.model.key, int(fate.late.sum()))
@@ -244,6 +243,7 @@ class Tally:
             None if amended is None else amended.content,
             plane.number,
             tally.alarms(plane, start_ms),
+            b"" if pane.users is None else pane.users.pack(),
         )
 
     def _mark(self, tally: ModelTally) -> Mark:

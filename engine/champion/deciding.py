@@ -87,6 +87,7 @@ def decide_look(
     elapsed_ms: int,
     measured: Measured,
     guards: Sequence[Guarded],
+    also: Sequence[str] = (),
 ) -> Decision:
     """The decision at a look.
 
@@ -97,11 +98,12 @@ def decide_look(
         elapsed_ms: since the beginning of the comparison.
         measured: the counts since the beginning.
         guards: what became of each.
+        also: further reasons to hold back.
 
     """
     last = elapsed_ms >= rules.length_ms
     look = _look(rules, looks, end_ms, elapsed_ms, measured)
-    held_back = [f"guard:{each.metric}" for each in guards if not each.held]
+    held_back = [*also, *(f"guard:{each.metric}" for each in guards if not each.held)]
     if look is None:
         # Without a single event that tells the two apart there is no z, however many labels came.
         equal = measured.difference.value == 0.0 and math.isnan(measured.z)
