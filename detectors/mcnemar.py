@@ -15,7 +15,9 @@ Score test.  For a difference of accuracies of ``margin`` (d), with n pairs (Tan
     q = (w + sqrt(w^2 + 8 n b d (1 - d))) / (4 n),    w = b + c - d (2 n - c + b)
 
 q is the likelihood's estimate of P(only the champion is right) under that difference.  At d = 0 it
-is McNemar's (c - b) / sqrt(b + c).  c - b - n d is a sum over the pairs, so the scores of growing
+is McNemar's (c - b) / sqrt(b + c).  *Cautious* z is that of a numerator one nearer to 0 (Edwards 1948): counts are whole, so without that
+z reaches a normal quantile too often by up to half of a count's chance; with it z is what the exact
+test says or less, and a daily look errs below its level.  c - b - n d is a sum over the pairs, so the scores of growing
 counts are those of a random walk, which is what :mod:`detectors.alpha_spending` asks for, with the
 pairs as information.  Where the variance is 0 (no pairs; no discordant ones at d = 0) z is NaN:
 nothing is known, and NaN crosses no boundary.
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
     from detectors.contract import FloatArray
 
+CAUTION: Final = 1.0
+"""Half of the distance between two values of c - b of the same number of discordant pairs."""
 HALVINGS: Final = 60
 """Steps of the bisection for an interval's ends: 2 / 2**60 is below a double's last digit."""
 
@@ -108,6 +112,8 @@ def score(
     challenger_only: npt.ArrayLike,
     pairs: npt.ArrayLike,
     margin: npt.ArrayLike = 0.0,
+    *,
+    cautious: bool = False,
 ) -> FloatArray:
     """Tango's z of a difference of ``margin``, shapes broadcast; NaN where its variance is 0.
 
@@ -117,11 +123,13 @@ def score(
     gap = np.asarray(margin, np.float64)
     if not (np.abs(gap) < 1.0).all():
         raise ValueError(f"a margin of accuracy is between -1 and 1, not {margin!r}")
-    return score_of(lost, won, size, gap)
+    return score_of(lost, won, size, gap, CAUTION if cautious else 0.0)
 
 
-def score_of(lost: FloatArray, won: FloatArray, size: FloatArray, gap: FloatArray) -> FloatArray:
-    """The same of counts as reals; ``gap`` in [-1, 1]."""
+def score_of(
+    lost: FloatArray, won: FloatArray, size: FloatArray, gap: FloatArray, caution: float = 0.0
+) -> FloatArray:
+    """The same of counts as reals; ``gap`` in [-1, 1], the numerator nearer to 0 by ``caution``."""
     # Below 0 the models change places, so that the root is P(only the model ahead is wrong).
     fewer = np.where(gap < 0.0, won, lost)
     ahead = np.abs(gap)
@@ -132,7 +140,8 @@ def score_of(lost: FloatArray, won: FloatArray, size: FloatArray, gap: FloatArra
     with np.errstate(invalid="ignore", divide="ignore"):
         # Where the slope is negative the sum cancels, and is nothing beside the other term.
         variance = (slope + root) / 2.0 + size * spread
-        found = (won - lost - size * gap) / np.sqrt(variance)
+        beyond = won - lost - size * gap
+        found = np.sign(beyond) * np.maximum(np.abs(beyond) - caution, 0.0) / np.sqrt(variance)
     return np.where(variance > 0.0, found, np.nan)
 
 

@@ -9,6 +9,10 @@ import msgspec
 RETRAINING_ALERTS: Final = "retraining"
 """Rule of the alerts about requests to retrain (:mod:`engine.decide.requests`), which no file in
 :mod:`engine.decide` is named after."""
+SPLIT_ALERTS: Final = "sample_ratio"
+"""Rule of the alerts about how a comparison splits its users."""
+OTHER_ALERTS: Final = (RETRAINING_ALERTS, SPLIT_ALERTS)
+"""Rules of alerts that no file in :mod:`engine.decide` is named after."""
 
 
 class Maintenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,18 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nobody wrote it: then a metric that no event tells holds nothing back."""
 
 
-class ComparisonRules(msgspec.Struct, frozen=True, kw_only=True):
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage of a canary."""
+
+    share: float
+    """Of users that the challenger is to get."""
+    least_ms: int = 86_400_000
+    """How long it lasts at least."""
+    events: int = 0
+    """Of the challenger that it needs at least."""
+
+
+class ComparisonRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How this version, the challenger, is compared with a champion of the same model."""
 
     champion: str
@@ -48,3 +59,24 @@ class ComparisonRules(msgspec.Struct, frozen=True, kw_only=True):
     """How far apart the two predictions of one event may come."""
     score_bins: int
     guards: dict[str, Guard]
+    share: float | None = None
+    """Of users that the challenger is to get; None unless ``mode`` is ``split`` without stages."""
+    stages: tuple[Stage, ...] = ()
+    """Of a canary, rising; without that of 100 %, which is the promotion."""
+    settle_ms: int = 0
+    """From the decision that a stage is passed until users have moved."""
+    share_significance: float = 0.001
+    """Chance that a sound split is ever taken for another one."""
+    run: int = 1
+    """Another number begins a comparison anew."""
+
+
+def is_split(rules: ComparisonRules | None) -> bool:
+    """Whether users are told apart."""
+    return rules is not None and rules.mode == "split"
+
+
+def split_identity(rules: ComparisonRules) -> list[object]:
+    """What else begins a split anew when it changes."""
+    stages = [[each.share, each.least_ms, each.events] for each in rules.stages]
+    return [rules.share, stages, rules.settle_ms]

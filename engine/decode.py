@@ -266,6 +266,7 @@ class Decoder:
             joins = self._joins.get(model.key)
             if joins is not None:
                 joins.read_predictions(found, taken.fields)
+            found.units = taken.fields.get("unit")
             if joins is not None or model.spec.business is not None:
                 found.value = numeric_column(taken.fields["value"], checked=False)
         out.events.append(found)

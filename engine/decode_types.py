@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from engine.comparison_rules import is_split
 from engine.events import FeatureEvent, LabelEvent, PredictionEvent
 from engine.model import MonitoredModel
 from engine.spec import Topic
@@ -87,6 +88,8 @@ def event_struct(model: NamedModel, topic: Topic, *, strict: bool) -> type[msgsp
                 fields.append(("segment", Any, None))
             if joined or any(m.spec.business is not None for m in model.versions.values()):
                 fields.append(("value", Any, None))
+            if any(is_split(m.spec.comparison) for m in model.versions.values()):
+                fields.append(("unit", Any, None))
     fields.append(("heartbeat", bool, False))
     return msgspec.defstruct(
         "Event", fields, tag_field="model", tag=model.name, gc=False, frozen=True

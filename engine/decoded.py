@@ -29,6 +29,8 @@ class Events:
     positive: npt.NDArray[np.int8] | None = None
     """1 positive, 0 negative, -1 no decision."""
     errors: npt.NDArray[np.bool_] | None = None
+    units: Sequence[object] | None = None
+    """The user key as it came, n of them; None unless a comparison splits users."""
     value: npt.NDArray[np.float64] | None = None
     """What the prediction is about is worth, shape (n,): NaN where it says nothing, an infinity
     where it says no number; None where the spec has no business section and nothing is joined."""

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from engine.alarm_memory import KeptAlarm
+from engine.champion.users import refuse_impossible_users
 from engine.decide.contract import Finding
 from engine.decide.decisions import DecisionState
 from engine.layout import COUNTERS
@@ -59,6 +60,8 @@ class PlaneSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """Over losses, with their places."""
     open_alarms: list[_AlarmsRow] = msgspec.field(default_factory=list)
     """Those of open panes, as their partitions tell them."""
+    open_users: list[tuple[Whole, Whole, bytes]] = msgspec.field(default_factory=list)
+    """Of a split: those of open panes, likewise."""
 
     def times_ms(self) -> list[int | None]:
         """Every time of events in it but the panes' own."""
@@ -86,6 +89,12 @@ class PlaneSnapshot(msgspec.Struct, frozen=True, array_like=True):
                 raise SnapshotError(f"alarms of no pane at {start} ms")
             held = panes[start].held[partition]
             panes[start].held[partition] = replace(held, alarms=alarms)
+        for start, partition, users in self.open_users:
+            refuse_impossible_users(users, told=flow.plane.users)
+            if start not in panes or partition not in panes[start].held:
+                raise SnapshotError(f"users of no pane at {start} ms")
+            held = panes[start].held[partition]
+            panes[start].held[partition] = replace(held, users=users)
         self._restore_alarms(flow)
         flow.merge.open = OpenPanes(panes)
         self._restore_rings(flow.rings, pieces, flow.plane.size)
@@ -205,6 +214,12 @@ def freeze_plane(flow: PlaneFlow, pieces: PieceWriter) -> PlaneSnapshot:
             for start, pane in sorted(merge.open.panes.items())
             for partition, held in sorted(pane.held.items())
             if held.alarms
+        ],
+        [
+            (start, partition, held.users)
+            for start, pane in sorted(merge.open.panes.items())
+            for partition, held in sorted(pane.held.items())
+            if held.users
         ],
     )
 

@@ -6,6 +6,7 @@ worker that does not know that it was replaced, changes nothing (see :mod:`engin
 
 from __future__ import annotations
 
+from engine.champion.users import refuse_impossible_users
 from engine.loss_alarms import refuse_impossible_alarms
 from engine.marks import Marks
 from engine.open_panes import (
@@ -51,6 +52,7 @@ class Merge:
             parts = [on_time, on_time + amended]
         refuse_impossible_pane(start, plane.pane_ms, parts, plane.counted)
         refuse_impossible_alarms(record.alarms, plane.alarm_pairs, start, plane.pane_ms)
+        refuse_impossible_users(record.users, told=plane.users)
         self._marks.hear(record)
         held = Held(
             stamp_of(record),
@@ -58,6 +60,7 @@ class Merge:
             None if record.amended is None else Packed(record.amended),
             events_in(on_time, amended),
             record.alarms,
+            record.users,
         )
         if clock_ms is not None and start + plane.pane_ms + plane.amend_ms <= clock_ms:
             # Corrections take away and add again: of what they net, a tally that was restored

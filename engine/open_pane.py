@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.panes import Counts
 from engine.pieces import Packed
+
+if TYPE_CHECKING:
+    from engine.champion.users import Users
 
 
 @dataclass(slots=True)
@@ -17,6 +21,8 @@ class OpenPane:
     dirty: bool = True
     packed: tuple[Packed, Packed | None] | None = None
     """Both as they were last told or saved; None when they changed since."""
+    users: Users | None = None
+    """Of a split only."""
 
     def pack(self) -> tuple[Packed, Packed | None]:
         """On-time and amended counts as bytes."""

@@ -39,11 +39,14 @@ class Held:
     events: int
     """Events or predictions in it, whichever are more."""
     alarms: tuple[AlarmRow, ...] = ()
+    users: bytes = b""
+    """Of a split only."""
 
     @property
     def bytes(self) -> int:
-        """Size of the packed counts."""
-        return len(self.on_time.content) + (len(self.amended.content) if self.amended else 0)
+        """Size of the packed counts and users."""
+        late = len(self.amended.content) if self.amended else 0
+        return len(self.on_time.content) + late + len(self.users)
 
 
 @dataclass(slots=True)

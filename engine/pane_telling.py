@@ -26,6 +26,7 @@ def pane_record(
         None if amended is None else amended.content,
         plane.number,
         tally.alarms(plane, start_ms),
+        b"" if pane.users is None else pane.users.pack(),
     )
 
 

@@ -71,6 +71,8 @@ class PaneRecord(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     """Number of the plane (see :mod:`engine.planes`) whose pane this is."""
     alarms: tuple[AlarmRow, ...] = ()
     """In order of their pairs."""
+    users: bytes = b""
+    """Those of a split in this pane (:mod:`engine.champion.users`); empty of any other."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):

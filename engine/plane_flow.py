@@ -56,6 +56,8 @@ class PlaneFlow:
         """The first cells over everything that was ever in a window."""
         self.alarms = AlarmMemory()
         """Of estimators over losses, with their places."""
+        self.users: list[bytes] = []
+        """Of a split: those of the panes that the window due now is of, by partition."""
         self._marks = marks
         self._goal_ms: int | None = None
 
@@ -142,6 +144,8 @@ class PlaneFlow:
             self.first_event_ms = start_ms
         self.totals += on_time[: len(self.totals)]
         self._remember_alarms(pane)
+        if self.plane.users:
+            self.users = [] if passed else [h.users for _, h in sorted(pane.held.items())]
         for ring in self.rings.values():
             ring.add(start_ms, on_time, amended=False)
 

@@ -54,6 +54,8 @@ class Plane:
     season: Season | None
     alarm_pairs: int = 0
     """Pairs of an estimator and a loss whose alarms its pane records may tell."""
+    users: bool = False
+    """Whether its pane records tell the users of a split."""
 
     def source_ms(self, topic: Topic, watermark_ms: int) -> int:
         """How far a source whose watermark is this lets the plane's event time go."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from engine.alert_rules import RETRAINING_ALERTS, AlertRules, Maintenance, Mute
+from engine.alert_rules import OTHER_ALERTS, AlertRules, Maintenance, Mute
 from engine.durations import UNITS_MS
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
@@ -59,7 +59,7 @@ def _periods(fields: Fields, key: str) -> list[Fields]:
 
 def _read_mute(fields: Fields, rules: Collection[str] | None) -> Mute:
     rule = fields.text("rule", "")
-    if rule and rules is not None and rule not in {*rules, RETRAINING_ALERTS}:
+    if rule and rules is not None and rule not in {*rules, *OTHER_ALERTS}:
         fields.fault("rule", f"is no rule{did_you_mean(rule, rules)}")
     cause = fields.text("cause", "")
     from_ms, until_ms, reason = _read_period(fields)

@@ -1,8 +1,8 @@
 """The ``comparison`` section of a spec: this version against a champion of the same model.
 
 Rule.  The section stands in the challenger's spec and names the champion's version; everything else
-has a default.  A guard on what this model cannot tell is a fault.  The only mode yet is ``shadow``:
-a split needs the check of its shares by distinct users, which is not built.
+has a default.  A guard on what this model cannot tell is a fault.  What is of splits only:
+:mod:`engine.spec_split`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from engine.durations import UNITS_MS, format_duration
 from engine.spec import LabelRules, PredictionSpec, Topic
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
+from engine.spec_split import read_split
 
 DAY_MS: Final = UNITS_MS["d"]
 MAX_SCORE_BINS: Final = 60
@@ -45,7 +46,7 @@ def read_comparison(
     champion = fields.text("champion", None, _VERSION, "a version as in the champion's spec")
     if fields.sound("champion") and champion == version:
         fields.fault("champion", "is this version itself: name the one that it is compared with")
-    modes: tuple[Mode, ...] = ("shadow",)
+    modes: tuple[Mode, ...] = ("shadow", "split")
     measures: tuple[Measure, ...] = ("auc", "accuracy")
     margins: tuple[Margin, ...] = ("estimated", "tested")
     mode = fields.choice("mode", "shadow", modes)
@@ -63,6 +64,7 @@ def read_comparison(
         within_ms=fields.duration("within", UNITS_MS["h"], 0, 7 * DAY_MS),
         score_bins=fields.whole("score_bins", 20, 2, MAX_SCORE_BINS),
         guards=usual_guards(_read_guards(fields, approvals=spec.has("business"))),
+        **read_split(fields, mode, looks_ms),
     )
     fields.close()
     if fields.sound("looks", "length") and rules.length_ms > MAX_LOOKS * rules.looks_ms:

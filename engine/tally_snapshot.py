@@ -10,6 +10,7 @@ import msgspec
 from detectors.contract import ForeignSnapshotError
 from detectors.discovery import estimators
 from engine.champion.pairing import PairingSnapshot, bins_of
+from engine.champion.users import MAX_LOOK_USERS, unpack_users
 from engine.join_counts import JoinCounts
 from engine.join_store import Clock
 from engine.joining import Joining
@@ -114,6 +115,8 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
     joining: JoiningSnapshot | None
     pairing: PairingSnapshot | None = None
     """Of a comparison of two versions only."""
+    users: dict[Whole, bytes] = {}
+    """Of a split: those of each pane."""
 
     @classmethod
     def of(cls, layout: str, state: ModelState, pieces: PieceWriter) -> ModelSnapshot:
@@ -124,7 +127,7 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         read_ms = state.newest_ms.get("predictions")
         pairing = None if state.pairing is None else state.pairing.save(read_ms)
         known = (layout, dict(state.newest_ms), state.dropped_to_ms, panes, banks, joining)
-        return cls(*known, pairing)
+        return cls(*known, pairing, _users(state))
 
     def restore(self, state: ModelState, model: MonitoredModel, pieces: PieceReader) -> None:
         """Put this back into a fresh state of the same layout.
@@ -136,6 +139,10 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         state.newest_ms = dict(self.newest_ms)
         state.dropped_to_ms = self.dropped_to_ms
         state.panes = _restored(self.panes, model.layout.size, pieces)
+        for start, users in self.users.items():
+            if start not in state.panes:
+                raise SnapshotError(f"users of no pane at {start} ms")
+            state.panes[start].users = unpack_users(users, MAX_LOOK_USERS)
         self._restore_joining(state, model, pieces)
         if state.pairing is not None and state.joining is not None:
             if self.pairing is None:
@@ -173,6 +180,11 @@ class ModelSnapshot(msgspec.Struct, frozen=True, array_like=True):
         stored = [block for block in blocks if block is not None]
         named = [digest for block in stored if (digest := piece_named(block)) is not None]
         return {digest: pieces[digest] for digest in named if digest in pieces}
+
+
+def _users(state: ModelState) -> dict[int, bytes]:
+    told = {start: pane.users for start, pane in sorted(state.panes.items())}
+    return {start: users.pack() for start, users in told.items() if users is not None}
 
 
 def _saved(panes: Mapping[int, OpenPane], pieces: PieceWriter) -> _Panes:

@@ -32,6 +32,8 @@ BASE: Final = 0.80
 CORRELATION: Final = 0.8
 BINS: Final = 10
 CHALLENGERS_SHARE: Final = 0.2
+BLOCK: Final = 1_000
+"""Runs of one seed, so that many runs may be made in pieces."""
 SAMPLED: Final = 300_000
 """Scores that the shares of the pairs of bins are taken from."""
 Counts = npt.NDArray[np.int64]
@@ -71,8 +73,10 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """How ``runs`` comparisons of a challenger that is better by ``gain`` ended."""
     rules, layout = rules_of(kind, mode), MatchLayout(mode, BINS)
-    rng = np.random.default_rng([seed, round(abs(gain) * 1000), kind == "auc", mode == "split"])
-    for _ in range(runs):
+    drawn = [seed, round(abs(gain) * 1000), kind == "auc", mode == "split"]
+    for number in range(runs):
+        if number % BLOCK == 0:
+            rng = np.random.default_rng([*drawn, number // BLOCK])
         yield _run(rules, layout, _days(kind, mode, gain, layout, rng))
 
 

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from engine.champion.judge import ComparisonJudge
 from engine.champion.state import Phase
+from streams.split_gauges import split_metrics
 
 _LABELS: Final = ("model", "version", "champion")
 DECISIONS: Final = ("PROMOTE", "HOLD", "REJECT")
@@ -51,6 +52,7 @@ def comparison_metrics(judges: Iterable[ComparisonJudge]) -> Iterator[Metric]:
     yield _values(told)
     yield _guards(told)
     yield from _states(found, told)
+    yield from split_metrics(found)
 
 
 def _names(judge: ComparisonJudge) -> tuple[str, str, str]:
@@ -114,7 +116,7 @@ def _states(
     for judge in found:
         for each in PHASES:
             phase.add_metric((*_names(judge), each), int(judge.state.phase == each))
-        records.add_metric(_names(judge), judge.state.promoted)
+        records.add_metric(_names(judge), judge.state.promoted + judge.state.split.promoted)
     yield decision
     yield phase
     yield records

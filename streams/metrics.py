@@ -27,6 +27,7 @@ from detectors.kernels import SUM
 from engine.champion.judge import ComparisonJudge
 from engine.judge import Judge
 from engine.layout import ERRORS, LATENCY_STEP_MS, PREDICTIONS
+from engine.planes import DATA
 from engine.quiet import is_quiet
 from engine.tally import Tally
 from streams.bounds import MAX_SERIES
@@ -64,6 +65,7 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family, from the state as it is now."""
         judges = [j for j in self._live.judges.values() if isinstance(j, Judge)]
+        comparisons = [j for j in self._live.judges.values() if isinstance(j, ComparisonJudge)]
         tallies = {p: t for p, t in self._live.tallies.items() if isinstance(t, Tally)}
         judges = [judge for judge in judges if not judge.decisions.tenure.over]
         # What a version that serves no more saw last is no news; its labels still come.
@@ -82,7 +84,7 @@ class WorkerCollector(Collector):
         left_out.add_metric([], self._wanted - len(kept))
         yield left_out
         yield from _serving(serving)
-        yield from _decisions(judges)
+        yield from _decisions(judges, comparisons)
         yield from requests(judges, self._live)
         yield from versions(judges, self._live)
         yield from budgets(judges)
@@ -92,9 +94,7 @@ class WorkerCollector(Collector):
         yield from joins(tallies)
         yield from losses(tallies)
         yield from _clocks(judges, tallies)
-        yield from comparison_metrics(
-            j for j in self._live.judges.values() if isinstance(j, ComparisonJudge)
-        )
+        yield from comparison_metrics(comparisons)
         yield from worker(self._live)
 
 
@@ -124,7 +124,9 @@ def _serving(judges: Iterable[Judge]) -> Iterator[Metric]:
     yield latency
 
 
-def _decisions(judges: Collection[Judge]) -> Iterator[Metric]:
+def _decisions(
+    judges: Collection[Judge], comparisons: Iterable[ComparisonJudge]
+) -> Iterator[Metric]:
     active = GaugeMetricFamily(
         "drift_alert_active", "Open alert episodes.", labels=(*_MODEL, "severity", "rule", "cause")
     )
@@ -139,16 +141,29 @@ def _decisions(judges: Collection[Judge]) -> Iterator[Metric]:
     for judge in judges:
         labels = (judge.model.spec.model, judge.model.spec.version)
         judgements.add_metric(labels, judge.judged_windows)
-        for key, episode in judge.decisions.episodes.items():
-            rule, cause = key.split("/", 1)
-            if judge.clock_ms is not None and is_quiet(judge.model.spec, key, judge.clock_ms):
-                muted.add_metric((*labels, rule, cause), 1)
-            else:
-                active.add_metric((*labels, episode.severity, rule, cause), 1)
+    for labels, severity, key, quiet in _episodes(judges, comparisons):
+        rule, cause = key.split("/", 1)
+        if quiet:
+            muted.add_metric((*labels, rule, cause), 1)
+        else:
+            active.add_metric((*labels, severity, rule, cause), 1)
     yield active
     yield muted
     yield from retraining(judges)
     yield judgements
+
+
+def _episodes(
+    judges: Iterable[Judge], comparisons: Iterable[ComparisonJudge]
+) -> Iterator[tuple[tuple[str, str], str, str, bool]]:
+    """Model and version, severity, ``rule/cause`` and whether it is quiet, of what is open."""
+    for spec, clock_ms, episodes in (
+        *((j.model.spec, j.clock_ms, j.decisions.episodes) for j in judges),
+        *((c.comparison.spec, c.flows[DATA].clock_ms, c.state.split.episodes) for c in comparisons),
+    ):
+        for key, episode in episodes.items():
+            quiet = clock_ms is not None and is_quiet(spec, key, clock_ms)
+            yield (spec.model, spec.version), episode.severity, key, quiet
 
 
 def _panes(judges: Iterable[Judge], tallies: dict[int, Tally]) -> Iterator[Metric]:

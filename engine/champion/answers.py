@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from engine.champion.cells import NO_DECISION
 from engine.champion.comparison import Comparison
+from engine.champion.users import Digests, digests_of
 from engine.decoded import Events
 
 Integers = npt.NDArray[np.int64]
@@ -34,6 +35,8 @@ class Answers:
     """What the prediction is about is worth; not finite where nobody said."""
     latencies_ms: Floats
     """Not finite where nobody said."""
+    users: Digests
+    """0 where nobody said, or nobody asks."""
 
     def at(self, chosen: Integers) -> Answers:
         """Those of the chosen rows, in their order."""
@@ -47,6 +50,7 @@ class Answers:
             self.errors[chosen],
             self.values[chosen],
             self.latencies_ms[chosen],
+            self.users[chosen],
         )
 
 
@@ -65,6 +69,7 @@ def answers_of(comparison: Comparison, found: Sequence[Events]) -> Answers:
         np.concatenate([part.errors for part in parts]),
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.latencies_ms for part in parts]),
+        np.concatenate([part.users for part in parts]),
     )
     return whole.at(np.argsort(whole.rows, kind="stable"))
 
@@ -84,4 +89,6 @@ def _of_version(comparison: Comparison, events: Events) -> Answers:
     values = events.value if events.value is not None else np.full(count, np.nan)
     arms = np.full(count, arm, dtype=np.int64)
     place = (events.rows, events.ts_ms, events.ids)
-    return Answers(*place, arms, decisions, bins, errors.astype(np.bool_), values, latency_ms)
+    users = digests_of(events.units, comparison.salt, count)
+    numbers = (decisions, bins, errors.astype(np.bool_), values, latency_ms)
+    return Answers(*place, arms, *numbers, users)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from engine.canonical import content_hash
 from engine.champion.cells import ARMS, ARMS_SIZE, DECISIONS, VALUE, MatchLayout, arm_cell
-from engine.comparison_rules import ComparisonRules
+from engine.comparison_rules import ComparisonRules, split_identity
 from engine.model import MonitoredModel
 from engine.performance_layout import PerformanceLayout, SegmentCells
 from engine.planes import DATA, FIRST_COHORT, Plane
@@ -51,6 +51,11 @@ class Comparison(MonitoredModel):
     def key(self) -> str:
         """``model@champion~challenger``."""
         return comparison_key(self.spec.model, self.rules.champion, self.spec.version)
+
+    @property
+    def salt(self) -> bytes:
+        """Of the digests of its users."""
+        return self.layout.hash.removeprefix("sha256:").encode()
 
     @property
     def joined(self) -> PerformanceLayout:
@@ -99,6 +104,8 @@ def build_comparison(
             [rules.mode, rules.score_bins, rules.looks_ms, rules.maturity_ms, rules.within_ms],
             [each.tolist() for each in edges],
             [spec.time.lateness_ms, spec.time.amend_ms, spec.label],
+            *([] if rules.run == 1 else [rules.run]),
+            *([] if rules.mode == "shadow" else [split_identity(rules)]),
         ]
     )
     layout = replace(challenger.layout, size=ARMS_SIZE, hash=name)
@@ -177,6 +184,7 @@ def _planes(spec: Spec, rules: ComparisonRules, matches: MatchLayout) -> tuple[P
         totals=0,
         windows=spec.windows,
         season=None,
+        users=rules.mode == "split",
     )
     joined = Plane(
         number=FIRST_COHORT,

@@ -35,6 +35,7 @@ from engine.champion.cells import (
 from engine.champion.comparison import Comparison, comparisons_of
 from engine.champion.pair_joining import PairJoining
 from engine.champion.pairing import Answer, Paired, Pairing
+from engine.champion.users import MAX_LOOK_USERS, Users
 from engine.decoded import Decoded, Events
 from engine.event_keys import keys_of
 from engine.join_batches import PredictionColumns
@@ -110,6 +111,8 @@ class ComparisonTally(ModelTally):
             keys, kept.arms, kept.ts_ms, newest_ms, kept.decisions, kept.bins
         )
         self._count_arms(kept, paired, watermarks_ms)
+        if self.comparison.rules.mode == "split":
+            self._count_users(kept, kept.ts_ms >= watermarks_ms)
         at, made = self._made(kept, paired, watermarks_ms, offsets[kept.rows])
         reached: dict[Topic, int] = {"predictions": int(offsets[answers.rows[-1]]) + 1}
         self._joining.take_batch((keys[at], made), self._join_watermarks_ms(), reached)
@@ -137,6 +140,16 @@ class ComparisonTally(ModelTally):
         made = PredictionColumns(offsets[at], ts_ms, on_time, nothing, codes, nothing, places)
         chosen = np.flatnonzero(told)
         return at[chosen], made.at(chosen)
+
+    def _count_users(self, answers: Answers, on_time: Mask) -> None:
+        """Note the users of events on time in their panes, which there are by now."""
+        starts = answers.ts_ms // self.model.spec.time.pane_ms * self.model.spec.time.pane_ms
+        for start in np.unique(starts[on_time]).tolist():
+            chosen = on_time & (starts == start)
+            pane = self.state.panes[start]
+            pane.users = pane.users or Users(MAX_LOOK_USERS)
+            pane.users.add(answers.users[chosen], answers.arms[chosen])
+            pane.dirty = True
 
     def _count_arms(self, answers: Answers, paired: Paired, watermarks_ms: Integers) -> None:
         """Add the events to their panes of the arms."""

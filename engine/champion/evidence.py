@@ -37,6 +37,8 @@ class Evidence:
     measured: Measured
     guards: Sequence[Guarded]
     decision: Decision
+    split: dict[str, Any] | None = None
+    """What there is to tell of the split; None of a comparison in the shadow."""
 
     @property
     def kind(self) -> str:
@@ -101,6 +103,7 @@ def _body(evidence: Evidence) -> dict[str, Any]:
         "reasons": list(decision.reasons),
         "final": decision.final,
         "mode": rules.mode,
+        **({} if evidence.split is None else {"split": evidence.split}),
         "events": {
             "champion": int(evidence.arms[CHAMPION]),
             "challenger": int(evidence.arms[CHALLENGER]),

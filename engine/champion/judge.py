@@ -16,14 +16,16 @@ from typing import Final
 
 import orjson
 
-from engine.champion.cells import ARMS_SIZE, PAIRS, nothing
+from engine.champion.cells import ARMS, ARMS_SIZE, PAIRS, nothing
 from engine.champion.comparison import Comparison
 from engine.champion.deciding import Decision, decide_look
 from engine.champion.evidence import Evidence, judgement_tree, promotion_tree
 from engine.champion.guards import check_guards
 from engine.champion.judge_snapshot import ComparisonSnapshot, read, save
 from engine.champion.measuring import measure
+from engine.champion.split_judging import SplitJudging
 from engine.champion.state import ComparisonState
+from engine.comparison_rules import Mode
 from engine.effects import Publish
 from engine.pane_judge import PaneJudge
 from engine.panes import Counts, PaneError, pack, unpack
@@ -49,8 +51,13 @@ class ComparisonJudge(PaneJudge):
         super().__init__(of.key, of.layout.hash, of.spec, of.planes, partitions)
         self.comparison = comparison
         self.state = ComparisonState()
+        self._split_users()
         if resume is not None:
             self._resume(read(resume), PieceReader(resume.pieces))
+
+    def _split_users(self) -> None:
+        shadow = self.comparison.rules.mode == "shadow"
+        self.split = None if shadow else SplitJudging(self.comparison, self.state.split)
 
     def go_on(self) -> list[Publish]:
         """Do what fell due, the arms first, and at most JUDGED_AT_ONCE windows of it."""
@@ -67,7 +74,7 @@ class ComparisonJudge(PaneJudge):
                     continue
                 counts, _ = due.ring.total(due.end_ms, amended=False)
                 if number == DATA:
-                    self._arms(due, counts)
+                    out += self._arms(due, counts, flow.users)
                 else:
                     out += self._matches(due, counts)
                 flow.judged(due, silent=not counts.any())
@@ -75,24 +82,33 @@ class ComparisonJudge(PaneJudge):
                 break
         return out
 
-    def _arms(self, due: DueWindow, counts: Counts) -> None:
+    def _arms(self, due: DueWindow, counts: Counts, users: list[bytes]) -> list[Publish]:
         """Note what the arms did between two looks, from the first in which both answered."""
-        if not counts.any() or self.state.phase == "over":
-            return
+        if not counts.any():
+            return []
+        if self.state.phase == "over":
+            return self._note_split(due.end_ms, counts, users)
         if self.state.began_ms is None:
-            if not counts[PAIRS]:
-                return
+            if not _both_answered(counts, self.comparison.rules.mode):
+                return []
             self.state.began_ms = due.end_ms - self.comparison.rules.looks_ms
+            if self.split is not None:
+                self.split.open(self.state.began_ms)
         waiting = self.state.waiting
         waiting[due.end_ms] = pack(counts)
         if len(waiting) > MAX_WAITING_LOOKS:
             first, second = sorted(waiting)[:2]
             together = unpack(waiting.pop(first), ARMS_SIZE) + unpack(waiting[second], ARMS_SIZE)
             waiting[second] = pack(together)
+        return self._note_split(due.end_ms, counts, users)
+
+    def _note_split(self, end_ms: int, counts: Counts, users: list[bytes]) -> list[Publish]:
+        return [] if self.split is None else self.split.note(end_ms, counts, users)
 
     def _matches(self, due: DueWindow, counts: Counts) -> list[Publish]:
         """Look at everything up to the end of a window of matches."""
         state, comparison = self.state, self.comparison
+        self._begin_stage(due.end_ms)
         arms = _unpacked(state.arms, ARMS_SIZE)
         for end_ms in sorted(end for end in state.waiting if end <= due.end_ms):
             arms += unpack(state.waiting.pop(end_ms), ARMS_SIZE)
@@ -102,6 +118,18 @@ class ComparisonJudge(PaneJudge):
         state.arms, state.matches = pack(arms), pack(matches)
         return self._decide(due.end_ms, arms, matches, state.began_ms)
 
+    def _begin_stage(self, end_ms: int) -> None:
+        """Compare from nothing where a later stage of the split is in force by now."""
+        state = self.state
+        if self.split is None or state.phase != "comparing" or state.began_ms is None:
+            return
+        began_ms = self.split.began_ms(end_ms - self.comparison.rules.looks_ms)
+        if began_ms is None or began_ms <= state.began_ms:
+            return
+        state.began_ms, state.arms, state.matches = began_ms, b"", b""
+        state.looks.clear()
+        state.waiting = {end: held for end, held in state.waiting.items() if end > began_ms}
+
     def _decide(self, end_ms: int, arms: Counts, matches: Counts, began_ms: int) -> list[Publish]:
         state, comparison = self.state, self.comparison
         rules, business = comparison.rules, comparison.spec.business
@@ -109,12 +137,14 @@ class ComparisonJudge(PaneJudge):
         measured = measure(rules, comparison.matches, matches)
         guards = check_guards(rules.guards, comparison.matches, arms, matches, approved)
         elapsed_ms = end_ms - began_ms
-        decision = decide_look(rules, state.looks, end_ms, elapsed_ms, measured, guards)
+        split = self.split if state.phase == "comparing" else None
+        held = () if split is None else split.holds_back(end_ms)
+        decision = decide_look(rules, state.looks, end_ms, elapsed_ms, measured, guards, held)
         if decision.look is not None:
             state.looks.append(decision.look)
         evidence = Evidence(
             comparison, state.phase, began_ms, end_ms, len(state.looks), arms, measured, guards,
-            decision,
+            decision, None if split is None else split.as_tree(end_ms),
         )  # fmt: skip
         told = judgement_tree(evidence)
         state.newest = orjson.dumps(told)
@@ -123,7 +153,7 @@ class ComparisonJudge(PaneJudge):
         out = [Publish("judgements", key, state.newest)]
         out += [Publish("promotions", key, orjson.dumps(tree)) for tree in self._say(evidence)]
         self._move_on(end_ms, decision)
-        return out
+        return out if split is None else out + split.decided(end_ms, final=decision.final)
 
     def _say(self, evidence: Evidence) -> list[dict[str, object]]:
         """What of a look goes to ``promotions``: every change of the decision, once."""
@@ -171,7 +201,13 @@ class ComparisonJudge(PaneJudge):
         except PaneError as error:
             raise SnapshotError(f"counts that are not this layout's: {error}") from error
         self.state = snapshot.state
+        self._split_users()
         self.late_counts, self.judged_windows = snapshot.late_counts, snapshot.judged_windows
+
+
+def _both_answered(counts: Counts, mode: Mode) -> bool:
+    """Whether both versions were there: with the same events, or of a split with their own."""
+    return bool(counts[PAIRS] if mode == "shadow" else counts[:ARMS].all())
 
 
 def _unpacked(held: bytes, size: int) -> Counts:

@@ -47,6 +47,7 @@ class ComparisonSnapshot(msgspec.Struct, frozen=True, array_like=True):
         ):
             if held:
                 unpack(held, size)
+        self.state.split.refuse_damage()
         marks.held = dict(self.marks)
         restore_planes(self.planes, flows, pieces)
 

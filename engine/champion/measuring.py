@@ -1,13 +1,16 @@
 """The measure that champion and challenger are compared by, from the counts of their matches.
 
 Rule.  Differences are challenger less champion.  ``shadow``: both answered the same events, so the
-tests are paired (:mod:`detectors.mcnemar`, :mod:`detectors.paired_auc`, whose z is Student's with
-one less than the rarer class has events).  ``split``: the arms have
+tests are paired (:mod:`detectors.mcnemar`, cautious, and :mod:`detectors.paired_auc`, whose z is
+Student's with one less than the rarer class has events).  ``split``: the arms have
 events of their own, so the variances of the two add up.
 
 Formulas of ``split``.  Accuracy: z = (q - p) / sqrt(r (1 - r) (1/m + 1/n)), r the share of both
-together (the score test of two proportions); the interval is Newcombe's (1998, method 10), made of
-Wilson's two.  AUC: z = (B - A) / sqrt(var A + var B) with DeLong's variances.  Information, for
+together (the score test of two proportions), the numerator nearer to 0 by (1/m + 1/n) / 2 (Yates
+1934); the interval is Newcombe's (1998, method 10), made of Wilson's two.  AUC: z is the difference
+of logits over the root of the two variances, DeLong's.  With few events the variance of an AUC is
+small just where the AUC is too high by luck; so that of the arm with less is not below what the
+other arm's would be with so little.  Information, for
 looks: 1 / (1/m + 1/n) of events, of :func:`detectors.paired_auc.worth` for AUC.
 
 When they lie: the events of one user come together, so where units of a split come back often, z
@@ -84,8 +87,8 @@ def _paired_accuracy(decisions: Counts, margin: float) -> Measured:
         champion_right / pairs,
         challenger_right / pairs,
         mcnemar.difference(lost, won, pairs),
-        float(mcnemar.score(lost, won, pairs)),
-        float(mcnemar.score(lost, won, pairs, margin)),
+        float(mcnemar.score(lost, won, pairs, cautious=True)),
+        float(mcnemar.score(lost, won, pairs, margin, cautious=True)),
         float(pairs),
     )
 
@@ -127,8 +130,8 @@ def _arms_accuracy(decisions: Counts, margin: float) -> Measured:
         p.value,
         q.value,
         Estimate(gap, max(low, -1.0), min(high, 1.0)),
-        gap / error if error else math.nan,
-        (gap - margin) / error if error else math.nan,
+        _nearer(gap, inverse / 2.0) / error if error else math.nan,
+        _nearer(gap - margin, inverse / 2.0) / error if error else math.nan,
         1.0 / inverse,
     )
 
@@ -149,6 +152,9 @@ def _arms_auc(histograms: Counts, margin: float) -> Measured:
     if min(few) < LEAST_OF_CLASS or not inside or not min(variances) > 0.0:
         unknown = Estimate(gap, math.nan, math.nan)
         return Measured(events, champion, challenger, unknown, math.nan, math.nan, information)
+    less = CHAMPION if worths[CHAMPION] < worths[CHALLENGER] else CHALLENGER
+    due = variances[1 - less] * worths[1 - less] / worths[less]
+    variances[less] = max(variances[less], due)
     freedom = sum(variances) ** 2 / sum(
         each * each / (count - 1) for each, count in zip(variances, few, strict=True)
     )
@@ -162,6 +168,11 @@ def _arms_auc(histograms: Counts, margin: float) -> Measured:
         _logit_z(min(champion + margin, ALMOST_ONE), challenger, variances, freedom),
         information,
     )
+
+
+def _nearer(gap: float, step: float) -> float:
+    """A difference that is nearer to 0."""
+    return math.copysign(max(abs(gap) - step, 0.0), gap)
 
 
 def _logit_z(known: float, found: float, variances: list[float], freedom: float) -> float:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from engine.champion.deciding import LookMade
+from engine.champion.split_state import SplitState
 from engine.snapshot import Whole
 
 Phase = Literal["comparing", "watching", "over"]
@@ -29,5 +30,7 @@ class ComparisonState(msgspec.Struct):
     """The last decision that was told, with its reasons."""
     promoted: Whole = 0
     """Records told on ``promotions`` so far."""
+    split: SplitState = msgspec.field(default_factory=SplitState)
+    """Of the mode that splits users only."""
     newest: bytes = b""
     """The newest judgement as it was told, for /metrics; empty before the first."""

@@ -23,6 +23,7 @@ import msgspec
 import orjson
 
 from engine.canonical import content_hash
+from engine.champion.split_look import SplitLook
 from engine.decide.contract import Finding
 from engine.effects import Publish
 from engine.judgement import Judged
@@ -46,6 +47,8 @@ NO_DATA: Final = "no_data"
 NO_DATA_WINDOWS: Final = 3
 RUNBOOK: Final = "docs/alerts.md"
 Window = Judged | JudgedPerformance
+AnyWindow = Window | SplitLook
+"""That alerts may be about: also a look at how users are split."""
 
 
 class Episode(msgspec.Struct):
@@ -71,7 +74,7 @@ Episodes = dict[str, Episode]
 
 
 def follow(
-    rule: str, judged: Window, finding: Finding, episodes: Episodes, *, off: bool = False
+    rule: str, judged: AnyWindow, finding: Finding, episodes: Episodes, *, off: bool = False
 ) -> list[Publish]:
     """What one window's finding does to the episodes of its rule, which are changed in place;
     ``off``: the rule holds no more."""
@@ -129,7 +132,7 @@ def severity_of(finding: Finding) -> str:
     return finding.severity or SEVERITY[finding.verdict]
 
 
-def _hold(key: str, judged: Window, finding: Finding, episodes: Episodes) -> list[Publish]:
+def _hold(key: str, judged: AnyWindow, finding: Finding, episodes: Episodes) -> list[Publish]:
     severity, episode = severity_of(finding), episodes.get(key)
     if episode is None:
         identity = [judged.model.key, key, judged.window.name, ms_to_rfc3339(judged.end_ms)]
@@ -154,7 +157,7 @@ def _hold(key: str, judged: Window, finding: Finding, episodes: Episodes) -> lis
 
 def _alert(
     key: str,
-    judged: Window,
+    judged: AnyWindow,
     episode: Episode,
     state: str,
     finding: Finding,
@@ -184,7 +187,7 @@ def _alert(
         "events": judged.events,
         "evidence": {
             "observed": finding.observed,
-            "measures" if isinstance(judged, JudgedPerformance) else "features": finding.evidence,
+            _about(judged): finding.evidence,
         },
         "runbook": spec.alerts.runbook or f"{RUNBOOK}#{rule}",
     }
@@ -193,3 +196,10 @@ def _alert(
     if mute is not None:
         tree["muted"] = {"until": ms_to_rfc3339(mute.until_ms), "reason": mute.reason}
     return Publish("alerts", spec.model.encode(), orjson.dumps(tree))
+
+
+def _about(judged: AnyWindow) -> str:
+    """What the evidence of a window is a list of."""
+    if isinstance(judged, SplitLook):
+        return "versions"
+    return "measures" if isinstance(judged, JudgedPerformance) else "features"

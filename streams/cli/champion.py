@@ -5,7 +5,7 @@ decided.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.cli.faults import Refused, counted
 from streams.cli.inputs import model_from
@@ -58,12 +58,23 @@ def tell_promotions(path: Path) -> None:
     console = err()
     console.print(f"[bold]{counted(len(told), 'decision')} of the comparison[/]")
     for tree in told:
-        measure, sequential = tree["measure"], tree["sequential"]
-        numbers = "nothing measured yet"
-        if measure["difference"] is not None:
-            numbers = f"{measure['name']} {measure['difference']:+.4f}"
-        if sequential["p_value"] is not None:
-            numbers += f", p {sequential['p_value']:.2g}"
+        numbers = _of_stage(tree) if tree["kind"] == "stage" else _measured(tree)
         why = f" ({', '.join(tree['reasons'])})" if tree["reasons"] else ""
         line = f"  {tree['until'][:16]}  {tree['kind']}  {tree['decision']}{why}  {numbers}"
         console.print(Text(line), soft_wrap=True)
+
+
+def _measured(tree: dict[str, Any]) -> str:
+    measure, sequential = tree["measure"], tree["sequential"]
+    numbers = "nothing measured yet"
+    if measure["difference"] is not None:
+        numbers = f"{measure['name']} {measure['difference']:+.4f}"
+    if sequential["p_value"] is not None:
+        numbers += f", p {sequential['p_value']:.2g}"
+    return numbers
+
+
+def _of_stage(tree: dict[str, Any]) -> str:
+    users = tree["users"]
+    told = f"{users['champion']} and {users['challenger']} users, share {tree['share']:g}"
+    return told if "next" not in tree else f"{told}, then {tree['next']['share']:g}"
