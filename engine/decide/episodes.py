@@ -122,7 +122,7 @@ def give_up(rules: Collection[str], judged: Window, episodes: Episodes) -> list[
     return out
 
 
-def _heard(episode: Episode, judged: Window) -> None:
+def _heard(episode: Episode, judged: AnyWindow) -> None:
     if judged.end_ms >= episode.told_ms:
         episode.told_ms, episode.window_ms = judged.end_ms, judged.window.length_ms
 
