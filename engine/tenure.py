@@ -9,12 +9,15 @@ requests that are open are ended, with the reason.
 Planes do not wait for each other (:mod:`engine.judge`), so each ends what came of it when its own
 time comes.  A cohort's time is that at which its labels are complete: what they say of a version
 when another one serves already is judged and shown, and wakes nobody.
+
+Who served when, and why no longer, is on record: the judge tells ``audit`` when it hears of a term,
+and when event time comes to its beginning and its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from engine.decide.decisions import DecisionState
     from engine.plane_flow import PlaneFlow
 
+AUDIT_KIND: Final = "term"
+"""Of the records of ``audit`` that tell of terms."""
 _KINDS: Final = ("data", "performance")
 
 
@@ -54,6 +59,8 @@ class Tenure(msgspec.Struct):
     """Which episodes were ended with it: those of ``data``, of ``performance``."""
     over: bool = False
     """Whether its windows were let go: nothing of it is judged any more."""
+    begun: bool = False
+    """Whether it was told that it serves."""
 
     def take(self, term: Term) -> bool:
         """Take a term; whether it says anything new.  One of a lower stamp was outdated when it
@@ -62,8 +69,18 @@ class Tenure(msgspec.Struct):
             return False
         if term.until_ms != self.term.until_ms:
             self.ended, self.over = [], False
+        if term.from_ms != self.term.from_ms:
+            self.begun = False
         self.term = term
         return True
+
+    def begins(self, at_ms: int | None) -> bool:
+        """Whether event time of the data has come to its beginning; says so once."""
+        from_ms, until_ms = self.term.from_ms, self.term.until_ms
+        if self.begun or from_ms is None or at_ms is None or at_ms < from_ms:
+            return False
+        self.begun = until_ms is None or from_ms < until_ms
+        return self.begun
 
     @property
     def has_ended(self) -> bool:
@@ -97,22 +114,30 @@ def serve(
     if record.target != model.key or not state.tenure.take(record.term):
         return []
     found = (end_behind(model, state, flow.plane, flow.clock_ms) for flow in flows.values())
-    return [alert for alerts in found for alert in alerts]
+    heard = _told(model, record.term, "heard", None)
+    return [heard, *(said for what in found for said in what)]
 
 
 def end_behind(
     model: MonitoredModel, state: DecisionState, plane: Plane, at_ms: int | None
 ) -> list[Publish]:
     """Where event time ``at_ms`` of the plane is behind the term, resolve what is open of the rules
-    that read it, once; the state is changed in place."""
+    that read it, once; the state is changed in place.  When the term begins is told as well."""
     tenure, episodes = state.tenure, state.episodes
     kind = kind_of(model, plane)
     known_ms = None if at_ms is None else _known_ms(plane, at_ms)
+    if kind == _KINDS[0] and tenure.begins(at_ms):
+        return [
+            _told(model, tenure.term, "begins", tenure.term.from_ms),
+            *end_behind(model, state, plane, at_ms),
+        ]
     if kind is None or kind in tenure.ended or not tenure.term.is_over(known_ms):
         return []
     tenure.ended.append(kind)
     of_labels = kind == _KINDS[1]
-    end_ms = tenure.term.until_ms or 0
+    # One that is retired at once has no time of its own: it ends where its events are.
+    end_ms = tenure.term.until_ms or at_ms or 0
+    out = [_told(model, tenure.term, "ends", end_ms)] if kind == _KINDS[0] else []
     end_requests(state.requests, reason_of(tenure.term), end_ms, of_labels=of_labels)
     if of_labels or model.performance is None:
         state.retraining.waiting.clear()
@@ -121,7 +146,7 @@ def end_behind(
         for key in sorted(episodes)
         if (model.performance is not None and _is_of_labels(key)) == of_labels
     ]
-    return [_resolved(model, tenure.term, key, episodes) for key in ending]
+    return out + [_resolved(model, tenure.term, key, episodes, end_ms) for key in ending]
 
 
 def _known_ms(plane: Plane, at_ms: int) -> int:
@@ -177,11 +202,35 @@ def spend(model: MonitoredModel, tenure: Tenure, flows: Mapping[int, PlaneFlow])
     return tenure.over
 
 
-def _resolved(model: MonitoredModel, term: Term, key: str, episodes: Episodes) -> Publish:
+def _told(model: MonitoredModel, term: Term, change: str, at_ms: int | None) -> Publish:
+    """The audit record of a term that was ``heard`` of, or that ``begins`` or ``ends`` at an event
+    time."""
+    tree: dict[str, Any] = {
+        "schema": SCHEMA,
+        "kind": AUDIT_KIND,
+        "model": model.spec.model,
+        "version": model.spec.version,
+        "change": change,
+    }
+    for name, time_ms in (
+        ("at", at_ms),
+        ("effective_from", term.from_ms),
+        ("until", term.until_ms or None),
+    ):
+        if time_ms is not None:
+            tree[name] = ms_to_rfc3339(time_ms)
+    if term.until_ms is not None:
+        tree["reason"] = reason_of(term)
+    tree["stamp"] = term.stamp
+    return Publish("audit", model.spec.model.encode(), orjson.dumps(tree))
+
+
+def _resolved(
+    model: MonitoredModel, term: Term, key: str, episodes: Episodes, end_ms: int
+) -> Publish:
     episode = episodes.pop(key)
     rule, cause = key.split("/", 1)
-    assert term.until_ms is not None, "only a term that ends ends anything"
-    end = ms_to_rfc3339(term.until_ms)
+    end = ms_to_rfc3339(end_ms)
     tree = {
         "alert_id": content_hash([episode.episode, "resolved"]),
         "schema": SCHEMA,

@@ -78,7 +78,9 @@ def apply(
 
 @model.command()
 @click.argument("name", metavar="MODEL@VERSION")
-@click.option("--at", metavar="TIME", help="From when on, event time (default: at once).")
+@click.option(
+    "--at", metavar="TIME", help="From when on, event time (default: at once, with all its state)."
+)
 @click.option("--forget", "gone", is_flag=True, help="As if it had never been registered.")
 @settings_options
 def retire(
@@ -89,7 +91,7 @@ def retire(
     broker: str | None,
     prefix: str | None,
 ) -> None:
-    """End a version: its alerts are resolved, and its state is let go with the labels' time.
+    """End a version: its alerts are resolved, and behind --at its state is kept for labels' time.
 
     \b
     Example:

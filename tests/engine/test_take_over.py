@@ -91,6 +91,40 @@ def test_alerts_of_the_old_version_end_with_the_reason() -> None:
     assert all(a["end"] <= ms_to_rfc3339(AT) for a in alerts)
 
 
+def test_who_served_when_is_on_record() -> None:
+    """Heard of, begun and ended, with times and the reason, each once."""
+    effects, _ = told(pieces(log(), range(0, 1_800, 200)), learned_at=2)
+    at = ms_to_rfc3339(AT)
+    found = [
+        (one["version"], one["change"], one.get("at"), one.get("until"), one.get("reason"))
+        for one in trees(effects, "audit")
+    ]
+    ended = (at, "superseded by v2")
+    assert [one for one in found if one[0] == "v1"] == [
+        ("v1", "heard", None, *ended),
+        ("v1", "ends", at, *ended),
+    ]
+    assert ("v2", "begins", at, None, None) in found
+    assert len(found) == len(set(found))
+
+
+def test_a_version_that_is_retired_at_once_ends_where_its_events_are() -> None:
+    """Not at the beginning of time."""
+    pipeline = Pipeline([FIRST], 1)
+    effects = pipeline.accept(log(AT)) + pipeline.flush()
+    opened = [a for a in trees(effects, "alerts") if a["state"] == "open"]
+    assert opened
+    clock_ms = pipeline.judges["m@v1"].clock_ms
+    assert clock_ms is not None
+    effects = pipeline.learn([FIRST], {"m@v1": Term(None, 0, "", 9)})
+    alerts = trees(effects, "alerts")
+    assert {(a["state"], a["end"]) for a in alerts} == {("resolved", ms_to_rfc3339(clock_ms))}
+    assert [(one["change"], one["reason"]) for one in trees(effects, "audit")] == [
+        ("heard", "retired"),
+        ("ends", "retired"),
+    ]
+
+
 def test_the_old_clock_goes_on_with_the_new_version() -> None:
     """Nobody is idle here, and the windows of a version without events close all the same."""
     _, pipeline = told(pieces(log(START + 9 * MINUTE), range(0, 1_200, 200)))

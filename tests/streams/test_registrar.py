@@ -1,0 +1,128 @@
+"""What a worker knows of the topic ``models``: when it asks, whom it tells, who tells of faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from engine.model import MonitoredModel
+from engine.terms import Term
+from streams.benches import panes_partition
+from streams.control import ControlRecord
+from streams.live import LiveState
+from streams.model_register import ModelRegister
+from streams.registrar import Registrar
+from streams.snapshots import Record
+from tests.engine.models import model_of, spec_text
+from tests.streams.test_model_register import MODEL, at, records
+
+
+class Feed:
+    """The topic of a test."""
+
+    def __init__(self) -> None:
+        self.log: list[ControlRecord] = []
+        self.read = 0
+        self.asked = 0
+
+    def append(self, written: Sequence[Record]) -> None:
+        """More records."""
+        for record in written:
+            self.log.append(at(len(self.log), record))
+
+    async def begin(self, positions: Mapping[Any, int]) -> None:
+        """From the start."""
+        assert not positions
+
+    async def to_end(self) -> AsyncIterator[list[ControlRecord]]:
+        """The rest."""
+        yield await self.fetch()
+
+    async def up_to_now(self) -> AsyncIterator[list[ControlRecord]]:
+        """The rest, as it was asked for."""
+        self.asked += 1
+        yield await self.fetch()
+
+    async def fetch(self) -> list[ControlRecord]:
+        """The rest."""
+        found = self.log[self.read :]
+        self.read = len(self.log)
+        return found
+
+
+class Core:
+    """What was learned."""
+
+    def __init__(self) -> None:
+        self.models: list[str] = []
+        self.terms: dict[str, Term] = {}
+
+    def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> None:
+        """Keep it."""
+        self.models, self.terms = [model.key for model in models], dict(terms)
+
+
+def test_whoever_meets_an_unknown_version_asks_first() -> None:
+    """It is known before it is counted; asked again within a second nobody is."""
+
+    async def main() -> None:
+        feed, core = Feed(), Core()
+        first = model_of(spec_text(version="v1"))
+        registrar = Registrar(feed, ModelRegister([first]), core, LiveState())
+        await registrar.begin()
+        assert core.models == ["m@v1"]
+        await registrar.meet({"m@v2"})
+        assert (feed.asked, core.models) == (1, ["m@v1"])
+        feed.append(records())
+        await registrar.meet({"m@v2"})
+        assert feed.asked == 1, "within the second"
+        await registrar.meet({"m@v3"})
+        assert (feed.asked, core.models) == (2, ["m@v1", "m@v2"])
+        assert core.terms["m@v1"].successor == "v2"
+
+    asyncio.run(main())
+
+
+def test_records_that_say_nothing_new_disturb_nobody() -> None:
+    """Parts without a head, and a version that is registered once more as it is."""
+
+    async def main() -> None:
+        feed, told = Feed(), []
+        registrar = Registrar(feed, ModelRegister([MODEL]), Core(), LiveState())
+
+        async def learned() -> None:
+            told.append(1)
+
+        registrar.learned = learned
+        feed.append(records()[:-1])
+        await registrar.begin()
+        assert len(told) == 1
+        feed.append(records()[:-1])
+        await registrar.meet({"m@x"})
+        assert len(told) == 1
+        feed.append(records()[-1:])
+        await registrar.meet({"m@y"})
+        assert len(told) == 2
+
+    asyncio.run(main())
+
+
+def test_what_is_refused_is_a_dead_letter_of_one_worker() -> None:
+    """Of the one that holds the partition of the model's panes."""
+
+    async def main() -> None:
+        feed, live = Feed(), LiveState()
+        registrar = Registrar(feed, ModelRegister([MODEL]), Core(), live)
+        feed.append(records()[1:])
+        await registrar.begin()
+        assert live.refused_model_records == {"torn": 1}
+        home = panes_partition("m", 4)
+        other = [p for p in range(4) if p != home]
+        (letter,) = registrar.letters(4, [home])
+        assert dict(letter.headers)["longshore.reason"] == b"model_torn"
+        feed.append(records()[-1:])
+        await registrar.meet({"m@x"})
+        assert registrar.letters(4, other) == []
+
+    asyncio.run(main())
