@@ -26,7 +26,7 @@ from engine.model import MonitoredModel
 from engine.model_tally import ModelTally, new_state
 from engine.outcomes import Outcomes
 from engine.pane_telling import mark_of, pane_record
-from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
+from engine.panes import AnyRecord, PaneError, Stamp, encode
 from engine.pieces import PieceReader, PieceWriter
 from engine.read_ahead import labels_run_ahead
 from engine.records import RecordBatch
@@ -230,10 +230,10 @@ class Tally:
         }
 
     def flush(self) -> list[Publish]:
-        """Dirty panes, then one mark, per model that has news; cumulative: repeats are harmless."""
+        """Its term, dirty panes, then one mark, per model that has news; repeats are harmless."""
         out: list[Publish] = []
         for tally in self._models.values():
-            records: list[PaneRecord | Mark] = []
+            records: list[AnyRecord] = []
             for plane, panes in tally.open_panes():
                 for start in sorted(start for start, pane in panes.items() if pane.dirty):
                     panes[start].dirty = False
@@ -241,6 +241,7 @@ class Tally:
                     records.append(pane_record(tally, self.partition, self._stamp(), *pane))
             if records or tally.state.moved:
                 tally.state.moved = False
+                records[:0] = self._versions.untold(tally.model.key)
                 records.append(mark_of(tally, self.partition, self._stamp(), self.covered))
             key = tally.model.spec.model.encode()
             out += [Publish("panes", key, encode(record)) for record in records]
@@ -292,9 +293,8 @@ class Tally:
     def _forget_absent(self) -> None:
         """Keep MAX_ABSENT_MODELS of them."""
 
-        def newest(key: str) -> tuple[int, str]:
-            return max(self._absent[key][0].newest_ms.values(), default=0), key
-
-        for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
+        kept = {key: held.newest_ms.values() for key, (held, _) in self._absent.items()}
+        order = sorted((max(newest, default=0), key) for key, newest in kept.items())
+        for _, key in order[:-MAX_ABSENT_MODELS]:
             del self._absent[key]
             self.outcomes.late_by_model.pop(key, None)

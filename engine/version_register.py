@@ -23,6 +23,7 @@ from engine.decoded import Decoded, Events
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
 from engine.model_tally import ModelTally
+from engine.panes import TermRecord
 from engine.spec import Topic
 from engine.terms import FOR_EVER, Term, kept_ms
 
@@ -43,6 +44,7 @@ class VersionRegister:
         self.over: set[str] = set()
         """Versions that were let go for good."""
         self.terms: Mapping[str, Term] = {}
+        self._told: dict[str, Term] = {}
 
     def put(self, tally: ModelTally) -> None:
         """Count a version from now on."""
@@ -71,6 +73,13 @@ class VersionRegister:
     def term(self, key: str) -> Term:
         """From when until when a version serves."""
         return self.terms.get(key, FOR_EVER)
+
+    def untold(self, key: str) -> list[TermRecord]:
+        """What its judge must know of a version before the next mark: event time that was moved by
+        who knew its term must not be taken by who does not."""
+        term, told = self.term(key), self._told.get(key, FOR_EVER)
+        self._told[key] = term
+        return [] if term.is_like(told) else [TermRecord(key, term)]
 
     def knows(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> bool:
         """Whether nothing of this is new."""
