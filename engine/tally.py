@@ -292,7 +292,6 @@ class Tally:
 
     def _forget_absent(self) -> None:
         """Keep MAX_ABSENT_MODELS of them."""
-
         kept = {key: held.newest_ms.values() for key, (held, _) in self._absent.items()}
         order = sorted((max(newest, default=0), key) for key, newest in kept.items())
         for _, key in order[:-MAX_ABSENT_MODELS]:

@@ -104,6 +104,14 @@ def terms_of(versions: Iterable[Registered]) -> dict[str, Term]:
     return terms
 
 
+def term_of_both(terms: Iterable[Term]) -> Term:
+    """Until when a comparison of versions with these terms goes on: until the first of them serves
+    no more."""
+    ending = [term for term in terms if term.until_ms is not None]
+    first = min(ending, key=lambda term: term.until_ms or 0, default=FOR_EVER)
+    return Term(None, first.until_ms, "", first.stamp)
+
+
 def kept_ms(spec: Spec) -> int:
     """How long after its term the state of a version is kept: its windows and labels still come."""
     longest = max(window.length_ms for window in spec.windows) + spec.time.amend_ms

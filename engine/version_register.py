@@ -3,8 +3,8 @@
 Rule.  A version can be learned at any time; what came for it before was a shadow's.  One whose term
 ended goes on counting what still comes, and its clock is moved by the events of the model's other
 versions from the end of the term on, as if they were heartbeats: a version that nobody asks any
-more must come to its end.  When its windows and the labels' time to live are behind it, it is let
-go.
+more must come to its end.  When its windows and the labels' time to live are behind it, and what
+compares it with another has come to its own end, it is let go.
 
 Theory.  An event of another version at or after the end says that the model's time has come there.
 That is a function of the log, given who is known; so counts depend on when a registration was read
@@ -25,7 +25,7 @@ from engine.model import MonitoredModel
 from engine.model_tally import ModelTally
 from engine.panes import TermRecord
 from engine.spec import Topic
-from engine.terms import FOR_EVER, Term, kept_ms
+from engine.terms import FOR_EVER, Term, kept_ms, term_of_both
 
 Beats = list[tuple[int, int]]
 """(row, event time) of what moves a clock and is no event of the version itself."""
@@ -71,7 +71,11 @@ class VersionRegister:
         return [tally for tally in self.tallies.values() if isinstance(tally, ComparisonTally)]
 
     def term(self, key: str) -> Term:
-        """From when until when a version serves."""
+        """From when until when a version serves; a comparison goes on while both of its do."""
+        tally = self.tallies.get(key)
+        if isinstance(tally, ComparisonTally):
+            versions = tally.comparison.versions
+            return term_of_both(self.terms.get(version, FOR_EVER) for version in versions)
         return self.terms.get(key, FOR_EVER)
 
     def untold(self, key: str) -> list[TermRecord]:
@@ -105,13 +109,16 @@ class VersionRegister:
         """Let versions go whose term and whose labels' time is behind this tally; whether any
         was."""
         spent = {key for key, tally in self.tallies.items() if self._is_spent(key, tally)}
+        for tally in self.comparisons():  # it counts what both say up to its own end
+            waits = tally.model.key not in spent
+            spent -= {*(tally.comparison.versions if waits else ()), tally.model.key}
         self.over |= spent
         self.keep(self.tallies.keys() - spent)
         return bool(spent)
 
     def _is_spent(self, key: str, tally: ModelTally) -> bool:
         until_ms = self.term(key).until_ms
-        if until_ms is None or isinstance(tally, ComparisonTally):
+        if until_ms is None:
             return False
         idle = tally.state.idle
         asked = [t for t in tally.clock_topics() if t in DATA_TOPICS or t not in idle]

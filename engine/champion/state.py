@@ -8,6 +8,7 @@ import msgspec
 
 from engine.champion.deciding import LookMade
 from engine.snapshot import Whole
+from engine.terms import FOR_EVER, Term
 
 Phase = Literal["comparing", "watching", "over"]
 
@@ -29,5 +30,7 @@ class ComparisonState(msgspec.Struct):
     """The last decision that was told, with its reasons."""
     promoted: Whole = 0
     """Records told on ``promotions`` so far."""
+    term: Term = FOR_EVER
+    """Until when both versions serve."""
     newest: bytes = b""
     """The newest judgement as it was told, for /metrics; empty before the first."""
