@@ -78,7 +78,7 @@ class Tally:
         self._epoch, self._generation, self._seq = max(1, generation), generation, 0
         held = None if resume is None else tally_snapshot.read(resume)
         if held is not None:
-            self._versions.over = set(held.over)
+            self._versions.over = dict(held.over)
         self._take_on(models, terms or {})
         if resume is not None and held is not None:
             self._resume(held, resume.pieces)
@@ -263,7 +263,7 @@ class Tally:
         for key, tally in self._models.items():
             models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
         told = (self.partition, self._epoch, self.covered, self.outcomes, models)
-        whole = TallySnapshot(*told, self._keeping.holds, sorted(self._versions.over))
+        whole = TallySnapshot(*told, self._keeping.holds, dict(sorted(self._versions.over.items())))
         return tally_snapshot.save(whole, pieces)
 
     def _resume(self, snapshot: TallySnapshot, pieces: Mapping[bytes, bytes]) -> None:

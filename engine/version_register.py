@@ -41,8 +41,8 @@ class VersionRegister:
         self.tallies: dict[str, ModelTally] = {}
         """By ``model@version``."""
         self.by_name: dict[str, list[ModelTally]] = {}
-        self.over: set[str] = set()
-        """Versions that were let go for good."""
+        self.over: dict[str, Term] = {}
+        """Versions that were let go, and the term that ended then."""
         self.terms: Mapping[str, Term] = {}
         self._told: dict[str, Term] = {}
 
@@ -87,13 +87,15 @@ class VersionRegister:
 
     def knows(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> bool:
         """Whether nothing of this is new."""
-        counted = {model.key for model in self.models()} | self.over
+        counted = {model.key for model in self.models()} | self.over.keys()
         return terms == self.terms and counted == {model.key for model in models}
 
     def wanted(self, models: Sequence[MonitoredModel]) -> list[MonitoredModel]:
         """Those of the models that are not counted and not over; what was over serves again where
-        its term goes on."""
-        self.over -= {key for key in self.over if self.term(key).until_ms is None}
+        a newer registration says that its term goes on.  Who took a partition over may not have
+        heard yet what the one before it knew."""
+        again = {key for key, ended in self.over.items() if _goes_on(self.term(key), ended)}
+        self.over = {key: ended for key, ended in self.over.items() if key not in again}
         return [m for m in models if m.key not in self.tallies and m.key not in self.over]
 
     def keep(self, keys: Collection[str]) -> None:
@@ -112,7 +114,7 @@ class VersionRegister:
         for tally in self.comparisons():  # it counts what both say up to its own end
             waits = tally.model.key not in spent
             spent -= {*(tally.comparison.versions if waits else ()), tally.model.key}
-        self.over |= spent
+        self.over |= {key: self.term(key) for key in spent}
         self.keep(self.tallies.keys() - spent)
         return bool(spent)
 
@@ -128,8 +130,8 @@ class VersionRegister:
 
     def strange(self, decoded: Decoded) -> set[str]:
         """Shadows of which another version is counted: somebody may have registered them."""
-        names = {name for _, name in decoded.shadows}
-        return {name for name in names if name.rpartition("@")[0] in self.by_name} - self.over
+        names = {name for _, name in decoded.shadows} - self.over.keys()
+        return {name for name in names if name.rpartition("@")[0] in self.by_name}
 
     def beats(self, topic: Topic, decoded: Decoded) -> dict[str, Beats]:
         """What moves the clock of each version beside its events: heartbeats of the model, and from
@@ -149,6 +151,12 @@ class VersionRegister:
                 if events.model.spec.model == name and events.model.key != key:
                     found.setdefault(key, []).extend(_rises(events, until_ms))
         return {key: sorted(beats) for key, beats in found.items()}
+
+
+def _goes_on(term: Term, ended: Term) -> bool:
+    """Whether a version serves behind the end of a term that it was let go with."""
+    later = term.until_ms is None or term.until_ms > (ended.until_ms or 0)
+    return later and term.stamp > ended.stamp
 
 
 def _rises(events: Events, from_ms: int) -> Beats:
