@@ -107,9 +107,9 @@ def terms_of(versions: Iterable[Registered]) -> dict[str, Term]:
 def term_of_both(terms: Iterable[Term]) -> Term:
     """Until when a comparison of versions with these terms goes on: until the first of them serves
     no more."""
-    ending = [term for term in terms if term.until_ms is not None]
-    first = min(ending, key=lambda term: term.until_ms or 0, default=FOR_EVER)
-    return Term(None, first.until_ms, "", first.stamp)
+    known = list(terms)
+    ends_ms = [term.until_ms for term in known if term.until_ms is not None]
+    return Term(None, min(ends_ms, default=None), "", max(term.stamp for term in known))
 
 
 def kept_ms(spec: Spec) -> int:

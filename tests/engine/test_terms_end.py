@@ -113,7 +113,8 @@ def test_a_comparison_goes_on_while_both_of_its_versions_serve() -> None:
     """Its term ends with the first of them, is told to its judge, and is in its snapshot."""
     ends = [Term(None, 9, "v3", 4), Term(5, 7, "", 4), FOR_EVER]
     assert term_of_both(ends) == Term(None, 7, "", 4)
-    assert term_of_both([FOR_EVER, FOR_EVER]).until_ms is None
+    assert term_of_both([FOR_EVER, FOR_EVER]) == FOR_EVER
+    assert term_of_both([Term(None, None, "", 9), Term(5, None, "", 9)]) == Term(stamp=9)
     models = versions()
     comparison = comparison_of(models)
     judge = ComparisonJudge(comparison, 1)
