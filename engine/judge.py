@@ -92,7 +92,9 @@ class Judge(PaneJudge):
         return requests.receive(self.decisions.requests, self.model.spec, record)
 
     def _serve(self, record: TermRecord) -> list[Publish]:
-        return tenure.serve(self.model, self.decisions, self.flows, record)
+        out = tenure.serve(self.model, self.decisions, self.flows, record)
+        self._let_go_when_over()
+        return out
 
     @property
     def is_over(self) -> bool:
@@ -117,12 +119,14 @@ class Judge(PaneJudge):
                 if due is not None:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
-        if not self.behind and tenure.spend(self.model, self.decisions.tenure, self.flows):
-            self._let_go()
+        if not self.behind:
+            self._let_go_when_over()
         return out
 
-    def _let_go(self) -> None:
-        """Forget every window: the term is over, and so is the time of its labels."""
+    def _let_go_when_over(self) -> None:
+        """Forget every window where the term is over, and so is the time of its labels."""
+        if not tenure.spend(self.model, self.decisions.tenure, self.flows):
+            return
         for number, flow in self.flows.items():
             self.flows[number] = PlaneFlow(self.model.key, flow.plane, self._marks)
         self.data = self.flows[DATA]

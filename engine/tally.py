@@ -26,7 +26,7 @@ from engine.model import MonitoredModel
 from engine.model_tally import ModelTally, new_state
 from engine.outcomes import Outcomes
 from engine.pane_telling import mark_of, pane_record
-from engine.panes import Mark, PaneError, PaneRecord, Stamp, encode
+from engine.panes import AnyRecord, PaneError, Stamp, encode
 from engine.pieces import PieceReader, PieceWriter
 from engine.read_ahead import labels_run_ahead
 from engine.records import RecordBatch
@@ -78,7 +78,7 @@ class Tally:
         self._epoch, self._generation, self._seq = max(1, generation), generation, 0
         held = None if resume is None else tally_snapshot.read(resume)
         if held is not None:
-            self._versions.over = set(held.over)
+            self._versions.over = dict(held.over)
         self._take_on(models, terms or {})
         if resume is not None and held is not None:
             self._resume(held, resume.pieces)
@@ -230,10 +230,10 @@ class Tally:
         }
 
     def flush(self) -> list[Publish]:
-        """Dirty panes, then one mark, per model that has news; cumulative: repeats are harmless."""
+        """Its term, dirty panes, then one mark, per model that has news; repeats are harmless."""
         out: list[Publish] = []
         for tally in self._models.values():
-            records: list[PaneRecord | Mark] = []
+            records: list[AnyRecord] = []
             for plane, panes in tally.open_panes():
                 for start in sorted(start for start, pane in panes.items() if pane.dirty):
                     panes[start].dirty = False
@@ -241,6 +241,7 @@ class Tally:
                     records.append(pane_record(tally, self.partition, self._stamp(), *pane))
             if records or tally.state.moved:
                 tally.state.moved = False
+                records[:0] = self._versions.untold(tally.model.key)
                 records.append(mark_of(tally, self.partition, self._stamp(), self.covered))
             key = tally.model.spec.model.encode()
             out += [Publish("panes", key, encode(record)) for record in records]
@@ -262,7 +263,7 @@ class Tally:
         for key, tally in self._models.items():
             models[key] = ModelSnapshot.of(tally.model.layout.hash, tally.state, pieces)
         told = (self.partition, self._epoch, self.covered, self.outcomes, models)
-        whole = TallySnapshot(*told, self._keeping.holds, sorted(self._versions.over))
+        whole = TallySnapshot(*told, self._keeping.holds, dict(sorted(self._versions.over.items())))
         return tally_snapshot.save(whole, pieces)
 
     def _resume(self, snapshot: TallySnapshot, pieces: Mapping[bytes, bytes]) -> None:
@@ -291,10 +292,8 @@ class Tally:
 
     def _forget_absent(self) -> None:
         """Keep MAX_ABSENT_MODELS of them."""
-
-        def newest(key: str) -> tuple[int, str]:
-            return max(self._absent[key][0].newest_ms.values(), default=0), key
-
-        for key in sorted(self._absent, key=newest)[:-MAX_ABSENT_MODELS]:
+        kept = {key: held.newest_ms.values() for key, (held, _) in self._absent.items()}
+        order = sorted((max(newest, default=0), key) for key, newest in kept.items())
+        for _, key in order[:-MAX_ABSENT_MODELS]:
             del self._absent[key]
             self.outcomes.late_by_model.pop(key, None)

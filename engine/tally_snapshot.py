@@ -23,6 +23,7 @@ from engine.pieces import PieceReader, PieceWriter, piece_named
 from engine.planes import PERFORMANCE
 from engine.snapshot import Snapshot, SnapshotError, Whole, seal, unseal
 from engine.spec import Topic
+from engine.terms import Term
 from engine.waiting_checks import refuse_uncountable
 
 KIND: Final = "tally"
@@ -215,8 +216,8 @@ class TallySnapshot(msgspec.Struct, frozen=True, array_like=True):
     holds: bytes = b""
     """Which state (by its SHA-256) what waits for labels outside the snapshot is that of; this
     snapshot says what changed since."""
-    over: list[str] = msgspec.field(default_factory=list)
-    """Versions (``model@version``) that were let go behind their term."""
+    over: dict[str, Term] = msgspec.field(default_factory=dict)
+    """Versions (``model@version``) that were let go, and the term that ended then."""
 
 
 def save(snapshot: TallySnapshot, pieces: PieceWriter) -> Snapshot:

@@ -108,6 +108,14 @@ def terms_of(versions: Iterable[Registered], *, stamp: int = 0) -> dict[str, Ter
     return terms
 
 
+def term_of_both(terms: Iterable[Term]) -> Term:
+    """Until when a comparison of versions with these terms goes on: until the first of them serves
+    no more."""
+    known = list(terms)
+    ends_ms = [term.until_ms for term in known if term.until_ms is not None]
+    return Term(None, min(ends_ms, default=None), "", max(term.stamp for term in known))
+
+
 def kept_ms(spec: Spec) -> int:
     """How long after its term the state of a version is kept: its windows and labels still come."""
     longest = max(window.length_ms for window in spec.windows) + spec.time.amend_ms

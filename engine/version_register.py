@@ -3,8 +3,8 @@
 Rule.  A version can be learned at any time; what came for it before was a shadow's.  One whose term
 ended goes on counting what still comes, and its clock is moved by the events of the model's other
 versions from the end of the term on, as if they were heartbeats: a version that nobody asks any
-more must come to its end.  When its windows and the labels' time to live are behind it, it is let
-go.
+more must come to its end.  When its windows and the labels' time to live are behind it, and what
+compares it with another has come to its own end, it is let go.
 
 Theory.  An event of another version at or after the end says that the model's time has come there.
 That is a function of the log, given who is known; so counts depend on when a registration was read
@@ -23,8 +23,9 @@ from engine.decoded import Decoded, Events
 from engine.join_store import Keeping
 from engine.model import MonitoredModel
 from engine.model_tally import ModelTally
+from engine.panes import TermRecord
 from engine.spec import Topic
-from engine.terms import FOR_EVER, Term, kept_ms
+from engine.terms import FOR_EVER, Term, kept_ms, term_of_both
 
 Beats = list[tuple[int, int]]
 """(row, event time) of what moves a clock and is no event of the version itself."""
@@ -40,9 +41,10 @@ class VersionRegister:
         self.tallies: dict[str, ModelTally] = {}
         """By ``model@version``."""
         self.by_name: dict[str, list[ModelTally]] = {}
-        self.over: set[str] = set()
-        """Versions that were let go for good."""
+        self.over: dict[str, Term] = {}
+        """Versions that were let go, and the term that ended then."""
         self.terms: Mapping[str, Term] = {}
+        self._told: dict[str, Term] = {}
 
     def put(self, tally: ModelTally) -> None:
         """Count a version from now on."""
@@ -69,18 +71,31 @@ class VersionRegister:
         return [tally for tally in self.tallies.values() if isinstance(tally, ComparisonTally)]
 
     def term(self, key: str) -> Term:
-        """From when until when a version serves."""
+        """From when until when a version serves; a comparison goes on while both of its do."""
+        tally = self.tallies.get(key)
+        if isinstance(tally, ComparisonTally):
+            versions = tally.comparison.versions
+            return term_of_both(self.terms.get(version, FOR_EVER) for version in versions)
         return self.terms.get(key, FOR_EVER)
+
+    def untold(self, key: str) -> list[TermRecord]:
+        """What its judge must know of a version before the next mark: event time that was moved by
+        who knew its term must not be taken by who does not."""
+        term, told = self.term(key), self._told.get(key, FOR_EVER)
+        self._told[key] = term
+        return [] if term.is_like(told) else [TermRecord(key, term)]
 
     def knows(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> bool:
         """Whether nothing of this is new."""
-        counted = {model.key for model in self.models()} | self.over
+        counted = {model.key for model in self.models()} | self.over.keys()
         return terms == self.terms and counted == {model.key for model in models}
 
     def wanted(self, models: Sequence[MonitoredModel]) -> list[MonitoredModel]:
         """Those of the models that are not counted and not over; what was over serves again where
-        its term goes on."""
-        self.over -= {key for key in self.over if self.term(key).until_ms is None}
+        a newer registration says that its term goes on.  Who took a partition over may not have
+        heard yet what the one before it knew."""
+        again = {key for key, ended in self.over.items() if _goes_on(self.term(key), ended)}
+        self.over = {key: ended for key, ended in self.over.items() if key not in again}
         return [m for m in models if m.key not in self.tallies and m.key not in self.over]
 
     def keep(self, keys: Collection[str]) -> None:
@@ -96,13 +111,16 @@ class VersionRegister:
         """Let versions go whose term and whose labels' time is behind this tally; whether any
         was."""
         spent = {key for key, tally in self.tallies.items() if self._is_spent(key, tally)}
-        self.over |= spent
+        for tally in self.comparisons():  # it counts what both say up to its own end
+            waits = tally.model.key not in spent
+            spent -= {*(tally.comparison.versions if waits else ()), tally.model.key}
+        self.over |= {key: self.term(key) for key in spent}
         self.keep(self.tallies.keys() - spent)
         return bool(spent)
 
     def _is_spent(self, key: str, tally: ModelTally) -> bool:
         until_ms = self.term(key).until_ms
-        if until_ms is None or isinstance(tally, ComparisonTally):
+        if until_ms is None:
             return False
         idle = tally.state.idle
         asked = [t for t in tally.clock_topics() if t in DATA_TOPICS or t not in idle]
@@ -112,8 +130,8 @@ class VersionRegister:
 
     def strange(self, decoded: Decoded) -> set[str]:
         """Shadows of which another version is counted: somebody may have registered them."""
-        names = {name for _, name in decoded.shadows}
-        return {name for name in names if name.rpartition("@")[0] in self.by_name} - self.over
+        names = {name for _, name in decoded.shadows} - self.over.keys()
+        return {name for name in names if name.rpartition("@")[0] in self.by_name}
 
     def beats(self, topic: Topic, decoded: Decoded) -> dict[str, Beats]:
         """What moves the clock of each version beside its events: heartbeats of the model, and from
@@ -133,6 +151,12 @@ class VersionRegister:
                 if events.model.spec.model == name and events.model.key != key:
                     found.setdefault(key, []).extend(_rises(events, until_ms))
         return {key: sorted(beats) for key, beats in found.items()}
+
+
+def _goes_on(term: Term, ended: Term) -> bool:
+    """Whether a version serves behind the end of a term that it was let go with."""
+    later = term.until_ms is None or term.until_ms > (ended.until_ms or 0)
+    return later and term.stamp > ended.stamp
 
 
 def _rises(events: Events, from_ms: int) -> Beats:

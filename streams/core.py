@@ -19,9 +19,10 @@ from engine.panes import Forwarded, Mark, PaneError, PaneRecord, TermRecord
 from engine.records import RecordBatch
 from engine.snapshot import Snapshot
 from engine.spec import Topic
-from engine.terms import FOR_EVER, Term
+from engine.terms import FOR_EVER, Term, term_of_both
 
 if TYPE_CHECKING:
+    from engine.champion.judge import ComparisonJudge
     from engine.judge import Judge
     from engine.tally import Tally
 
@@ -195,17 +196,21 @@ class EngineCore:
     def untold_term(self, key: str, judge: JudgeLike) -> Publish | None:
         """What tells a judge its term, in the order of its own log; None when it knows it.
 
-        A comparison has none: it goes with the first of its versions.
+        That of a comparison ends with the first of its versions'.
         """
-        if key in self._comparisons:
-            return None
         from engine.tenure import term_record  # noqa: PLC0415
 
-        term = self._terms.get(key, FOR_EVER)
-        knows = cast("Judge", judge).decisions.tenure.term
+        comparison = self._comparisons.get(key)
+        if comparison is None:
+            term = self._terms.get(key, FOR_EVER)
+            knows = cast("Judge", judge).decisions.tenure.term
+        else:
+            versions = comparison.versions
+            term = term_of_both(self._terms.get(each, FOR_EVER) for each in versions)
+            knows = cast("ComparisonJudge", judge).state.term
         if term.stamp < knows.stamp or term.is_like(knows):
             return None
-        return term_record(self._models[key].spec.model, key, term)
+        return term_record((comparison or self._models[key]).spec.model, key, term)
 
     def models(self) -> Mapping[str, str]:
         """Key -> model name."""

@@ -5,6 +5,8 @@ arms falls due by the predictions' clock, the look at the matches of the same ti
 later; the second one decides, on the counts of both up to its end.  Only revision 0 is read: what
 is amended moves no decision.
 
+Where one of the versions serves no more, looks end with the time of its labels.
+
 After a promotion the comparison goes on for as long again, from nothing, on the events behind it:
 where the fresh champion does significantly worse than its predecessor, which must go on answering,
 ``rollback`` is told.
@@ -27,12 +29,14 @@ from engine.champion.split_judging import SplitJudging
 from engine.champion.state import ComparisonState
 from engine.comparison_rules import Mode
 from engine.effects import Publish
+from engine.pane_checks import refuse_impossible_term
 from engine.pane_judge import PaneJudge
-from engine.panes import Counts, PaneError, pack, unpack
+from engine.panes import Counts, PaneError, TermRecord, pack, unpack
 from engine.pieces import PieceReader
-from engine.plane_flow import DueWindow
+from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA
 from engine.snapshot import Snapshot, SnapshotError
+from engine.terms import kept_ms
 
 JUDGED_AT_ONCE: Final = 16
 """Windows judged in one go, so that others get a turn."""
@@ -65,7 +69,7 @@ class ComparisonJudge(PaneJudge):
         left = JUDGED_AT_ONCE
         for number, flow in self.flows.items():
             while left and flow.behind:
-                due = flow.next_window()
+                due = flow.next_window(self._limit_ms(flow))
                 if due is None:
                     continue
                 left -= 1
@@ -81,6 +85,19 @@ class ComparisonJudge(PaneJudge):
             if flow.behind:  # the matches read what the arms counted up to their time
                 break
         return out
+
+    def _serve(self, record: TermRecord) -> list[Publish]:
+        """Take until when both versions serve; one of a lower stamp was outdated when written."""
+        refuse_impossible_term(record.term)
+        if record.target == self.comparison.key and record.term.stamp >= self.state.term.stamp:
+            self.state.term = record.term
+        return []
+
+    def _limit_ms(self, flow: PlaneFlow) -> int | None:
+        """Where event time of a plane stops for good; None while both versions serve."""
+        until_ms = self.state.term.until_ms
+        kept = kept_ms(self.comparison.spec) - (flow.plane.maturity_ms or 0)
+        return None if until_ms is None else until_ms + kept
 
     def _arms(self, due: DueWindow, counts: Counts, users: list[bytes]) -> list[Publish]:
         """Note what the arms did between two looks, from the first in which both answered."""

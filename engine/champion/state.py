@@ -9,6 +9,7 @@ import msgspec
 from engine.champion.deciding import LookMade
 from engine.champion.split_state import SplitState
 from engine.snapshot import Whole
+from engine.terms import FOR_EVER, Term
 
 Phase = Literal["comparing", "watching", "over"]
 
@@ -32,5 +33,7 @@ class ComparisonState(msgspec.Struct):
     """Records told on ``promotions`` so far."""
     split: SplitState = msgspec.field(default_factory=SplitState)
     """Of the mode that splits users only."""
+    term: Term = FOR_EVER
+    """Until when both versions serve."""
     newest: bytes = b""
     """The newest judgement as it was told, for /metrics; empty before the first."""

@@ -33,14 +33,21 @@ class ObservedTally:
         known: Mapping[str, Term] = self._tally._versions.terms
         return known
 
+    def flush(self) -> list[Publish]:
+        """The tally's; a version that it lets go may come back with a clock of its own."""
+        effects: list[Publish] = self._tally.flush()
+        held = self._tally.watermarks_ms()
+        self._seen = {key: seen for key, seen in self._seen.items() if key in held}
+        return effects
+
     def accept(self, batch: RecordBatch) -> list[Publish]:
         """The tally's, then the checks."""
         effects: list[Publish] = self._tally.accept(batch)
         now = self._tally.watermarks_ms()
         for key, topics in self._seen.items():
             for topic, before in topics.items():
-                if key not in now or before is None:
-                    continue  # a version that was let go
+                if before is None:
+                    continue
                 if now[key][topic] is None or now[key][topic] < before:
                     self._fail(f"the watermark of {key} in {topic} went back")
         self._seen = now

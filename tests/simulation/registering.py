@@ -28,6 +28,8 @@ ASK_S: Final = 0.05
 LOOK_S: Final = 0.1
 LATEST_S: Final = 5.0
 """How long after its place in the logs a late registration may come."""
+ACTS_S: Final = 10.0
+"""Until what workers heard was told, judged and saved."""
 AT_ONCE: Final = 3
 LONG_BEFORE: Final = 0.5
 """Of those that nobody waits for, the share that is registered at some time before."""
@@ -63,6 +65,7 @@ class Registering:
         self.known = 0
         """Lessons that are on the topic."""
         self.seen: Counter[str] = Counter()
+        self._heard_at_s: float | None = None
         at_the_moment = case.lessons[0].registration.mode == "moment" and self._story.in_time
         if at_the_moment and self._chance.random() < LONG_BEFORE:
             loop.later(self._chance.uniform(0.0, LATEST_S), self._write, 0)
@@ -136,8 +139,14 @@ class Registering:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything was registered and nothing waits for it."""
-        return self._open == self.known == len(self._case.lessons)
+        """Whether everything was registered, and nothing waits for it; a late one has acted."""
+        if not self._open == self.known == len(self._case.lessons):
+            return False
+        if self._story.in_time:
+            return True
+        if self._heard_at_s is None and self._all_heard(self.known - 1):
+            self._heard_at_s = self._loop.time()
+        return self._heard_at_s is not None and self._loop.time() > self._heard_at_s + ACTS_S
 
     # -- what workers read --------------------------------------------------------------------
 

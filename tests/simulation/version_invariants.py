@@ -22,6 +22,7 @@ from engine.timestamps import rfc3339_to_ms
 from streams.benches import panes_partition
 from streams.live import LiveState
 from tests.simulation.broker import Broker, Sent
+from tests.simulation.saved_state import judge_state
 from tests.simulation.scenarios import Scenario
 from tests.simulation.versions import NAME, Story
 
@@ -163,8 +164,10 @@ def _check_by_panes(case: Scenario, broker: Broker, lives: Sequence[LiveState], 
                 fail(
                     f"{topic} of {model.key}: {wrong[:1]} is not what its panes say: {missing[:1]}"
                 )
-        if held[model.key].decisions != truth.decisions:
-            fail(f"the decisions of {model.key} are not those of its panes")
+        state, expected_state = judge_state(held[model.key]), judge_state(truth)
+        different = [name for name in state if state[name] != expected_state[name]]
+        if different:
+            fail(f"{different} of {model.key} are not those of its panes")
 
 
 def _is_of(model: MonitoredModel, tree: Mapping[str, Any]) -> bool:

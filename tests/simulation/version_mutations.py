@@ -45,7 +45,7 @@ def what_is_over_is_forgotten() -> Iterator[None]:
     save = tally_snapshot.save
 
     def forgetful(snapshot: Any, pieces: Any) -> Any:  # noqa: ANN401
-        return save(msgspec.structs.replace(snapshot, over=[]), pieces)
+        return save(msgspec.structs.replace(snapshot, over={}), pieces)
 
     with mock.patch.object(tally_snapshot, "save", forgetful):
         yield

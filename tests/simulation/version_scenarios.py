@@ -21,7 +21,7 @@ from engine.profile_building import build_profile
 from engine.records import RecordBatch
 from engine.spec_reading import read_spec
 from streams.starting_offsets import Source
-from tests.engine.models import beat, home, part, pieces
+from tests.engine.models import MINUTE, START, beat, home, part, pieces
 from tests.engine.reference_tables import MADE_BY
 from tests.simulation.plan import Plan
 from tests.simulation.scenarios import (
@@ -72,7 +72,7 @@ def version_scenario(number: int, name: str, *, labels: bool) -> Scenario:
     names = [NAME, "n"] if number % 4 == 1 else [NAME]
     texts, models = _models(number, names, story, labels=labels)
     rows = _rows(number, names, partitions, story, labels=labels)
-    barriers = _with_beats(rows, story, beats=len(names))
+    barriers = _with_beats(rows, story, beats=len(names) * len(_beats_ms()))
     logs = {source: log_of(*source, found) for source, found in rows.items()}  # type: ignore[arg-type]
     files = [m for m in models if m.spec.model != NAME or m.spec.version in story.files]
     learned = lessons(story, files, texts, models)
@@ -133,8 +133,15 @@ def _rows(number: int, names: list[str], partitions: int, story: Story, *, label
         rows["labels", partition] = put_in(rows["labels", partition], found)
     for partition in range(partitions):
         for topic in topics:
-            rows[topic, partition] += [(END_MS, beat(END_MS, name)) for name in names]
+            rows[topic, partition] += [
+                (at_ms, beat(at_ms, name)) for at_ms in _beats_ms() for name in names
+            ]
     return rows
+
+
+def _beats_ms() -> range:
+    """When the clocks move on behind the last event, in steps: terms end between them."""
+    return range(START + 12 * MINUTE, END_MS + 1, MINUTE // 2)
 
 
 def _with_beats(rows: Rows, story: Story, *, beats: int) -> Barriers:
