@@ -115,7 +115,7 @@ class SplitJudging:
         state, found = self.state, list[str]()
         if state.mismatch_ms is not None and state.mismatch_ms <= end_ms:
             found.append(RULE)
-        if state.seen_ms is None or state.seen_ms > end_ms:
+        if state.seen_ms.get(stage, end_ms + 1) > end_ms:
             found.append("no_users")
         if stage + 1 < len(self._stages):
             found.append(f"stage:{self._stages[stage].share:g}")
@@ -144,8 +144,8 @@ class SplitJudging:
         state.log_e = highest.highest
         if state.mismatch_ms is None and highest.p_value <= comparison.rules.share_significance:
             state.mismatch_ms = end_ms
-        if state.seen_ms is None and counts.champion + counts.challenger:
-            state.seen_ms = end_ms
+        if counts.champion + counts.challenger:
+            state.seen_ms.setdefault(stage, end_ms)
         guards = self._guards(total)
         evidence = SplitEvidence(
             comparison, self._stages, stage, state.starts_ms[-1], end_ms, total, counts,
@@ -159,9 +159,7 @@ class SplitJudging:
     def _guards(self, arms: Counts) -> list[Guarded]:
         comparison, business = self.comparison, self.comparison.spec.business
         rules = {
-            name: guard
-            for name, guard in comparison.rules.guards.items()
-            if name not in OF_LABELS
+            name: guard for name, guard in comparison.rules.guards.items() if name not in OF_LABELS
         }
         approved = None if business is None else business.approved
         unlabelled = nothing(comparison.matches.size)
@@ -199,7 +197,7 @@ class SplitJudging:
         if next_ms is not None:
             state.starts_ms.append(next_ms)
             state.arms, state.users = b"", b""
-            state.log_e, state.mismatch_ms, state.seen_ms = 0.0, None, None
+            state.log_e, state.mismatch_ms = 0.0, None
         return [Publish("promotions", self.comparison.spec.model.encode(), orjson.dumps(tree))]
 
     def _end(self, end_ms: int) -> list[Publish]:

@@ -73,7 +73,7 @@ def _without_epoch(snapshot: Snapshot, waiting: Any) -> Any:  # noqa: ANN401
         for key, model in saved.models.items()
         if model.joining is not None
     }
-    models = {key: [model[:3], model[4]] for key, model in tree[4].items()}
+    models = {key: [model[:3], model[4], model[6:]] for key, model in tree[4].items()}
     return [tree[:4], models, panes, joins]
 
 
