@@ -71,6 +71,7 @@ class ComparisonJudge(PaneJudge):
             while left and flow.behind:
                 due = flow.next_window(self._limit_ms(flow))
                 if due is None:
+                    out += self._over(flow)
                     continue
                 left -= 1
                 if due.revision:
@@ -98,6 +99,13 @@ class ComparisonJudge(PaneJudge):
         until_ms = self.state.term.until_ms
         kept = kept_ms(self.comparison.spec) - (flow.plane.maturity_ms or 0)
         return None if until_ms is None else until_ms + kept
+
+    def _over(self, flow: PlaneFlow) -> list[Publish]:
+        """Resolve what is told of the split where the predictions' time stops for good."""
+        limit_ms, clock_ms = self._limit_ms(flow), flow.clock_ms
+        if self.split is None or flow.plane.number != DATA or limit_ms is None:
+            return []
+        return self.split.end(limit_ms) if clock_ms is not None and clock_ms >= limit_ms else []
 
     def _arms(self, due: DueWindow, counts: Counts, users: list[bytes]) -> list[Publish]:
         """Note what the arms did between two looks, from the first in which both answered."""

@@ -61,7 +61,7 @@ class SplitJudging:
         """Take what a look of the predictions' clock counted; ``users`` are by partition."""
         state = self.state
         if state.opened_ms is None or _is_past(state, end_ms):
-            return self._end(end_ms)
+            return self.end(end_ms)
         found = union_of(users, MAX_LOOK_USERS, MAX_SPLIT_USERS)
         state.waiting[end_ms] = (pack(arms), found.pack())
         if len(state.waiting) > MAX_WAITING_SPLIT_LOOKS:
@@ -91,7 +91,7 @@ class SplitJudging:
         for end_ms in sorted(state.waiting):
             if _is_past(state, end_ms):
                 state.waiting.clear()
-                return out + self._end(end_ms)
+                return out + self.end(end_ms)
             assert state.opened_ms is not None, "there was a first look"
             before_ms = end_ms - self._known_ms - self._look_ms
             if state.opened_ms < before_ms and state.decided_ms < before_ms:
@@ -115,7 +115,7 @@ class SplitJudging:
         state, found = self.state, list[str]()
         if state.mismatch_ms is not None and state.mismatch_ms <= end_ms:
             found.append(RULE)
-        if state.seen_ms is None or state.seen_ms > end_ms:
+        if state.seen_ms.get(stage, end_ms + 1) > end_ms:
             found.append("no_users")
         if stage + 1 < len(self._stages):
             found.append(f"stage:{self._stages[stage].share:g}")
@@ -144,8 +144,8 @@ class SplitJudging:
         state.log_e = highest.highest
         if state.mismatch_ms is None and highest.p_value <= comparison.rules.share_significance:
             state.mismatch_ms = end_ms
-        if state.seen_ms is None and counts.champion + counts.challenger:
-            state.seen_ms = end_ms
+        if counts.champion + counts.challenger:
+            state.seen_ms.setdefault(stage, end_ms)
         guards = self._guards(total)
         evidence = SplitEvidence(
             comparison, self._stages, stage, state.starts_ms[-1], end_ms, total, counts,
@@ -159,9 +159,7 @@ class SplitJudging:
     def _guards(self, arms: Counts) -> list[Guarded]:
         comparison, business = self.comparison, self.comparison.spec.business
         rules = {
-            name: guard
-            for name, guard in comparison.rules.guards.items()
-            if name not in OF_LABELS
+            name: guard for name, guard in comparison.rules.guards.items() if name not in OF_LABELS
         }
         approved = None if business is None else business.approved
         unlabelled = nothing(comparison.matches.size)
@@ -199,10 +197,10 @@ class SplitJudging:
         if next_ms is not None:
             state.starts_ms.append(next_ms)
             state.arms, state.users = b"", b""
-            state.log_e, state.mismatch_ms, state.seen_ms = 0.0, None, None
+            state.log_e, state.mismatch_ms = 0.0, None
         return [Publish("promotions", self.comparison.spec.model.encode(), orjson.dumps(tree))]
 
-    def _end(self, end_ms: int) -> list[Publish]:
+    def end(self, end_ms: int) -> list[Publish]:
         """Resolve what is open: there is no split any more that could be another one."""
         if not self.state.episodes:
             return []

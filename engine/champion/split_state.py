@@ -32,8 +32,8 @@ class SplitState(msgspec.Struct):
     """Logarithm of the stage's highest evidence against its share."""
     mismatch_ms: Whole | None = None
     """End of the look that found its share to be another one."""
-    seen_ms: Whole | None = None
-    """End of the first look of the stage that knew a user."""
+    seen_ms: dict[Whole, Whole] = msgspec.field(default_factory=dict)
+    """By stage: the end of its first look that knew a user."""
     told: str = ""
     """The last decision on a stage, with its reasons."""
     promoted: Whole = 0

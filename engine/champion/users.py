@@ -28,7 +28,7 @@ MAX_LOOK_USERS: Final = 4_096
 """Users that a source partition keeps of one look."""
 MAX_SPLIT_USERS: Final = 32_768
 """Users that are kept of a comparison."""
-MAX_LEVEL: Final = 48
+HIGHEST_LEVEL: Final = 48
 """Ends of so many zeros: more users than there are people."""
 ANY_ARM: Final = 3
 DIGEST_BYTES: Final = 8
@@ -66,8 +66,9 @@ def digests_of(units: Sequence[object] | None, salt: bytes, count: int) -> Diges
         return np.zeros(count, np.uint64)
     key = salt[:SALT_BYTES]
     found = b"".join(
-        hashlib.blake2b(unit.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES, key=key)
-        .digest()
+        hashlib.blake2b(
+            unit.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES, key=key
+        ).digest()
         if isinstance(unit, str) and unit
         else bytes(DIGEST_BYTES)
         for unit in units
@@ -116,7 +117,7 @@ class Users:
             arms = np.bitwise_or.reduceat(arms, firsts)
         self._digests, self._arms = together[firsts], arms
         self._thin_out()
-        while len(self._digests) > self._room and self.level < MAX_LEVEL:
+        while len(self._digests) > self._room and self.level < HIGHEST_LEVEL:
             self.level += 1
             self._thin_out()
 
@@ -134,7 +135,7 @@ def unpack_users(data: bytes, room: int) -> Users:
     count = len(held.arms)
     if len(held.digests) != count * DIGEST_BYTES or count > room:
         raise PaneError(f"a set of {count} users in {len(held.digests)} bytes")
-    if not 0 <= held.level <= MAX_LEVEL or held.unknown < 0:
+    if not 0 <= held.level <= HIGHEST_LEVEL or held.unknown < 0:
         raise PaneError(f"a set of users at level {held.level}")
     found = Users(room)
     found.level, found.unknown = held.level, held.unknown

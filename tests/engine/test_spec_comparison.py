@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.comparison_rules import ComparisonRules, Guard
+from engine.comparison_rules import ComparisonRules, Guard, Stage
 from engine.durations import UNITS_MS
 from engine.spec_reading import read_spec
 from tests.engine.good_spec import LEAST, faults_of, one_fault
@@ -62,6 +62,23 @@ def test_everything_can_be_said() -> None:
     }
 
 
+def test_a_split_has_one_share_or_stages() -> None:
+    """Half unless it is said; a last stage of all is the promotion and no stage of the split."""
+    plain = rules("{champion: v0, mode: split}")
+    assert (plain.mode, plain.share, plain.stages, plain.settle_ms) == ("split", 0.5, (), DAY_MS)
+    assert (plain.share_significance, plain.run) == (0.001, 1)
+    found = rules(
+        "{champion: v0, mode: split, share_significance: 0.0001, run: 3, settle: 2d, "
+        "stages: [{share: 0.05, least: 2d, events: 1000}, {share: 0.2}, {share: 1}]}"
+    )
+    assert found.stages == (
+        Stage(share=0.05, least_ms=2 * DAY_MS, events=1000),
+        Stage(share=0.2, least_ms=DAY_MS, events=0),
+    )
+    assert (found.share, found.settle_ms, found.run) == (None, 2 * DAY_MS, 3)
+    assert found.share_significance == 0.0001
+
+
 def test_the_maturity_is_that_of_the_labels() -> None:
     """The longest one, and never before negatives are known."""
     longest = rules("{champion: v0}", "label: {maturities: [1h, 30d], ttl: 90d}\n")
@@ -74,6 +91,36 @@ def test_the_maturity_is_that_of_the_labels() -> None:
     ("section", "place", "words"),
     [
         ("{}", "comparison.champion", "is required"),
+        ("{champion: v0, share: 0.2}", "comparison.share", "is of mode: split"),
+        ("{champion: v0, stages: [{share: 0.2}]}", "comparison.stages", "is of mode: split"),
+        ("{champion: v0, mode: split, share: 1}", "comparison.share", "to 0.999"),
+        ("{champion: v0, mode: split, stages: []}", "comparison.stages", "has no stage"),
+        ("{champion: v0, mode: split, stages: [5]}", "comparison.stages[0]", "must be a mapping"),
+        (
+            "{champion: v0, mode: split, stages: [{events: 5}]}",
+            "comparison.stages[0].share",
+            "is required",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 0.2}, {share: 0.1}]}",
+            "comparison.stages[1].share",
+            "above that of the stage before",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 1}]}",
+            "comparison.stages[0].share",
+            "only a last stage may be 1",
+        ),
+        (
+            "{champion: v0, mode: split, share: 0.2, stages: [{share: 0.2}]}",
+            "comparison.share",
+            "stands in each",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 0.2}], settle: 1h}",
+            "comparison.settle",
+            "whole number of looks",
+        ),
         ("{champion: v1}", "comparison.champion", "this version itself"),
         ("{champion: v0, mode: mirror}", "comparison.mode", "one of shadow"),
         ("{champion: v0, measure: f1}", "comparison.measure", "auc, accuracy"),

@@ -75,7 +75,7 @@ def _without_epoch(snapshot: Snapshot, waiting: Any, learned: Collection[str]) -
         for key, model in saved.models.items()
         if model.joining is not None
     }
-    models = {key: [model[:3], model[4], model[6]] for key, model in tree[4].items()}
+    models = {key: [model[:3], model[4], model[6:]] for key, model in tree[4].items()}
     return [tree[:4], models, panes, joins, tree[6]]
 
 

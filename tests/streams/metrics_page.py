@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.pipeline import Pipeline
 from tests.engine.champion.test_comparison import BETTER, LABEL, whole
+from tests.engine.champion.test_split import SPLIT, streams
 from tests.engine.champion.worlds import versions
+from tests.engine.models import logs_of
 from tests.streams.test_metrics import exposed, live_of
 from tests.streams.whole_story import small, story
 
@@ -57,7 +59,7 @@ class Told:
 def families() -> dict[str, Told]:
     """Everything that the streams expose, by the name that is queried."""
     found: dict[str, Told] = {}
-    others = (small("multiclass"), small("regression"), compared())
+    others = (small("multiclass"), small("regression"), compared(), split())
     for pipeline in (story().pipeline, *others):
         for family in text_string_to_metric_families(exposed(live_of(pipeline))):
             name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -73,6 +75,16 @@ def compared() -> Pipeline:
     """Two versions of one model, of which the second is promoted."""
     pipeline = Pipeline(versions(BETTER, LABEL), 1)
     for log in whole(0.15, 1):
+        pipeline.accept(log)
+    pipeline.flush()
+    return pipeline
+
+
+def split() -> Pipeline:
+    """Two versions that divide users, and not by the promised share."""
+    pipeline = Pipeline(versions(SPLIT, LABEL), 1)
+    made, known = streams(0.25, 0.5)
+    for log in [*logs_of(made, 1), *logs_of(known, 1, "labels")]:
         pipeline.accept(log)
     pipeline.flush()
     return pipeline

@@ -17,7 +17,15 @@ from engine.pieces import PieceWriter
 from engine.planes import FIRST_COHORT
 from engine.tally import Tally
 from tests.engine.champion.naive_pairs import Cells, counted
-from tests.engine.champion.worlds import LABEL, Tree, comparison_of, logs, values, versions
+from tests.engine.champion.worlds import (
+    COMPARISON,
+    LABEL,
+    Tree,
+    comparison_of,
+    logs,
+    values,
+    versions,
+)
 from tests.engine.models import batch, part
 from tests.engine.naive_join import Record
 
@@ -25,6 +33,7 @@ CLOSING = LABEL.replace("{", "{negative_after: 18s, ")
 KINDS = {
     "shadow": versions(),
     "negatives": versions(label=CLOSING),
+    "split": versions(COMPARISON.replace("}", ", mode: split, share: 0.4}")),
 }
 
 
@@ -67,6 +76,7 @@ def state(tally: Tally) -> object:
         counts.repeats,
         pairing.save(found.state.newest_ms.get("predictions")),
         found.state.newest_ms,
+        {start: pane.users and pane.users.pack() for start, pane in found.state.panes.items()},
     )
 
 

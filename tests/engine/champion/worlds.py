@@ -60,7 +60,7 @@ def logs(seed: int, rows: int = 24) -> tuple[list[Tree], list[Tree]]:
                     scored = {other: value for other, value in scored.items() if other != key}
             for _ in range(1 + (random.random() < 0.2)):
                 ts = at + int(random.integers(-1, 5)) * SECOND
-                said_of = {"score": ..., **scored}
+                said_of = {"score": ..., "unit": f"u{row % 5}" if row % 7 else None, **scored}
                 tree = event(0, ts, event_id=name, version=version, **said_of)
                 if scored:
                     predictions.append((ts + random.exponential(3) * SECOND, tree))

@@ -1,0 +1,301 @@
+"""A split of users: compared by its two arms, held where its ratio is another one, and a canary that
+grows by stages; the same whatever happened between."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from engine.champion.cells import ARMS_SIZE, ERRORS, arm_cell
+from engine.champion.judge import ComparisonJudge
+from engine.champion.split_judging import MAX_WAITING_SPLIT_LOOKS, SplitJudging
+from engine.champion.split_state import SplitState
+from engine.champion.users import MAX_LOOK_USERS, Users
+from engine.effects import Publish
+from engine.pipeline import Pipeline
+from engine.records import RecordBatch
+from engine.snapshot import SnapshotError
+from tests.engine.champion.test_comparison import LABEL, disturbed, of_comparison, run
+from tests.engine.champion.worlds import Tree, comparison_of, versions
+from tests.engine.models import MINUTE, SECOND, START, ended, event, logs_of, trees
+
+LOOKS = "{champion: v1, looks: 1m, length: 8m, maturity: 2m, within: 5s, measure: accuracy"
+SPLIT = LOOKS + ", mode: split, share: 0.2}"
+STAGES = "[{share: 0.05, least: 2m, events: 40}, {share: 0.2, least: 2m}, {share: 1}]"
+CANARY = LOOKS.replace("8m", "20m") + f", mode: split, stages: {STAGES}, settle: 1m}}"
+EACH = 40
+"""Events a second."""
+DAYS = 30
+
+
+@cache
+def streams(
+    gain: float,
+    share: float,
+    seconds: int = 600,
+    *,
+    moved_at: tuple[float, ...] = (),
+    users: int = 0,
+) -> tuple[list[Tree], list[Tree]]:
+    """Events of users, each of whom gets one version, and labels 20 s later; from each of
+    ``moved_at`` (s) on the share is that of the next stage of CANARY."""
+    random = np.random.default_rng(round(abs(gain) * 1000))
+    made, known = [], []
+    for row in range(seconds * EACH // 10):
+        at = START + row * 10 * SECOND // EACH
+        user = row if not users else int(random.integers(users))
+        stage = sum((at - START) / SECOND >= moved for moved in moved_at)
+        due = (share, 0.2, 0.2)[stage] if moved_at else share
+        version = "v2" if np.random.default_rng([5, user]).random() < due else "v1"
+        label = int(random.random() < 0.5)
+        right = random.random() < 0.7 + gain * (version == "v2")
+        decision = label if right else 1 - label
+        said: Tree = {"score": 0.2 + 0.6 * decision, "decision": decision, "latency_ms": 7.5}
+        made.append(event(row, at, version=version, unit=f"user {user}", **said))
+        known.append({"event_id": f"e{row}", "model": "m", "ts": at + 20 * SECOND, "label": label})
+    return made, known
+
+
+def whole(made: list[Tree], known: list[Tree], partitions: int) -> list[RecordBatch]:
+    """The logs, with what closes everything at their end."""
+    end = made[-1]["ts"] + 20 * MINUTE
+    logs = ended(logs_of(made, partitions), end)
+    return logs + ended(logs_of(known, partitions, "labels"), end)
+
+
+def of_split(out: list[Publish]) -> list[Tree]:
+    """Judgements of how users are split."""
+    return [tree for tree in trees(out, "judgements") if tree.get("section") == "split"]
+
+
+def alerts(out: list[Publish]) -> list[Tree]:
+    """About the ratio."""
+    return [tree for tree in trees(out, "alerts") if tree["rule"] == "sample_ratio"]
+
+
+def test_a_better_challenger_of_a_sound_split_is_promoted() -> None:
+    """By 25 points, with a fifth of the users, counted once each."""
+    out = run(versions(SPLIT, LABEL), whole(*streams(0.25, 0.2, users=500), 2), 2)
+    final = trees(out, "promotions")[-1]
+    assert (final["decision"], final["final"], final["reasons"]) == ("PROMOTE", True, [])
+    assert final["split"] == {"share": 0.2, "stage": 1, "stages": 1, "sample_ratio": True}
+    assert final["measure"]["labelled"]["champion"] > 3 * final["measure"]["labelled"]["challenger"]
+    looks = of_split(out)
+    assert looks[-1]["users"]["champion"] + looks[-1]["users"]["challenger"] <= 500
+    assert looks[-1]["events"]["champion"] + looks[-1]["events"]["challenger"] > 500
+    assert looks[-1]["users"]["both"] == looks[-1]["users"]["events_without"] == 0
+    assert not alerts(out)
+    until = final["until"]
+    assert of_comparison(out)[-1]["end"] >= until
+
+
+def test_another_share_holds_what_would_be_promoted_and_alerts() -> None:
+    """Half of the users where a fifth was promised: held to the end, told once."""
+    out = run(versions(SPLIT, LABEL), whole(*streams(0.25, 0.5, 900), 2), 2)
+    told = trees(out, "promotions")
+    assert all(each["decision"] != "PROMOTE" for each in told)
+    assert (told[-1]["decision"], told[-1]["reasons"]) == ("HOLD", ["sample_ratio"])
+    assert told[-1]["final"]
+    assert not told[-1]["split"]["sample_ratio"]
+    first, last = alerts(out)
+    assert (first["state"], first["severity"], first["cause"]) == (
+        "open",
+        "WARNING",
+        "sample_ratio",
+    )
+    assert first["runbook"] == "docs/alerts.md#sample_ratio"
+    assert first["evidence"]["observed"]["p_value"] <= 0.001
+    versions_told = first["evidence"]["versions"]
+    assert [each["expected"] for each in versions_told] == [0.8, 0.2]
+    assert versions_told[1]["observed"] == pytest.approx(0.5, abs=0.1)
+    assert (last["state"], last["episode"]) == ("resolved", first["episode"])
+
+
+def test_without_users_nobody_is_promoted() -> None:
+    """No unit, no check, no promotion."""
+    made, known = streams(0.25, 0.2)
+    made = [{name: value for name, value in each.items() if name != "unit"} for each in made]
+    told = trees(run(versions(SPLIT, LABEL), whole(made, known, 1), 1), "promotions")
+    assert (told[-1]["decision"], told[-1]["reasons"]) == ("HOLD", ["no_users"])
+
+
+def test_users_of_both_versions_are_told_and_left_out() -> None:
+    """Every tenth event goes to the other version."""
+    made, known = streams(0.0, 0.2, users=200)
+    other = {"v1": "v2", "v2": "v1"}
+    made = [
+        {**each, "version": other[each["version"]]} if row % 10 == 0 else each
+        for row, each in enumerate(made)
+    ]
+    look = of_split(run(versions(SPLIT, LABEL), whole(made, known, 1), 1))[-1]
+    assert look["users"]["both"] > 100
+    assert sum(look["users"][by] for by in ("champion", "challenger", "both")) == 200
+
+
+def test_a_canary_grows_by_stages_and_is_promoted_in_the_last() -> None:
+    """5 %, then 20 % from a minute after the decision on, then all of it."""
+    out = run(versions(CANARY, LABEL), whole(*canary(), 2), 2)
+    told = trees(out, "promotions")
+    stages = [each for each in told if each["kind"] == "stage"]
+    passed = [each for each in stages if each["decision"] == "PROMOTE"]
+    (one,) = passed
+    assert (one["stage"], one["share"], one["stages"]) == (1, 0.05, 2)
+    assert one["next"]["share"] == 0.2
+    assert one["events"]["challenger"] >= 40
+    assert stages[0]["reasons"] == ["stage_time", "stage_events"]
+    final = told[-1]
+    assert (final["kind"], final["decision"]) == ("promotion", "PROMOTE")
+    assert final["split"] == {"share": 0.2, "stage": 2, "stages": 2, "sample_ratio": True}
+    assert final["from"] == one["next"]["from"]
+    assert not alerts(out)
+    early = [each for each in told if each["kind"] == "promotion" and each["split"]["stage"] == 1]
+    assert all("stage:0.05" in each["reasons"] for each in early)
+
+
+def test_a_canary_that_got_the_next_share_too_early_is_not_believed() -> None:
+    """A fifth of the users from the beginning, where a twentieth was promised."""
+    out = run(versions(CANARY, LABEL), whole(*streams(0.2, 0.2, 1_500), 2), 2)
+    told = trees(out, "promotions")
+    assert alerts(out)[0]["evidence"]["versions"][1]["expected"] == 0.05
+    assert "PROMOTE" not in [each["decision"] for each in told]
+
+
+@cache
+def canary() -> tuple[list[Tree], list[Tree]]:
+    """The router follows the record: its time is that of the plan, found by a first run."""
+    due = streams(0.2, 0.05, 1_500)
+    told = trees(run(versions(CANARY, LABEL), whole(*due, 2), 2), "promotions")
+    (begins,) = [each["next"]["from"] for each in told if "next" in each]
+    minutes = int(begins[14:16]) + 60 * (int(begins[11:13]) - 10)
+    return streams(0.2, 0.05, 2_400, moved_at=(minutes * 60.0,))
+
+
+@pytest.mark.parametrize("spec", [SPLIT, CANARY])
+def test_whoever_read_it_and_however_often_it_crashed_the_same_is_told(spec: str) -> None:
+    """Cut, interleaved, flushed and restarted, tallies and judge; a sound split and a broken one."""
+    models = versions(spec, LABEL)
+    streamed = canary() if spec == CANARY else streams(0.25, 0.5, 900)
+    logs = whole(*streamed, 2)
+    due = told_of(run(models, logs, 2))
+    assert due["promotions"]
+    assert due["split"]
+    for seed in range(3):
+        assert told_of(disturbed(models, logs, seed)) == due
+
+
+def told_of(out: list[Publish]) -> dict[str, list[Tree]]:
+    """What was said of the comparison, without what was said again, each kind in its order."""
+    promotions = {each["promotion_id"]: each for each in trees(out, "promotions")}
+    return {
+        "promotions": [each for each in promotions.values() if each["kind"] != "stage"],
+        "stages": [each for each in promotions.values() if each["kind"] == "stage"],
+        "looks": list({each["end"]: each for each in of_comparison(out)}.values()),
+        "split": list({each["end"]: each for each in of_split(out)}.values()),
+        "alerts": list({each["alert_id"]: each for each in alerts(out)}.values()),
+    }
+
+
+def test_a_restored_judge_goes_on_as_the_one_that_was_saved() -> None:
+    """Snapshot, restore, snapshot: the same bytes, with users and an open episode in them; and
+    users of a damaged snapshot are refused."""
+    models = versions(SPLIT, LABEL)
+    pipeline = Pipeline(models, 1)
+    made, known = streams(0.0, 0.5)
+    for log in [*logs_of(made, 1), *logs_of(known, 1, "labels")]:
+        pipeline.accept(log)
+    pipeline.flush()
+    (judge,) = pipeline.comparisons.values()
+    assert judge.state.split.users
+    assert judge.state.split.episodes
+    comparison = comparison_of(models)
+    assert ComparisonJudge(comparison, 1, resume=judge.snapshot()).snapshot() == judge.snapshot()
+    judge.state.split.users = judge.state.split.users[:-1]
+    with pytest.raises(SnapshotError, match="no set of users"):
+        ComparisonJudge(comparison, 1, resume=judge.snapshot())
+
+
+def test_another_run_or_share_begins_anew() -> None:
+    """What was counted under another promise is not this one's."""
+    judge = ComparisonJudge(comparison_of(versions(SPLIT, LABEL)), 1)
+    for other in (SPLIT.replace("0.2", "0.3"), SPLIT.replace("0.2", "0.2, run: 2")):
+        assert ComparisonJudge(
+            comparison_of(versions(other, LABEL)), 1, resume=judge.snapshot()
+        ).fresh
+
+
+def judging(spec: str = SPLIT) -> SplitJudging:
+    """Of a comparison, its first look ahead."""
+    found = SplitJudging(comparison_of(versions(spec, LABEL)), SplitState())
+    found.open(START)
+    return found
+
+
+def split_days(found: SplitJudging, share: float, seed: int, daily: int = 400) -> list[Publish]:
+    """Daily looks at new users, each with the challenger by that chance."""
+    random = np.random.default_rng(seed)
+    out: list[Publish] = []
+    for day in range(1, DAYS + 1):
+        users = Users(MAX_LOOK_USERS)
+        arms = (random.random(daily) < share).astype(np.int64)
+        users.add(random.integers(1, 2**63, daily, dtype=np.uint64), arms)
+        found.state.decided_ms = START + day * MINUTE
+        out += found.note(
+            START + day * MINUTE, counts(daily - arms.sum(), arms.sum()), [users.pack()]
+        )
+    return out
+
+
+def counts(champion: int, challenger: int, errors: int = 0) -> np.ndarray:
+    """Cells of the arms."""
+    cells = np.zeros(ARMS_SIZE, dtype=np.int64)
+    cells[:2] = champion, challenger
+    cells[arm_cell(1, ERRORS)] = errors
+    return cells
+
+
+def test_sound_splits_do_not_alert_and_a_quarter_for_a_fifth_does() -> None:
+    """200 runs of 30 daily looks at 12,000 users in all: none is found at 0.001 (one in 1,000 might
+    be); of 20 that give a quarter where a fifth was promised every one is."""
+    assert not any(alerts(split_days(judging(), 0.2, seed)) for seed in range(200))
+    for seed in range(20):
+        out = alerts(split_days(judging(), 0.25, seed))
+        assert [each["state"] for each in out] == ["open"]
+
+
+def test_a_crowd_that_is_thinned_out_is_judged_as_well() -> None:
+    """60,000 users, above the bound: the sample of them finds a quarter, and no fifth."""
+    found = judging()
+    assert not alerts(split_days(found, 0.2, 1, daily=2_000))
+    assert of_split(split_days(judging(), 0.2, 1, daily=2_000))[-1]["users"]["sampled"] < 1.0
+    assert alerts(split_days(judging(), 0.25, 1, daily=2_000))
+
+
+def test_a_stage_waits_for_its_guards() -> None:
+    """Errors of the challenger hold it; the same looks without them pass."""
+    told = {}
+    for errors in (0, 20):
+        found = judging(CANARY)
+        out: list[Publish] = []
+        for look in range(1, 4):
+            users = Users(MAX_LOOK_USERS)
+            arms = (np.arange(400) % 20 == 0).astype(np.int64)
+            users.add(np.arange(1, 401, dtype=np.uint64) + np.uint64(1_000 * look), arms)
+            out += found.note(START + look * MINUTE, counts(380, 20, errors), [users.pack()])
+        told[errors] = trees(out, "promotions")[-1]
+    assert (told[0]["decision"], told[0]["reasons"]) == ("PROMOTE", [])
+    assert (told[20]["decision"], told[20]["reasons"]) == ("HOLD", ["guard:error_rate"])
+
+
+def test_looks_wait_for_labels_within_a_bound() -> None:
+    """Labels that stand still: the oldest looks go together, and no user is lost."""
+    found = judging()
+    for look in range(1, MAX_WAITING_SPLIT_LOOKS + 20):
+        users = Users(MAX_LOOK_USERS)
+        users.add(np.array([look], dtype=np.uint64), np.zeros(1, dtype=np.int64))
+        found.note(START + look * MINUTE, counts(1, 0), [users.pack()])
+    assert len(found.state.waiting) == MAX_WAITING_SPLIT_LOOKS
+    out = found.decided(START + 2_000 * MINUTE, final=False)
+    last = of_split(out)[-1]
+    assert last["users"]["champion"] == last["events"]["champion"] == MAX_WAITING_SPLIT_LOOKS + 19
