@@ -27,7 +27,7 @@ from tests.simulation.scenarios import Scenario
 from tests.simulation.versions import NAME, Story
 
 Fail = Callable[[str], None]
-OF_JUDGES: Final = ("judgements", "alerts", "retraining-triggers")
+OF_JUDGES: Final = ("judgements", "alerts", "retraining-triggers", "audit")
 
 
 def learned_names(case: Scenario) -> frozenset[str]:
@@ -54,10 +54,12 @@ def check_versions(
     terms = _check_stamps(broker, fail)
     _check_gone(story, lives, fail)
     _check_promotions(_first(broker.outputs.get("promotions", [])), fail)
+    changes = _check_audit(case, story, broker, fail)
     if not story.in_time:
         _check_by_panes(case, broker, lives, fail)
     return Counter(
         {
+            "changes of terms on audit": changes,
             f"story {story.name}": 1,
             "alerts that a term ended": ended,
             "terms among the panes": terms,
@@ -120,6 +122,25 @@ def _check_stamps(broker: Broker, fail: Fail) -> int:
     return len(found)
 
 
+def is_of_terms(value: bytes | None) -> bool:
+    """Whether a record of ``audit`` is about the term of a version."""
+    return b'"kind":"term"' in (value or b"")
+
+
+def _check_audit(case: Scenario, story: Story, broker: Broker, fail: Fail) -> int:
+    """That a version's term begins and ends is told once each time; who heard of it in time says
+    what the oracle says.  How often."""
+    found = [one.value for one in broker.outputs.get("audit", []) if is_of_terms(one.value)]
+    told = [v for v in dict.fromkeys(found) if orjson.loads(v or b"")["change"] != "heard"]
+    if story.in_time:
+        audited = [effect.value for effect in case.said.get("audit", [])]
+        truth = {v for v in audited if orjson.loads(v or b"")["change"] != "heard"}
+        if set(told) != truth:
+            wrong, missing = sorted(set(told) - truth), sorted(truth - set(told))
+            fail(f"audit says {wrong[:1]} of terms, and does not say {missing[:1]}")
+    return len(told)
+
+
 def _check_gone(story: Story, lives: Sequence[LiveState], fail: Fail) -> None:
     """What is over is counted, joined and judged no more."""
     judges: Mapping[str, Any] = {key: judge for live in lives for key, judge in live.judges.items()}
@@ -171,7 +192,7 @@ def _check_by_panes(case: Scenario, broker: Broker, lives: Sequence[LiveState], 
 
 
 def _is_of(model: MonitoredModel, tree: Mapping[str, Any]) -> bool:
-    return (tree["model"], tree["version"]) == (model.spec.model, model.spec.version)
+    return (tree["model"], tree.get("version")) == (model.spec.model, model.spec.version)
 
 
 def _undisturbed(
