@@ -146,7 +146,7 @@ def _dead_letters(kafka: str, prefix: str) -> list[tuple[str, bytes | None]]:
     found: list[tuple[str, bytes | None]] = []
     ended = 0
     while ended < PARTITIONS:
-        for message in reader.consume(500, 10):
+        for message in reader.consume(500, 0.2):
             if message.error() is not None:
                 ended += 1
                 continue

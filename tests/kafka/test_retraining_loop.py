@@ -50,7 +50,7 @@ class Topic:
                 low, high = reader.get_watermark_offsets(place, timeout=10)
                 reader.assign([place])
                 while low < high:
-                    for message in reader.consume(500, 1.0):
+                    for message in reader.consume(min(high - low, 500), 1.0):
                         low = (message.offset() or 0) + 1
                         found.append(orjson.loads(message.value() or b"{}"))
         finally:

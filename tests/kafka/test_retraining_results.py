@@ -79,13 +79,13 @@ class Stage:
             name, found = self.run.prefix + topic, []
             for number in range(PARTITIONS):
                 where = TopicPartition(name, number, 0)
-                end = reader.get_watermark_offsets(where, timeout=10)[1]
+                at, end = 0, reader.get_watermark_offsets(where, timeout=10)[1]
                 reader.assign([where])
-                while end:
-                    for message in reader.consume(1000, 0.5):
+                while at < end:
+                    for message in reader.consume(min(end - at, 1000), 0.5):
                         assert message.error() is None
                         found.append(message.value() or b"")
-                        end = end if (message.offset() or 0) + 1 < end else 0
+                        at = (message.offset() or 0) + 1
             return [orjson.loads(value) for value in dict.fromkeys(found)]
         finally:
             reader.close()

@@ -161,6 +161,8 @@ class Verdicts:
                 "bootstrap.servers": bootstrap,
                 "group.id": f"verdicts-{random.getrandbits(64)}",
                 "allow.auto.create.topics": True,
+                # A commit at the end would wait for a broker that is gone.
+                "enable.auto.commit": False,
                 "log_level": 0,
             }
         )
