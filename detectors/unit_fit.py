@@ -1,9 +1,9 @@
 """How well a change of unit of a share of the values explains a window.
 
-Theory.  Where a share s of the values came as factor * x + offset, the window's distribution function is
-(1 - s) F + s G, F being the reference's and G that of the reference in the other unit; G(e) is read
-from F at (e - offset) / factor, linear within a cell.  s is the least-squares share over the edges, and
-what is left is the largest distance between the two (Kolmogorov and Smirnov's).
+Theory.  Where a share s of the values came as factor * x + offset, the window's distribution
+function is (1 - s) F + s G, F being the reference's and G that of the reference in the other unit;
+G(e) is read from F at (e - offset) / factor, linear within a cell.  s is the least-squares share
+over the edges, and what is left is the largest distance between the two (Kolmogorov and Smirnov's).
 
 When it lies: only at the reference's own edges is anything known, so two units that both move all
 values beyond the extremes look alike here; who asks must compare the moments as well.

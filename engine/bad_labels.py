@@ -1,12 +1,14 @@
 """What labels are about was predicted earlier: whether data were bad then.
 
-Rule.  A cohort is of the predictions of its own window.  A window by arrival is of predictions that are
-as much older as its labels took, at the 95th of a hundred; where negatives are assumed, of those of
-that long ago too.  Bad is a feature whose spells (:mod:`engine.bad_spells`) cover enough of such a time.
+Rule.  A cohort is of the predictions of its own window.  A window by arrival is of predictions that
+are as much older as its labels took, at the 95th of a hundred; where negatives are assumed, of
+those of that long ago too.  Bad is a feature whose spells (:mod:`engine.bad_spells`) cover enough
+of such a time.
 
-Only windows of the data that ended by then are asked. They are judged before the window of performance that ends with them, in every run, so
-this is a function of the logs; it is so only where features come within the predictions, and elsewhere
-nothing is said.  A fault that only longer windows show is told when those end, and not before.
+Only windows of the data that ended by then are asked. They are judged before the window of
+performance that ends with them, in every run, so this is a function of the logs; it is so only
+where features come within the predictions, and elsewhere nothing is said.  A fault that only longer
+windows show is told when those end, and not before.
 """
 
 from __future__ import annotations

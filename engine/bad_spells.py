@@ -1,11 +1,11 @@
 """When data were bad: spells of faults that outlive the window that told of them.
 
-Rule.  A fault is found where a window shows it.  Of a longer window it may be a part too small to be
-told there and still enough to pass for drift, and labels of events with bad data come later.  So each
-disjoint window of the data with a fault is noted, neighbours of one length as one spell, by feature
-(RECORDS for faults of the records themselves).  Of a later question, a window or the time that labels
-are about, a feature is bad where spells of one length cover MIN_SHARE of it; of a window also where
-one of the AFTERMATH before it had the fault.
+Rule.  A fault is found where a window shows it.  Of a longer window it may be a part too small to
+be told there and still enough to pass for drift, and labels of events with bad data come later.  So
+each disjoint window of the data with a fault is noted, neighbours of one length as one spell, by
+feature (RECORDS for faults of the records themselves).  Of a later question, a window or the time
+that labels are about, a feature is bad where spells of one length cover MIN_SHARE of it; of a
+window also where one of the AFTERMATH before it had the fault.
 
 Only times are compared, so the answer about a time is the same however much later it is asked.
 """
@@ -86,8 +86,8 @@ def _forget(spells: BadSpells, oldest_ms: int) -> None:
 def earlier_faults(
     spells: BadSpells, rules: Iterable[WindowRule], window: WindowRule, end_ms: int
 ) -> dict[str, tuple[str, ...]]:
-    """Feature -> faults of valid values that shorter windows found in MIN_SHARE of a window, or that
-    one of the AFTERMATH windows before it had."""
+    """Feature -> faults of valid values that shorter windows found in MIN_SHARE of a window, or
+    that one of the AFTERMATH windows before it had."""
     start_ms, length_ms = end_ms - window.length_ms, window.length_ms
     shorter = {rule.name: rule.length_ms for rule in rules if rule.length_ms < length_ms}
     inside = bad_within(spells, shorter, end_ms, [(start_ms, end_ms)])

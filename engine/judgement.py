@@ -88,7 +88,8 @@ class Judged:
     usual: Sequence[int] = ()
     """Counts of the windows before (:mod:`engine.operations`); empty where nothing is known."""
     earlier: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Feature -> faults that shorter windows found in a part of this one (:mod:`engine.bad_spells`)."""
+    """Feature -> faults that shorter windows found in a part of this one
+    (:mod:`engine.bad_spells`)."""
     discovered: float = 0.0
     """The p-value up to which features are called moved (:mod:`engine.discoveries`)."""
 

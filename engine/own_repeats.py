@@ -1,8 +1,8 @@
-"""How large a share one narrow cell takes of a block of the training data: what ``repeated`` is held
-against (:mod:`engine.quality_values`).
+"""How large a share one narrow cell takes of a block of the training data: what ``repeated`` is
+held against (:mod:`engine.quality_values`).
 
-Theory.  The arcsine of the root of a share has a variance that hardly depends on it, so mean and spread
-over the blocks give Student's bound for one further block, however far out.
+Theory.  The arcsine of the root of a share has a variance that hardly depends on it, so mean and
+spread over the blocks give Student's bound for one further block, however far out.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-NARROW: Final = 0.25
-"""Standard deviations: in a wider cell of a tail many values of a population that moved come
-together."""
-MAX_FREEDOM: Final = 7
-"""Degrees of freedom of the bound at most: shares of spells have heavier tails than the normal's."""
+NARROW: Final = 0.1
+"""Of the reference's interquartile range: in a wider cell of a tail the peak of a population that
+moved comes together."""
+FREEDOM: Final = 7
+"""Degrees of freedom of the bound, at most: shares of spells have heavier tails than the
+normal's."""
 MIN_REPEAT_BLOCKS: Final = 5
 """Of fewer no spread is known."""
 
@@ -24,10 +25,13 @@ FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-def narrow_cells(edges: FloatArray, stddev: float) -> Mask:
-    """Which cells are narrow, shape (len(edges) + 1,); neither of the two open ones."""
+def narrow_cells(edges: FloatArray, counts: npt.NDArray[np.int64]) -> Mask:
+    """Which cells are narrow, shape (len(edges) + 1,); neither of the two open ones.  ``counts``
+    are the reference's, of that shape, not all zero; where half of it is one value no cell is."""
+    upto = np.cumsum(counts) / counts.sum()
+    low, high = (edges[min(int(np.searchsorted(upto, q)), len(edges) - 1)] for q in (0.25, 0.75))
     found = np.zeros(len(edges) + 1, dtype=np.bool_)
-    found[1:-1] = np.diff(edges) <= NARROW * stddev
+    found[1:-1] = np.diff(edges) < NARROW * (high - low)
     return found
 
 

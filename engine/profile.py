@@ -182,8 +182,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     classes: ClassReference | None = None
     """None unless the model is multiclass and the table says what was decided."""
     score_by_cell: dict[str, tuple[float, ...]] = {}
-    """Feature -> mean score of each of its cells less that of all, in standard deviations of the score
-    (:mod:`engine.score_effects`); empty without scores, and of an older profile."""
+    """Feature -> mean score of each of its cells less that of all, in standard deviations of the
+    score (:mod:`engine.score_effects`); empty without scores, and of an older profile."""
     hash: str = ""
     """``sha256:<hex>`` of the canonical JSON without this field."""
 

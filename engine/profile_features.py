@@ -99,7 +99,7 @@ def numeric_profile(
             ),
             cells,
             counts,
-            narrow_cells(edges, stddev),
+            narrow_cells(edges, counts),
             frame,
         ),
         decade_low=decade_low,

@@ -26,7 +26,8 @@ class Fault:
 
     kind: str
     observed: float
-    """A rate; the power of ten of ``rescaled``, the factor of ``converted``, alarms of ``stale``."""
+    """A rate; the power of ten of ``rescaled``, the factor of ``converted``, alarms of
+    ``stale``."""
     expected: float
     threshold: float
     p_value: float | None

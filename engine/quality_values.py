@@ -3,18 +3,19 @@ and again.
 
 Rule.  Each needs an effect, a shape that drift does not have, and significance.
 
-``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the mixture
-of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean and root
-mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`).
-``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the reference
-has none and ends before zero, most of what lies beyond that end must be zeros: a cold night brings
+``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the
+mixture of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean
+and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`).
+``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the
+reference has none and ends before zero, most of what lies beyond that end must be zeros: a cold
+night brings
 -1 and 1 along, a default does not.
-``repeated``  one narrow cell holds a larger share above the reference's than in any further block of
-the training data by chance (Student's bound over its own blocks, shares as arcsines of their
+``repeated``  one narrow cell holds a larger share above the reference's than in any further block
+of the training data by chance (Student's bound over its own blocks, shares as arcsines of their
 roots): a feature that stood still for a part of the window, or a default of any value.
 
-When they lie: a price that half of the customers really begin to pay is called repeated; a season in
-another unit that training did not know is drift, because neither unit explains it.
+When they lie: a price that half of the customers really begin to pay is called repeated; a season
+in another unit that training did not know is drift, because neither unit explains it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from detectors.rate_shift import p_value
 from detectors.unit_fit import distance, fit_unit
 from engine.layout import NumericColumn
 from engine.measuring import mean_and_stddev
-from engine.own_repeats import MAX_FREEDOM, narrow_cells, root_of
+from engine.own_repeats import FREEDOM, narrow_cells, root_of
 from engine.panes import Counts
 from engine.profile import NumericProfile, OwnRate
 from engine.quality_faults import MIN_VALUES, Fault
@@ -68,7 +69,7 @@ class ValueChecks:
         """Every one of a window's counts."""
         cells = counts[column.start : column.start + column.values]
         valid = int(cells.sum())
-        if valid < MIN_VALUES:
+        if valid < MIN_VALUES or not sum(self.profile.counts):
             return
         for fault in (
             self._zeros(column, cells, valid - int(decades.sum())),
@@ -103,15 +104,15 @@ class ValueChecks:
         return Fault("zeros", rate, expected, threshold, chance)
 
     def _beyond(self, column: NumericColumn, cells: Counts) -> int | None:
-        """Values beyond the end of the reference that lies before zero; None where zero is within."""
+        """Values beyond the end of the reference that lies before zero; None where zero is
+        within."""
         if column.edges[0] > 0.0:
             return int(cells[0])
         return int(cells[-1]) if column.edges[-1] <= 0.0 else None
 
     def _repeated(self, column: NumericColumn, cells: Counts) -> Fault | None:
-        expected = np.array(self.profile.counts, dtype=np.float64)
-        expected /= max(1.0, float(expected.sum()))
-        narrow, valid = narrow_cells(column.edges, self.profile.stddev), int(cells.sum())
+        known, valid = np.array(self.profile.counts, dtype=np.int64), int(cells.sum())
+        expected, narrow = known / known.sum(), narrow_cells(column.edges, known)
         if valid < MIN_REPEATED_VALUES or not narrow.any():
             return None
         excess = np.where(narrow, cells / valid - expected, -1.0)
@@ -137,7 +138,7 @@ class ValueChecks:
             return min(1.0, cells * chance)
         spread = max(own.repeat_spread, 0.5 / float(np.sqrt(valid)))
         away = (float(root_of(above)) - own.repeat_mean) / spread
-        freedom = min(MAX_FREEDOM, own.blocks - 1)
+        freedom = min(FREEDOM, own.blocks - 1)
         return float(stdtr(freedom, -away / float(np.sqrt(1.0 + 1.0 / own.blocks))))
 
     def _converted(self, column: NumericColumn, counts: Counts, cells: Counts) -> Fault | None:

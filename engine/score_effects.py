@@ -1,12 +1,14 @@
 """What a feature's move does to the score: the effect by which evidence is ranked.
 
-Theory.  The profile keeps, for each cell of a feature, the mean score of the training rows in it, less
-that of all, in standard deviations of the score.  A window whose shares of the cells are q where the
-reference has p moves the score, as far as this feature goes, by sum (q - p) x mean of the cell.
+Theory.  The profile keeps, for each cell of a feature, the mean score of the training rows in it,
+less that of all, in standard deviations of the score.  A window whose shares of the cells are q
+where the reference has p moves the score, as far as this feature goes, by sum (q - p) x mean of the
+cell.
 
-When it lies: a feature moves others along, and the score depends on all of them together; the effect is
-what the training data saw beside such values, not what the model would say of one of them alone.
-Means are those of training: a cell that was empty then, and what is beyond the extremes, has none.
+When it lies: a feature moves others along, and the score depends on all of them together; the
+effect is what the training data saw beside such values, not what the model would say of one of them
+alone. Means are those of training: a cell that was empty then, and what is beyond the extremes, has
+none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The units that a feature may be sent in by mistake, given the unit that it should have.
 
-Rule.  Powers of ten and the wrong sign are looked for in every numeric feature; what else a unit may be
-mistaken for only where the spec names it (``unit: celsius``), because any factor at all would explain
-real drift too.
+Rule.  Powers of ten and the wrong sign are looked for in every numeric feature; what else a unit
+may be mistaken for only where the spec names it (``unit: celsius``), because any factor at all
+would explain real drift too.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ class Finding:
     about: str = ""
     """The one cause that is spoken of, quiet or not; empty for all of the rule."""
     unsound: tuple[str, ...] = ()
-    """What was bad when that which is asked for was measured: an alert tells of it, and no trigger."""
+    """What was bad when that which is asked for was measured: an alert tells of it, and no
+    trigger."""
     alerts: bool = True
     """Whether an alert tells of it; not where nothing is wrong, or another rule alerts already."""
 

@@ -1,8 +1,9 @@
 """Bad data: an alert of its own, and never a request for retraining.
 
-Rule.  A window of the rule's length holds with a fault of any feature, or of its records; the episode
-opens after ``at_least`` of the last ``of_last`` windows and is resolved by the first window without.
-It holds as well where shorter windows had found a fault of a feature that would else be drift now.
+Rule.  A window of the rule's length holds with a fault of any feature, or of its records; the
+episode opens after ``at_least`` of the last ``of_last`` windows and is resolved by the first window
+without. It holds as well where shorter windows had found a fault of a feature that would else be
+drift now.
 
 Weather shows in a week what a day is too little to tell.  So a longer window with faults that no
 shorter one had found opens an episode of its own, with the window in its cause.

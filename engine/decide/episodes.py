@@ -6,9 +6,9 @@ after ``calm`` quiet ones in a row it is resolved.  A cause that flickers is one
 A window that tells nothing leaves everything as it is; a rule that is switched off, or asked
 otherwise, resolves its episodes at once.
 
-Of an episode about which no window said anything for ``alerts.no_data`` (7 days, and three windows of
-its own at least) nobody knows whether it is over: it is resolved as ``no_data``, by the windows that
-are still judged, so that an alert on a model without data does not stay for ever.
+Of an episode about which no window said anything for ``alerts.no_data`` (7 days, and three windows
+of its own at least) nobody knows whether it is over: it is resolved as ``no_data``, by the windows
+that are still judged, so that an alert on a model without data does not stay for ever.
 
 What a window says that overlaps with a mute of the spec says so.  An episode that was told muted is
 told as open again by the first window of its cause after the mute.
@@ -98,7 +98,8 @@ def follow(
 
 
 def hold_open(rule: str, judged: Window, episodes: Episodes) -> None:
-    """Note a window in which bad data may have made the difference: the cause may still be there."""
+    """Note a window in which bad data may have made the difference: the cause may still be
+    there."""
     for key, episode in episodes.items():
         if key.startswith(f"{rule}/"):
             _heard(episode, judged)

@@ -33,7 +33,7 @@ NOT_DETECTORS = {
     "__init__", "adwin_kernel", "adwin_state", "bank_columns", "bins", "coarse",
     "concept_fits", "concept_shape", "contract", "decade_kernel", "decades", "discovery", "jit",
     "kernels", "key_table_kernel", "kswin_kernel", "loss_bank", "loss_kernels", "packing_kernel",
-    "rising", "sealing", "stale_kernel",
+    "rising", "sealing", "stale_kernel", "unit_fit",
 }  # fmt: skip
 FROM_COUNTS = {
     "alpha_spending",

@@ -140,8 +140,8 @@ def test_an_episode_opens_once_and_resolves_once() -> None:
 
 
 def test_evidence_names_features_and_bins() -> None:
-    """A trigger says what moved: the features over, by PSI times the effect on the score, with their
-    top bins."""
+    """A trigger says what moved: the features over, by PSI times the effect on the score, with
+    their top bins."""
     trigger = trees(effects("DD", model()), "retraining-triggers")[0]
     assert trigger["cause"] == "data_drift"
     assert trigger["observed"] == {"features_over": 2, "windows_over": 2, "of_last": 3}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.alert_rules import AlertRules, Mute
 from engine.decide.contract import Finding
-from engine.decide.episodes import RANKS, Episodes, follow
+from engine.decide.episodes import RANKS, Episode, Episodes, follow, give_up, hold_open
 from engine.timestamps import ms_to_rfc3339
 
 RULE: Final = "psi_features"
@@ -198,3 +198,52 @@ def test_an_alert_says_what_to_do() -> None:
     (own,) = told(["WARNING"], AlertRules(runbook="https://wiki.example/fraud"))
     assert usual["runbook"] == "docs/alerts.md#psi_features"
     assert own["runbook"] == "https://wiki.example/fraud"
+
+
+def silent(number: int, alerts: AlertRules, episodes: Episodes) -> list[dict[str, Any]]:
+    """A window that says nothing of the rule."""
+    effects = give_up([RULE], window(number, alerts), episodes)
+    return [orjson.loads(cast("bytes", effect.value)) for effect in effects]
+
+
+def test_an_episode_that_nobody_can_judge_ends_as_no_data() -> None:
+    """After ``no_data`` without a word, by a record that says so; three windows at least; a later
+    finding opens a new one."""
+    for hours, wanted in ((5, 5), (1, 3)):
+        alerts, episodes = AlertRules(no_data_ms=hours * HOUR), Episodes()
+        drift = Finding("trigger", "drift")
+        (opened,) = follow(RULE, window(1, alerts), drift, episodes)
+        for number in range(2, 1 + wanted):
+            assert silent(number, alerts, episodes) == []
+        (ended,) = silent(1 + wanted, alerts, episodes)
+        assert (ended["state"], ended["resolution"]) == ("resolved", "no_data")
+        assert ended["evidence"]["observed"] == {"no_data_since": ms_to_rfc3339(HOUR)}
+        assert ended["episode"] == orjson.loads(cast("bytes", opened.value))["episode"]
+        assert episodes == {}
+        (again,) = follow(RULE, window(20, alerts), drift, episodes)
+        assert orjson.loads(cast("bytes", again.value))["episode"] != ended["episode"]
+
+
+def test_whatever_is_said_keeps_it_open() -> None:
+    """The cause, a quiet window, or bad data that may have made the difference."""
+    alerts, drift, quiet = (
+        AlertRules(no_data_ms=3 * HOUR, calm=9),
+        *(Finding(verdict, "drift") for verdict in ("trigger", "quiet")),
+    )
+    episodes: Episodes = {}
+    follow(RULE, window(1, alerts), drift, episodes)
+    for number in range(2, 30):
+        if number % 3 == 0:
+            hold_open(RULE, window(number, alerts), episodes)
+        elif number % 3 == 1:
+            follow(RULE, window(number, alerts), drift if number % 2 else quiet, episodes)
+        assert silent(number, alerts, episodes) == []
+
+
+def test_an_episode_of_before_is_told_from_now_on() -> None:
+    """A snapshot that did not note when: the first silent window begins to count."""
+    episodes: Episodes = {f"{RULE}/drift": Episode("e", "WARNING", 0)}
+    alerts = AlertRules(no_data_ms=2 * HOUR)
+    assert [silent(number, alerts, episodes) for number in (50, 51, 52)] == [[], [], []]
+    assert len(silent(53, alerts, episodes)) == 1
+    assert give_up(["other"], window(99, alerts), {f"{RULE}/drift": Episode("e", "INFO", 0)}) == []

@@ -51,7 +51,9 @@ def flights_model(*, labels: bool = False) -> MonitoredModel:
     for feature, unit in UNITS.items():
         text = text.replace(f"  {feature}: {{", f"  {feature}: {{unit: {unit}, ")
     if labels:
-        text = text.replace("    volume:", "    performance: {at_least: 2, of_last: 3}\n    volume:")
+        text = text.replace(
+            "    volume:", "    performance: {at_least: 2, of_last: 3}\n    volume:"
+        )
     else:
         text = text.replace("inputs: [predictions, labels]", "inputs: [predictions]")
     spec = read_spec(text)
@@ -96,8 +98,7 @@ def said_of(
     replay([model], sources, 1, folder)
     found = {
         topic: [
-            orjson.loads(line)
-            for line in (folder / f"{topic}.ndjson").read_bytes().splitlines()
+            orjson.loads(line) for line in (folder / f"{topic}.ndjson").read_bytes().splitlines()
         ]
         for topic in TOPICS
     }

@@ -1,7 +1,7 @@
 """Faults put into real flights: an alert that names them, and no trigger, neither then nor later.
 
-Each would be drift of three features or more, at the strength and for the time that it comes.  Beside
-them real changes: one trigger each within the cool-down.
+Each would be drift of three features or more, at the strength and for the time that it comes. 
+Beside them real changes: one trigger each within the cool-down.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def test_a_fault_alerts_and_asks_for_nothing(name: str, tmp_path: Path) -> None:
     opened = [
         alert
         for alert in records["alerts"]
-        if alert["rule"] == "data_quality" and alert["state"] == "open"
+        if alert["rule"] == "data_quality"
+        and alert["state"] == "open"
         # Pressure is known in a fifth of the hours of the stream's first day.
         and alert["end"] > f"{start:%Y-%m-%d}"
     ]

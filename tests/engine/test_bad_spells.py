@@ -1,0 +1,114 @@
+"""Spells of bad data: what a later question is told, against a look at every window."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.bad_spells import (
+    AFTERMATH,
+    MAX_SPELLS,
+    RECORDS,
+    BadSpells,
+    bad_within,
+    earlier_faults,
+    note,
+)
+from engine.quality import Quality
+from engine.quality_faults import Fault
+from engine.spec import WindowRule
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+RULES: Final = {
+    "1h": WindowRule(name="1h", length_ms=HOUR, pane_ms=HOUR, judge_every_ms=HOUR),
+    "1d": WindowRule(name="1d", length_ms=DAY, pane_ms=HOUR, judge_every_ms=DAY),
+}
+
+
+def window(name: str, end_ms: int, *kinds: str, feature: str = "x", records: bool = False) -> Any: 
+# noqa: ANN401 - as much of a window as is read
+    """A judged window with these faults of a feature, or of its records."""
+    faults = tuple(Fault(kind, 1.0, 0.0, 0.0, 0.0) for kind in kinds)
+    of_feature = {} if records or not kinds else {feature: faults}
+    return SimpleNamespace(
+        quality=Quality(of_feature, faults if records else ()),
+        is_disjoint=end_ms % RULES[name].length_ms == 0,
+        window=RULES[name],
+        start_ms=end_ms - RULES[name].length_ms,
+        end_ms=end_ms,
+    )
+
+
+def noted(bad: list[bool], kind: str = "repeated") -> BadSpells:
+    """Hours of which these were bad."""
+    spells: BadSpells = {}
+    for number, is_bad in enumerate(bad, start=1):
+        note(spells, cast("Any", window("1h", number * HOUR, *([kind] if is_bad else []))))
+    return spells
+
+
+def earlier(spells: BadSpells, name: str, end_ms: int) -> dict[str, tuple[str, ...]]:
+    """What a window is told."""
+    return earlier_faults(spells, RULES.values(), RULES[name], end_ms)
+
+
+@given(st.lists(st.booleans(), min_size=24, max_size=72))
+def test_a_day_knows_its_bad_hours(bad: list[bool]) -> None:
+    """Of each whole day: whether any of its hours was bad (one is more than MIN_SHARE); whatever is
+    noted later, the answer is the same."""
+    days = len(bad) // 24
+    first = earlier(noted(bad[:24]), "1d", DAY)
+    spells = noted(bad)
+    assert first == earlier(spells, "1d", DAY)
+    if sum(a and not b for a, b in zip(bad, [False, *bad], strict=False)) <= MAX_SPELLS:
+        for day in range(days):
+            found = earlier(spells, "1d", (day + 1) * DAY)
+            assert bool(found) is any(bad[day * 24 : (day + 1) * 24])
+
+
+def test_what_follows_a_fault_is_not_believed_at_once() -> None:
+    """For AFTERMATH windows of the same length; not after values were absent, nor for records."""
+    for hours in range(1, 6):
+        told = earlier(noted([True, *[False] * 9]), "1h", (1 + hours) * HOUR)
+        assert bool(told) is (hours <= AFTERMATH)
+    assert earlier(noted([True, False], "missing"), "1h", 2 * HOUR) == {}
+    spells: BadSpells = {}
+    note(spells, window("1h", HOUR, "duplicates", records=True))
+    assert earlier(spells, "1h", 2 * HOUR) == {}
+    assert earlier(spells, "1d", DAY) == {RECORDS: ("duplicates",)}
+
+
+def test_a_small_part_is_as_good_as_none() -> None:
+    """Half an hour in a day is bad at a share of 0.02, a minute is not."""
+    spells: BadSpells = {}
+    note(spells, window("1d", DAY, "zeros"))
+    lengths = {"1d": DAY}
+    ask = 2 * DAY
+    assert bad_within(spells, lengths, ask, [(DAY - HOUR // 2, 2 * DAY - HOUR // 2)]) != {}
+    assert bad_within(spells, lengths, ask, [(DAY - HOUR // 60, 2 * DAY)]) == {}
+
+
+def test_what_had_not_ended_by_then_is_not_known() -> None:
+    """An answer does not depend on how far the data are ahead."""
+    spells: BadSpells = {}
+    note(spells, window("1d", 2 * DAY, "zeros"))
+    span = [(DAY, DAY + 12 * HOUR)]
+    assert bad_within(spells, {"1d": DAY}, DAY + 12 * HOUR, span) == {}
+    assert bad_within(spells, {"1d": DAY}, 2 * DAY, span) == {"x": ("zeros",)}
+
+
+def test_spells_are_few_and_windows_that_overlap_are_none() -> None:
+    """Neighbours are one spell; at most MAX_SPELLS are kept, the newest; old ones go."""
+    spells = noted([True] * 10)
+    assert len(spells["x"]["1h"]) == 1
+    spells = noted([True, False] * 200)
+    assert len(spells["x"]["1h"]) == MAX_SPELLS
+    assert spells["x"]["1h"][-1].until_ms == 399 * HOUR
+    note(spells, window("1h", 399 * HOUR + 1, "zeros", feature="y"))
+    assert "y" not in spells
+    note(spells, window("1d", 500 * DAY, "zeros", feature="y"))
+    assert "x" not in spells
