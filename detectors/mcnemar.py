@@ -15,12 +15,14 @@ Score test.  For a difference of accuracies of ``margin`` (d), with n pairs (Tan
     q = (w + sqrt(w^2 + 8 n b d (1 - d))) / (4 n),    w = b + c - d (2 n - c + b)
 
 q is the likelihood's estimate of P(only the champion is right) under that difference.  At d = 0 it
-is McNemar's (c - b) / sqrt(b + c).  *Cautious* z is that of a numerator one nearer to 0 (Edwards 1948): counts are whole, so without that
-z reaches a normal quantile too often by up to half of a count's chance; with it z is what the exact
-test says or less, and a daily look errs below its level.  c - b - n d is a sum over the pairs, so the scores of growing
+is McNemar's (c - b) / sqrt(b + c).  c - b - n d is a sum over the pairs, so the scores of growing
 counts are those of a random walk, which is what :mod:`detectors.alpha_spending` asks for, with the
 pairs as information.  Where the variance is 0 (no pairs; no discordant ones at d = 0) z is NaN:
 nothing is known, and NaN crosses no boundary.
+
+A *cautious* z has a numerator that is one nearer to 0 (Edwards 1948): counts are whole, and without
+that z reaches a normal quantile too often by up to half of a count's chance.  With it z is about
+what the exact test says or less, and looks that are made daily err below their level.
 
 Interval.  Tango's: all differences that the score test does not reject, two-sided.  Chosen over
 Wald's, which is too short for few discordant pairs and has no length at all for none, and over

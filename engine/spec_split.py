@@ -34,17 +34,18 @@ def read_split(fields: Fields, mode: Mode, looks_ms: int) -> dict[str, Any]:
                 fields.fault(key, "is of mode: split; in the shadow every user gets the champion")
         fields.know(*OF_SPLITS)
         return run
+    settle_ms = fields.duration("settle", looks_ms, 0, 30 * DAY_MS)
     found = {
         **run,
         "share_significance": fields.number("share_significance", 0.001, 1e-9, 0.05),
         "stages": _read_stages(fields, looks_ms),
-        "settle_ms": fields.duration("settle", looks_ms, 0, 30 * DAY_MS),
+        "settle_ms": settle_ms,
     }
     if fields.has("stages"):
         if fields.has("share"):
             fields.fault("share", "stands in each of the stages")
         fields.know("share")
-        if fields.sound("settle") and found["settle_ms"] % looks_ms:
+        if fields.sound("settle") and settle_ms % looks_ms:
             fields.fault("settle", f"is no whole number of looks of {format_duration(looks_ms)}")
         return found
     return {**found, "share": fields.number("share", USUAL_SHARE, LEAST_SHARE, 1.0 - LEAST_SHARE)}

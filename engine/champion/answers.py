@@ -90,5 +90,5 @@ def _of_version(comparison: Comparison, events: Events) -> Answers:
     arms = np.full(count, arm, dtype=np.int64)
     place = (events.rows, events.ts_ms, events.ids)
     users = digests_of(events.units, comparison.salt, count)
-    numbers = (decisions, bins, errors.astype(np.bool_), values, latency_ms)
-    return Answers(*place, arms, *numbers, users)
+    failed = errors.astype(np.bool_)
+    return Answers(*place, arms, decisions, bins, failed, values, latency_ms, users)

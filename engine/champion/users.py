@@ -79,12 +79,20 @@ def digests_of(units: Sequence[object] | None, salt: bytes, count: int) -> Diges
 class Users:
     """A set of users, of at most ``room`` of them."""
 
-    def __init__(self, room: int) -> None:
-        self.level = 0
-        self.unknown = 0
+    def __init__(
+        self,
+        room: int,
+        level: int = 0,
+        unknown: int = 0,
+        digests: Digests | None = None,
+        arms: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Nobody yet, or those of a set that was sound."""
+        self.level = level
+        self.unknown = unknown
         self._room = room
-        self._digests: Digests = np.empty(0, np.uint64)
-        self._arms: npt.NDArray[np.uint8] = np.empty(0, np.uint8)
+        self._digests: Digests = np.empty(0, np.uint64) if digests is None else digests
+        self._arms = np.empty(0, np.uint8) if arms is None else arms
 
     def add(self, digests: Digests, arms: npt.NDArray[np.int64]) -> None:
         """Events of users, shape (n,); ``arms`` are 0 or 1 each."""
@@ -137,18 +145,16 @@ def unpack_users(data: bytes, room: int) -> Users:
         raise PaneError(f"a set of {count} users in {len(held.digests)} bytes")
     if not 0 <= held.level <= HIGHEST_LEVEL or held.unknown < 0:
         raise PaneError(f"a set of users at level {held.level}")
-    found = Users(room)
-    found.level, found.unknown = held.level, held.unknown
-    found._digests = np.frombuffer(held.digests, "<u8").astype(np.uint64)
-    found._arms = np.frombuffer(held.arms, np.uint8).copy()
+    digests = np.frombuffer(held.digests, "<u8").astype(np.uint64)
+    arms = np.frombuffer(held.arms, np.uint8).copy()
     if count and not (
-        (found._digests[1:] > found._digests[:-1]).all()
-        and found._digests[0] > 0
-        and _is_sampled(found._digests, held.level).all()
-        and 0 < found._arms.min() <= found._arms.max() <= ANY_ARM
+        (digests[1:] > digests[:-1]).all()
+        and digests[0] > 0
+        and _is_sampled(digests, held.level).all()
+        and 0 < arms.min() <= arms.max() <= ANY_ARM
     ):
         raise PaneError("a set of users that no tally makes")
-    return found
+    return Users(room, held.level, held.unknown, digests, arms)
 
 
 def refuse_impossible_users(packed: bytes, *, told: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom, norm
 
 from detectors.contract import P_VALUE_FLOOR
 from detectors.mcnemar import difference, exact_p_value, paired_accuracy, score
@@ -138,3 +139,20 @@ def test_what_cannot_have_been_counted_is_refused() -> None:
         difference(1, 1, 3, 1.0)
     with pytest.raises(ValueError, match="direction"):
         exact_p_value(1, 1, 3, "up")  # type: ignore[arg-type]
+
+
+def test_a_cautious_score_reaches_no_quantile_more_often_than_it_may() -> None:
+    """Among so many discordant pairs of equals, by the binomial's own tail; without the caution it
+    does for many of these sizes.  It is never further out, nor on the other side."""
+    for apart in (8, 20, 45, 80, 200, 561):
+        won = np.arange(apart + 1)
+        chances = binom.pmf(won, apart, 0.5)
+        plain, cautious = (
+            score(apart - won, won, apart, cautious=careful) for careful in (False, True)
+        )
+        assert (np.abs(cautious) <= np.abs(plain)).all()
+        assert (cautious * plain >= 0.0).all()
+        quantiles = np.linspace(1.6, 4.0, 200)
+        often = np.array([[chances[z >= q].sum() for q in quantiles] for z in (plain, cautious)])
+        assert (often[1] <= 1.005 * norm.sf(quantiles)).all()
+        assert (often[0] > norm.sf(quantiles)).any()

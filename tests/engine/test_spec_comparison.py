@@ -165,3 +165,11 @@ def test_it_is_for_binary_models_with_labels() -> None:
     assert [fault.place for fault in found] == ["comparison", "comparison"]
     early = LABELLED + "label: {negative_after: 60d}\ncomparison: {champion: v0, maturity: 1d}\n"
     assert one_fault(early).place == "comparison.maturity"
+
+
+def test_a_pane_that_leaves_no_window_of_labels_is_a_fault() -> None:
+    """Nothing would read them."""
+    odd = "windows: [5m]\nlabel: {pane: 7m}\ncomparison: {champion: v0}\n"
+    fault = one_fault(LABELLED + odd)
+    assert fault.place == "comparison"
+    assert "whole number of label.pane, 7m" in fault.message

@@ -1,5 +1,5 @@
-"""A split of users: compared by its two arms, held where its ratio is another one, and a canary that
-grows by stages; the same whatever happened between."""
+"""A split of users: compared by its two arms, held where its ratio is another one, and a canary
+that grows by stages; the same whatever happened between."""
 
 from __future__ import annotations
 
@@ -87,8 +87,7 @@ def test_a_better_challenger_of_a_sound_split_is_promoted() -> None:
     assert looks[-1]["events"]["champion"] + looks[-1]["events"]["challenger"] > 500
     assert looks[-1]["users"]["both"] == looks[-1]["users"]["events_without"] == 0
     assert not alerts(out)
-    until = final["until"]
-    assert of_comparison(out)[-1]["end"] >= until
+    assert of_comparison(out)[-1]["end"] >= final["until"]
 
 
 def test_another_share_holds_what_would_be_promoted_and_alerts() -> None:
@@ -174,7 +173,7 @@ def canary() -> tuple[list[Tree], list[Tree]]:
 
 @pytest.mark.parametrize("spec", [SPLIT, CANARY])
 def test_whoever_read_it_and_however_often_it_crashed_the_same_is_told(spec: str) -> None:
-    """Cut, interleaved, flushed and restarted, tallies and judge; a sound split and a broken one."""
+    """Cut, interleaved, flushed and restarted, tallies and judge; a broken split and a canary."""
     models = versions(spec, LABEL)
     streamed = canary() if spec == CANARY else streams(0.25, 0.5, 900)
     logs = whole(*streamed, 2)

@@ -1,8 +1,9 @@
-"""Distinct users: the same set whatever the order, a fair sample above the bound, nothing forged."""
+"""Distinct users: the same set whatever the order, a fair sample above the bound, no forgeries."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -60,7 +61,7 @@ def test_any_cut_and_order_is_the_plain_set(events: Seen, cuts: list[int], order
     assert whole.counts()[:4] == plain(events)
     batched = Users(ROOM)
     edges = [0, *sorted(cuts), len(events)]
-    parts = [events[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [events[a:b] for a, b in pairwise(edges)]
     for part in parts:
         add(batched, part)
     assert batched.pack() == whole.pack()
