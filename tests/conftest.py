@@ -63,10 +63,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in MARKED_BY:
                 item.add_marker(MARKED_BY[fixture])
-    items.sort(key=_rank)
+    items.sort(key=rank)
 
 
-def _rank(item: pytest.Item) -> tuple[bool, int, float]:
+def rank(item: pytest.Item) -> tuple[bool, int, float]:
+    """Where a test's place is: quick suites first, then the others, longest limit first."""
     slow = any(item.get_closest_marker(name) for name in ("kafka", "browser"))
     top = item.nodeid.removeprefix("tests/")
     places = (place for place, start in enumerate(ORDER) if top.startswith(start))

@@ -121,7 +121,7 @@ def test_a_broker_that_is_away_exits_1(
     files: ExampleFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says where and what to look at."""
-    monkeypatch.setattr("streams.file_publisher.METADATA_LIMIT_S", 0.5)
+    monkeypatch.setattr("streams.broker_answers.ANSWER_LIMIT_S", 0.5)
     result = publish(files.spec, "--predictions", files.predictions, "--broker", "127.0.0.1:1")
     assert result.exit_code == 1
     assert "127.0.0.1:1" in result.stderr

@@ -99,8 +99,9 @@ def test_it_begins_again_where_it_is_told(broker: tuple[str, Producer]) -> None:
     assert [(one.partition, one.offset) for one in found] == [(0, 3), (0, 4)]
 
 
-def test_brokers_that_do_not_answer_are_an_error() -> None:
+def test_brokers_that_do_not_answer_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a reader that reads nothing for ever."""
+    monkeypatch.setattr("streams.control.ASK_WAIT_S", 0.5)
     with pytest.raises(ControlError, match="retraining-results"):
         run("127.0.0.1:1", lambda reader: reader.begin({}), "retraining-results")
 
