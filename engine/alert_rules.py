@@ -42,7 +42,7 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
     """Windows of a rule in a row without the cause, or with less of it, that end an episode, or
     make it less severe."""
     no_data_ms: int = 7 * 86_400_000
-    """Time in which nothing could be said of an open episode, by data that are too few or not there,
+    """Time in which nothing could be said of an open episode, data being too few or absent,
     that ends it; three windows of its rule at least."""
     runbook: str = ""
     """Where it says what to do; empty for the page of the rules, docs/alerts.md."""

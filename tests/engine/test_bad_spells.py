@@ -29,8 +29,9 @@ RULES: Final = {
 }
 
 
-def window(name: str, end_ms: int, *kinds: str, feature: str = "x", records: bool = False) -> Any: 
-# noqa: ANN401 - as much of a window as is read
+def window(  # as much of a window as is read
+    name: str, end_ms: int, *kinds: str, feature: str = "x", records: bool = False
+) -> Any:  # noqa: ANN401 - a stand-in
     """A judged window with these faults of a feature, or of its records."""
     faults = tuple(Fault(kind, 1.0, 0.0, 0.0, 0.0) for kind in kinds)
     of_feature = {} if records or not kinds else {feature: faults}

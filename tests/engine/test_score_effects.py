@@ -105,7 +105,7 @@ def evidence(*, scored: bool = True, old: bool = False) -> list[dict[str, Any]]:
 
 
 def test_what_moves_the_score_comes_first() -> None:
-    """That is, x before y, though y moved more and is called five times as important; the effect is told,
+    """First x, though y moved more and is called five times as important; the effect is told,
     with its sign."""
     ranked = evidence()
     assert [row["feature"] for row in ranked if row["feature"] != "c"] == ["x", "y"]

@@ -25,8 +25,14 @@ WEATHER: Final = (
     *("wind_gust", "precip", "pressure", "visib"),
 )
 UNITS: Final = {
-    **{"temp": "fahrenheit", "dewp": "fahrenheit", "visib": "mi", "distance": "mi"},
-    **{"wind_speed": "mph", "wind_gust": "mph", "precip": "in", "pressure": "hPa"},
+    "temp": "fahrenheit",
+    "dewp": "fahrenheit",
+    "visib": "mi",
+    "distance": "mi",
+    "wind_speed": "mph",
+    "wind_gust": "mph",
+    "precip": "in",
+    "pressure": "hPa",
 }
 EVERY: Final = 2
 """Of so many flights one is taken."""

@@ -1,6 +1,6 @@
 """Faults put into real flights: an alert that names them, and no trigger, neither then nor later.
 
-Each would be drift of three features or more, at the strength and for the time that it comes. 
+Each would be drift of three features or more, at the strength and for the time that it comes.
 Beside them real changes: one trigger each within the cool-down.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -196,5 +197,5 @@ def test_a_year_of_weather_asks_once_a_cool_down(tmp_path: Path) -> None:
     whole = pl.read_parquet(FLIGHTS / "predictions.parquet").gather_every(4)
     triggers = said_of(whole.with_columns(draw=0.0), tmp_path)["retraining-triggers"]
     assert len({trigger["trigger_id"] for trigger in triggers}) == len(triggers) >= 2
-    for before, after in zip(triggers, triggers[1:], strict=False):
+    for before, after in pairwise(triggers):
         assert after["window"]["end"] >= before["cooldown_until"]
