@@ -107,15 +107,15 @@ def label_planes(spec: Spec, layout: PerformanceLayout, alarms: AlarmCells | Non
 def refuse_open_label_panes(spec: Spec, fields: Fields) -> None:
     """Note a fault when a pane that the spec chose leaves too many open, or leaves a comparison
     without labels."""
-    pane_ms = spec.label.pane_ms
-    if pane_ms is None:
-        return
     if spec.comparison is not None and not label_windows(spec):
         fields.fault(
             "comparison",
-            f"reads no labels where none of the windows is a whole number of label.pane, "
-            f"{format_duration(pane_ms)}",
+            "reads no labels where none of the windows is a whole number of label.pane, "
+            f"{format_duration(label_pane_ms(spec))}",
         )
+    pane_ms = spec.label.pane_ms
+    if pane_ms is None:
+        return
     panes = open_ms(spec.time, spec.label) // pane_ms
     if panes > MAX_OPEN_PANES:
         fields.fault(

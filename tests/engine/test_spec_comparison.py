@@ -169,7 +169,7 @@ def test_it_is_for_binary_models_with_labels() -> None:
 
 def test_a_pane_that_leaves_no_window_of_labels_is_a_fault() -> None:
     """Nothing would read them."""
-    odd = "windows: [5m]\nlabel: {pane: 7m}\ncomparison: {champion: v0}\n"
-    fault = one_fault(LABELLED + odd)
+    odd = "label: {pane: 7m}\ncomparison: {champion: v0}\n"
+    fault = one_fault(LABELLED.replace("[5m, 1h, 7d]", "[5m, 1h]") + odd)
     assert fault.place == "comparison"
     assert "whole number of label.pane, 7m" in fault.message
