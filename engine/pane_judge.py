@@ -100,8 +100,15 @@ class PaneJudge(ABC):
         if flow is None:
             raise PaneError(f"a pane of plane {record.plane}")
         surplus = flow.hold(record)
+        if not self._is_of_interest(record):
+            return []
         self.late_counts += surplus
         return [surplus_record(self._spec, record, surplus)] if surplus else []
+
+    def _is_of_interest(self, record: PaneRecord) -> bool:
+        """Whether what came too late for a pane is to be told."""
+        del record
+        return True
 
     def _move(self, record: Mark) -> list[Publish]:
         if not self._marks.take(record):

@@ -31,7 +31,7 @@ from engine.comparison_rules import Mode
 from engine.effects import Publish
 from engine.pane_checks import refuse_impossible_term
 from engine.pane_judge import PaneJudge
-from engine.panes import Counts, PaneError, TermRecord, pack, unpack
+from engine.panes import Counts, PaneError, PaneRecord, TermRecord, pack, unpack
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA
@@ -100,6 +100,12 @@ class ComparisonJudge(PaneJudge):
         kept = kept_ms(self.comparison.spec) - (flow.plane.maturity_ms or 0)
         return None if until_ms is None else until_ms + kept
 
+    def _is_of_interest(self, record: PaneRecord) -> bool:
+        """What the champion said before both answered is nothing of the comparison: whether it was
+        counted hangs on when a tally learned that there is one."""
+        first_ms = self.state.first_ms
+        return first_ms is not None and record.start_ms >= first_ms
+
     def _over(self, flow: PlaneFlow) -> list[Publish]:
         """Resolve what is told of the split where the predictions' time stops for good."""
         limit_ms, clock_ms = self._limit_ms(flow), flow.clock_ms
@@ -119,6 +125,8 @@ class ComparisonJudge(PaneJudge):
             self.state.began_ms = due.end_ms - self.comparison.rules.looks_ms
             if self.split is not None:
                 self.split.open(self.state.began_ms)
+        if self.state.first_ms is None:
+            self.state.first_ms = self.state.began_ms
         waiting = self.state.waiting
         waiting[due.end_ms] = pack(counts)
         if len(waiting) > MAX_WAITING_LOOKS:

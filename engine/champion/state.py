@@ -21,6 +21,8 @@ class ComparisonState(msgspec.Struct):
     """``watching``: promoted, and its predecessor is compared on, so that it can come back."""
     began_ms: Whole | None = None
     """Start of the first look."""
+    first_ms: Whole | None = None
+    """Start of the first look in which both answered, whatever began anew since."""
     arms: bytes = b""
     """Counts of the arms up to the last look at matches, packed; empty of none."""
     matches: bytes = b""

@@ -125,7 +125,7 @@ def test_a_comparison_goes_on_while_both_of_its_versions_serve() -> None:
     assert again.state.term == judge.state.term == term
     tally = Tally(0, 1, models, terms={"m@v1": term})
     end_ms = START + kept_ms(comparison.spec)
-    for at, ts in enumerate(range(START, end_ms + 3 * MINUTE, 10_000)):
+    for at, ts in enumerate(range(START, end_ms + 10 * MINUTE, 10_000)):
         for topic in ("predictions", "labels"):
             tally.accept(batch([beat(ts)], first=at, topic=topic))  # type: ignore[arg-type]
         for effect in tally.flush():

@@ -44,6 +44,9 @@ TOPIC_IDS = {role: f"id of {role}" for role in BATCHED_ROLES}
 class Worker:
     """A process with its parts."""
 
+    registrar: Registrar | None
+    """Who learns of versions; None where they are those of the start."""
+
     def __init__(
         self,
         name: str,
@@ -61,8 +64,7 @@ class Worker:
         answers: Answers | None = None,
         registering: Registering | None = None,
     ) -> None:
-        self._core = core
-        self.registrar: Registrar | None = None
+        self._core, self.registrar = core, None
         self.process = Process(name)
         self._loop = loop
         self._group = group
@@ -100,8 +102,8 @@ class Worker:
         if registering is not None:
             register = ModelRegister(list(core.given))
             self.registrar = Registrar(registering.feed(name), register, core, self.live)
-            parts_of = core, broker.partitions, self.registrar, tallying, judging
-            self.agents.learning = Learning(*parts_of, snapshots, outbox)
+            knows = core, broker.partitions, self.registrar
+            self.agents.learning = Learning(*knows, tallying, judging, snapshots, outbox)
             self.registrar.learned = self.agents.learn
         self.agents.consumer = self._consumer
         self._consumer.keeper = self.agents
