@@ -66,14 +66,14 @@ class Agents:
         self.consumer: Any = None
         self.learning: Learning | None = None
 
-    # -- what the transport asks (Keeper) -----------------------------------------------------
-
     async def take_up(self, committed: Mapping[Source, int | None], generation: int) -> None:
         """Restore the state of these sources, once per generation.
 
         Raises RestoreError when it cannot be restored exactly and is not to be rebuilt.
         """
         life = self._life
+        if self.learning is not None:
+            await self.learning.registrar.catch_up()
         async with self._saving:
             if generation == self._generation or life != self._life:
                 return

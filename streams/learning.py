@@ -19,8 +19,9 @@ from typing import Protocol, cast
 from engine.effects import Publish
 from engine.panes import PaneError
 from engine.records import RecordBatch
+from engine.snapshot import Snapshot
 from engine.tally import Tally
-from streams.benches import Bench, Seat, judge_name, panes_partition
+from streams.benches import PANES, Bench, Seat, judge_name, panes_partition
 from streams.checkpoint import Outbox
 from streams.core import JudgeLike, TallyLike
 from streams.judging import Judging
@@ -39,7 +40,7 @@ class TeachingCore(Protocol):
     def read(self, value: bytes) -> tuple[str, bool]:
         """Whose record of the topic ``panes`` this is, and whether it is a mark."""
 
-    def judge(self, key: str, resume: None) -> JudgeLike:
+    def judge(self, key: str, resume: Snapshot | None) -> JudgeLike:
         """The judge of one model."""
 
     def teach(self, tally: TallyLike) -> None:
@@ -84,7 +85,7 @@ class Learning:
         with suppress(PaneError):  # refused where it is taken in
             target = self._core.read(value)[0]
             if bench is not None and target not in bench.seats and not target.endswith("@"):
-                await self.registrar.meet({target})
+                await self.registrar.meet({target}, of_panes=True)
 
     async def apply(self, recovery: Recovery) -> None:
         """Let everybody know what is known now.  Partitions must be held, and are not given up or
@@ -94,6 +95,7 @@ class Learning:
         for partition, bench in list(self._judging.benches.items()):
             for key in bench.seats.keys() - models.keys():
                 del bench.seats[key]
+                bench.listed.pop(key, None)  # it misses what comes until it is registered again
                 self._live.judges.pop(key, None)
                 bench.unsaved = True
             for key, model in models.items():
@@ -106,10 +108,23 @@ class Learning:
         await self._outbox.deliver(letters)
 
     async def _seat(self, bench: Bench, key: str, recovery: Recovery) -> None:
-        """A seat for a version that was learned."""
+        """A seat for a version that was learned.
+
+        What was saved of a judge that is on the bench's list is all that was ever said of it:
+        whoever took the partition up before this worker had heard of the version would have met a
+        pane of it.  Of any other, what was kept has missed what came meanwhile.
+        """
         name = judge_name(key)
-        build = partial(self._built, key)
-        judge, _, mine = recovery.resume(name, build, committed=bool(bench.durable))
+        listed = bench.listed.get(key)
+        build = partial(self._built, key, listed is not None)
+        judge, restored, mine = recovery.resume(name, build, committed=bool(bench.durable))
+        covered = bench.position
+        if listed is not None and restored is not None and not judge.fresh:
+            covered = restored.covered.get(PANES, 0)
+            if covered < listed:
+                recovery.trouble(
+                    name, f"snapshot {name}: it covers {covered}, one that covered {listed} is gone"
+                )
         recovery.conclude()
         own = Name(name, bench.name.partition, mine, recovery.owner)
         with suppress(GivenUpError):
@@ -117,12 +132,9 @@ class Learning:
             async with self._judging.still:
                 if self._judging.benches.get(own.partition) is not bench:
                     return  # given up meanwhile
-                seat = Seat(judge=judge, name=own, covered=bench.position, unsaved=True)
-                bench.seats[key] = seat
+                bench.seats[key] = Seat(judge=judge, name=own, covered=covered, unsaved=True)
                 bench.unsaved = True
                 self._live.judges[key] = judge
 
-    def _built(self, key: str, snapshot: object, _: int) -> JudgeLike:
-        """What was kept of one that was judged here before has missed what came meanwhile."""
-        del snapshot
-        return self._core.judge(key, None)
+    def _built(self, key: str, is_whole: bool, snapshot: Snapshot | None, _: int) -> JudgeLike:  # noqa: FBT001 - bound by name of the method alone
+        return self._core.judge(key, snapshot if is_whole else None)

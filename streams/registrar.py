@@ -4,8 +4,8 @@ Rule.  The topic is read to its end before the first input, and followed from th
 meets a version that nobody here knows asks first whether it was registered meanwhile: a version
 that was registered before its first event loses none of them, however late this worker would have
 looked.
-The same question may be asked once in ASK_AGAIN_S, so that a version that nobody registers costs a
-question a second and no more.
+The same question is asked once in ASK_AGAIN_S, so that a version that nobody registers costs a
+question a second; of any number of them, one a batch.
 
 What cannot be used is told in the log by every worker, and goes to the dead letters by that which
 holds the partition of the model's panes; the worker goes on with what it has.
@@ -87,7 +87,7 @@ class Registrar:
         self._known = {model.key for model in register.files}
         self._terms: Mapping[str, Term] | None = None
         self._reading = asyncio.Lock()
-        self._asked_s: dict[str, float] = {}
+        self._asked_s: dict[tuple[str, bool], float] = {}
         self._letters: list[Refusal] = []
         self.learned: Learned | None = None
         """Awaited whenever the models or their terms changed, or something was refused."""
@@ -108,12 +108,32 @@ class Registrar:
                 if records:
                     await self._settle(self._taken(records))
 
-    async def meet(self, names: Collection[str]) -> None:
-        """See whether versions (``model@version``) that somebody met were registered meanwhile."""
+    async def meet(self, names: Collection[str], *, of_panes: bool = False) -> None:
+        """See whether versions (``model@version``) that somebody met were registered meanwhile.
+
+        The first pane of a version is asked about even if an event of it was just before: it was
+        counted by somebody who knows more.
+        """
         now_s = asyncio.get_running_loop().time()
         asked = self._asked_s
-        if all(now_s - asked[name] < ASK_AGAIN_S if name in asked else False for name in names):
+        questions = {(name, of_panes) for name in names}
+        if all(now_s - asked[each] < ASK_AGAIN_S if each in asked else False for each in questions):
             return
+        if not await self._read_on(f"{', '.join(sorted(names))} stays unknown meanwhile"):
+            return
+        for each in questions:
+            asked.pop(each, None)
+            asked[each] = asyncio.get_running_loop().time()
+        while len(asked) > MAX_ASKED_NAMES:
+            del asked[next(iter(asked))]
+
+    async def catch_up(self) -> None:
+        """Read what was registered up to now: partitions are about to be taken up, and whoever had
+        them may have heard more."""
+        await self._read_on("partitions are taken up by what was registered before")
+
+    async def _read_on(self, otherwise: str) -> bool:
+        """Take what was appended before this was asked; False where brokers do not say."""
         async with self._reading:
             refusals: list[Refusal] = []
             count = 0
@@ -122,16 +142,12 @@ class Registrar:
                     count += len(records)
                     refusals += self._taken(records)
             except ControlError as error:
-                log.warning("%s; %s stays unknown meanwhile", error, ", ".join(sorted(names)))
-                return
+                log.warning("%s; %s", error, otherwise)
+                return False
             finally:
                 if count:
                     await self._settle(refusals)
-        for name in names:
-            asked.pop(name, None)
-            asked[name] = asyncio.get_running_loop().time()
-        while len(asked) > MAX_ASKED_NAMES:
-            del asked[next(iter(asked))]
+        return True
 
     def letters(self, partitions: int, held: Collection[int]) -> list[Publish]:
         """Dead letters not sent yet of what was refused, for who holds these partitions of the
