@@ -15,8 +15,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, Protocol, cast
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
+from typing import Any, Final, Protocol, cast
 
 from engine.dead_letters import carry
 from engine.effects import Publish
@@ -89,6 +97,8 @@ class Registrar:
         self._reading = asyncio.Lock()
         self._asked_s: dict[tuple[str, bool], float] = {}
         self._letters: list[Refusal] = []
+        self._steps: set[asyncio.Task[bool]] = set()
+        self._failed: BaseException | None = None
         self.learned: Learned | None = None
         """Awaited whenever the models or their terms changed, or something was refused."""
 
@@ -103,10 +113,7 @@ class Registrar:
         """Look for what is new, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            async with self._reading:
-                records = await self._feed.fetch()
-                if records:
-                    await self._settle(self._taken(records))
+            await self._whole(self._look())
 
     async def meet(self, names: Collection[str], *, of_panes: bool = False) -> None:
         """See whether versions (``model@version``) that somebody met were registered meanwhile.
@@ -134,6 +141,33 @@ class Registrar:
 
     async def _read_on(self, otherwise: str) -> bool:
         """Take what was appended before this was asked; False where brokers do not say."""
+        return await self._whole(self._read(otherwise))
+
+    async def _whole(self, step: Coroutine[Any, Any, bool]) -> bool:
+        """Do a step to its end, though who asked for it is cancelled by a rebalance: what was read
+        is read once, and what it says would never be learned.  A step that fails then fails the
+        next one."""
+        if self._failed is not None:
+            step.close()
+            raise self._failed
+        task = asyncio.get_running_loop().create_task(step)
+        self._steps.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[bool]) -> None:
+        self._steps.discard(task)
+        if not task.cancelled():
+            self._failed = self._failed or task.exception()
+
+    async def _look(self) -> bool:
+        async with self._reading:
+            records = await self._feed.fetch()
+            if records:
+                await self._settle(self._taken(records))
+        return True
+
+    async def _read(self, otherwise: str) -> bool:
         async with self._reading:
             refusals: list[Refusal] = []
             count = 0
