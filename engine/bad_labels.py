@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.bad_spells import BadSpells, bad_within
+from engine.bad_spells import BadSpells, bad_within, checked
 from engine.performance_judging import JudgedPerformance
 from engine.performance_tree import label_delay_s
 
@@ -25,7 +25,8 @@ def bad_of(judged: JudgedPerformance, spells: BadSpells) -> tuple[str, ...]:
     if not spells or "features" in judged.model.spec.inputs:
         return ()
     lengths = {window.name: window.length_ms for window in judged.model.spec.windows}
-    found = bad_within(spells, lengths, judged.end_ms, _spans_ms(judged))
+    known = checked(spells, judged.model.spec)
+    found = bad_within(known, lengths, judged.end_ms, _spans_ms(judged))
     return tuple(name or "records" for name in found)
 
 

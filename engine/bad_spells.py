@@ -7,7 +7,9 @@ feature (RECORDS for faults of the records themselves).  Of a later question, a 
 that labels are about, a feature is bad where spells of one length cover MIN_SHARE of it; of a
 window also where one of the AFTERMATH before it had the fault.
 
-Only times are compared, so the answer about a time is the same however much later it is asked.
+Only times are compared, so the answer about a time is the same however much later it is asked, as
+long as no feature has more than MAX_SPELLS since.  A spell of a fault that the spec checks no more
+says nothing: what was declared to be the new normal holds nothing back.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from engine.durations import UNITS_MS
 
 if TYPE_CHECKING:
     from engine.judgement import Judged
-    from engine.spec import WindowRule
+    from engine.spec import Spec, WindowRule
 
 MAX_SPELLS: Final = 50
 """Spells of one feature and length of window that are kept; the oldest goes."""
@@ -48,6 +50,28 @@ class Spell(msgspec.Struct, array_like=True):
 
 BadSpells = dict[str, dict[str, list[Spell]]]
 """Feature -> window -> spells, oldest first."""
+
+
+def checked(spells: BadSpells, spec: Spec) -> BadSpells:
+    """The spells of features and faults that the spec checks."""
+    if not spells or spec.quality is None:
+        return {}
+    without = () if spec.quality.freshness_ms is not None else ("freshness",)
+    unchecked: dict[str, frozenset[str]] = {RECORDS: frozenset(without)}
+    unchecked |= {feature.name: frozenset(feature.unchecked) for feature in spec.features}
+    found: BadSpells = {}
+    for name in spells.keys() & unchecked.keys():
+        found[name] = spells[name]
+        if unchecked[name]:
+            found[name] = {
+                window: [
+                    Spell(spell.from_ms, spell.until_ms, kinds)
+                    for spell in known
+                    if (kinds := [kind for kind in spell.kinds if kind not in unchecked[name]])
+                ]
+                for window, known in spells[name].items()
+            }
+    return found
 
 
 def note(spells: BadSpells, judged: Judged) -> None:

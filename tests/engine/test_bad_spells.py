@@ -14,12 +14,14 @@ from engine.bad_spells import (
     RECORDS,
     BadSpells,
     bad_within,
+    checked,
     earlier_faults,
     note,
 )
 from engine.quality import Quality
 from engine.quality_faults import Fault
 from engine.spec import WindowRule
+from tests.engine.reference_tables import spec_of
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
@@ -113,3 +115,21 @@ def test_spells_are_few_and_windows_that_overlap_are_none() -> None:
     assert "y" not in spells
     note(spells, window("1d", 500 * DAY, "zeros", feature="y"))
     assert "x" not in spells
+
+
+def test_what_is_checked_no_more_holds_nothing_back() -> None:
+    """Neither a fault declared normal, nor a feature that is gone, nor anything where no quality is
+    looked at; another fault of the same spell still does."""
+    spells: BadSpells = {}
+    note(spells, window("1h", HOUR, "repeated", "zeros"))
+    note(spells, window("1h", HOUR, "stale", feature="gone"))
+    note(spells, window("1h", HOUR, "freshness", records=True))
+    assert set(checked(spells, spec_of())) == {"x", RECORDS}
+    assert earlier(checked(spells, spec_of()), "1d", DAY) == {"x": ("repeated", "zeros")}
+    left = checked(spells, spec_of("x: {type: numeric, unchecked: [repeated]}"))
+    assert earlier(left, "1d", DAY) == {"x": ("zeros",)}
+    none = checked(spells, spec_of("x: {type: numeric, unchecked: [repeated, zeros]}"))
+    assert earlier(none, "1d", DAY) == {}
+    assert checked(spells, spec_of(more="quality: null\n")) == {}
+    told = checked(spells, spec_of(more="quality: {freshness: 5m}\n"))
+    assert earlier(told, "1d", DAY)[RECORDS] == ("freshness",)
