@@ -107,11 +107,13 @@ def test_what_had_not_ended_by_then_is_not_known() -> None:
 def test_spells_are_few_and_windows_that_overlap_are_none() -> None:
     """Neighbours are one spell; at most MAX_SPELLS are kept, the newest; old ones go."""
     spells = noted([True] * 10)
-    assert len(spells["x"]["1h"]) == 1
-    spells = noted([True, False] * 200)
+    note(spells, window("1h", 4 * HOUR, "zeros"))  # judged anew
+    assert [(s.from_ms, s.until_ms) for s in spells["x"]["1h"]] == [(0, 10 * HOUR)]
+    hours = 2 * MAX_SPELLS + 99
+    spells = noted([True, False] * (hours // 2) + [True])
     assert len(spells["x"]["1h"]) == MAX_SPELLS
-    assert spells["x"]["1h"][-1].until_ms == 399 * HOUR
-    note(spells, window("1h", 399 * HOUR + 1, "zeros", feature="y"))
+    assert spells["x"]["1h"][-1].until_ms == hours * HOUR
+    note(spells, window("1h", hours * HOUR + 1, "zeros", feature="y"))
     assert "y" not in spells
     note(spells, window("1d", 500 * DAY, "zeros", feature="y"))
     assert "x" not in spells
