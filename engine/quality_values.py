@@ -13,15 +13,17 @@ reference has none and ends before zero, most of what lies beyond that end must 
 night brings -1 and 1 along, a default does not.
 ``repeated``  one narrow cell holds a larger share above the reference's than in any further block
 of the training data by chance (Student's bound over its own blocks, shares as arcsines of their
-roots), and stands alone: the cells beside it have at most BESIDE as much above the reference's.  A
-feature that stood still for a part of the window, or a default of any value; counts that become
-fewer bring their neighbours along.
+roots), and is no hump: of the cells near it at most HUMP - 1 have more than BESIDE as much above
+the reference's, one that is not narrow counting for two.  A feature that stood still for a part of
+the window, at one value or at one for each of a few sources, or a default; a distribution that
+became narrower, or counts that become fewer, bring their neighbours along.
 
 Neither is looked for at a value that USUAL of the reference has: more of it is drift.
 
-When they lie: a price that half of the customers really begin to pay is called repeated, free ones
-zeros; customers who really buy for ten times as much are called converted.  A season in another
-unit that training did not know is drift, because neither unit explains it.
+When they lie: a price that half of the customers really begin to pay, or a count that is nearly
+always one of three values, is called repeated, free ones zeros; customers who really buy for ten
+times as much are called converted.  A season in another unit that training did not know is drift,
+because neither unit explains it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from detectors.rate_shift import p_value
 from detectors.unit_fit import distance, fit_unit
 from engine.layout import NumericColumn
 from engine.measuring import mean_and_stddev
-from engine.own_repeats import FREEDOM, narrow_cells, root_of
+from engine.own_repeats import FREEDOM, Mask, narrow_cells, root_of
 from engine.panes import Counts
 from engine.profile import NumericProfile, OwnRate
 from engine.quality_faults import MIN_VALUES, Fault
@@ -57,9 +59,11 @@ FOREIGN_ZEROS: Final = 0.8
 """Share of zeros among what lies beyond the reference's end on their side."""
 USUAL: Final = 0.1
 """Share of the reference from which on a value is one of those that a feature has, no default."""
-BESIDE: Final = 1 / 3
-NEIGHBOURS: Final = 2
+BESIDE: Final = 0.25
+NEIGHBOURS: Final = 4
 """Cells with values that are looked at on either side of one that is repeated."""
+HUMP: Final = 3
+"""So many of them that rose with it are a hump: few features have four sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class ValueChecks:
         excess = cells / valid - expected
         cell = int(np.argmax(np.where(looked_at, excess, -1.0)))
         above, threshold = float(excess[cell]), self.rules.repeated
-        if above <= threshold or _beside(excess, known + cells, cell) > BESIDE * above:
+        if above <= threshold or _rose_beside(excess, known + cells, narrow, cell) >= HUMP:
             return None
         chance = self._chance_of_repeats(above, valid, int(cells[cell]), cell, int(narrow.sum()))
         if chance is None or chance > self.alpha:
@@ -197,10 +201,12 @@ class ValueChecks:
         return abs(found - size) <= near and abs(moments[0] - wanted) <= near
 
 
-def _beside(excess: FloatArray, values: Counts, cell: int) -> float:
-    """The largest excess of the NEIGHBOURS on either side of a cell that have values, in the window
-    or the reference; both of shape (cells,).  -1.0 of none."""
+def _rose_beside(excess: FloatArray, values: Counts, narrow: Mask, cell: int) -> int:
+    """How many of the NEIGHBOURS on either side of a narrow cell that have values, in the window or
+    the reference, have more than BESIDE of its excess, twice those that are not narrow; all of
+    shape (cells,)."""
     filled = np.flatnonzero(values)
     at = int(np.searchsorted(filled, cell))
-    around = [*filled[max(0, at - NEIGHBOURS) : at], *filled[at + 1 : at + 1 + NEIGHBOURS]]
-    return float(max((excess[other] for other in around), default=-1.0))
+    around = filled[max(0, at - NEIGHBOURS) : at + 1 + NEIGHBOURS]
+    rose = around[excess[around] > BESIDE * excess[cell]]
+    return 2 * len(rose) - int(np.count_nonzero(narrow[rose])) - 1
