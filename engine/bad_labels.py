@@ -6,9 +6,10 @@ those of that long ago too.  Bad is a feature whose spells (:mod:`engine.bad_spe
 of such a time.
 
 Only windows of the data that ended by then are asked. They are judged before the window of
-performance that ends with them, in every run, so this is a function of the logs; it is so only
-where features come within the predictions, and elsewhere nothing is said.  A fault that only longer
-windows show is told when those end, and not before.
+performance that ends with them, in every run in which not all partitions of predictions are idle
+while labels come, so this is a function of the logs; it is so only where features come within the
+predictions, and elsewhere nothing is said.  A fault that only longer windows show is told when
+those end, and not before.
 """
 
 from __future__ import annotations
