@@ -6,16 +6,17 @@ those of that long ago too.  Bad is a feature whose spells (:mod:`engine.bad_spe
 of such a time.
 
 Only windows of the data that ended by then are asked. They are judged before the window of
-performance that ends with them, in every run, so this is a function of the logs; it is so only
-where features come within the predictions, and elsewhere nothing is said.  A fault that only longer
-windows show is told when those end, and not before.
+performance that ends with them, in every run in which not all partitions of predictions are idle
+while labels come, so this is a function of the logs; it is so only where features come within the
+predictions, and elsewhere nothing is said.  A fault that only longer windows show is told when
+those end, and not before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.bad_spells import BadSpells, bad_within
+from engine.bad_spells import BadSpells, bad_within, checked
 from engine.performance_judging import JudgedPerformance
 from engine.performance_tree import label_delay_s
 
@@ -25,7 +26,8 @@ def bad_of(judged: JudgedPerformance, spells: BadSpells) -> tuple[str, ...]:
     if not spells or "features" in judged.model.spec.inputs:
         return ()
     lengths = {window.name: window.length_ms for window in judged.model.spec.windows}
-    found = bad_within(spells, lengths, judged.end_ms, _spans_ms(judged))
+    known = checked(spells, judged.model.spec)
+    found = bad_within(known, lengths, judged.end_ms, _spans_ms(judged))
     return tuple(name or "records" for name in found)
 
 

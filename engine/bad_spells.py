@@ -7,12 +7,16 @@ feature (RECORDS for faults of the records themselves).  Of a later question, a 
 that labels are about, a feature is bad where spells of one length cover MIN_SHARE of it; of a
 window also where one of the AFTERMATH before it had the fault.
 
-Only times are compared, so the answer about a time is the same however much later it is asked.
+Only times are compared, so the answer about a time is the same however much later it is asked, as
+long as there are no more than MAX_SPELLS since.  A spell of a fault that the spec checks no more
+says nothing: what was declared to be the new normal holds nothing back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,10 +25,11 @@ from engine.durations import UNITS_MS
 
 if TYPE_CHECKING:
     from engine.judgement import Judged
-    from engine.spec import WindowRule
+    from engine.spec import Spec, WindowRule
 
-MAX_SPELLS: Final = 50
-"""Spells of one feature and length of window that are kept; the oldest goes."""
+MAX_SPELLS: Final = 400
+"""Spells of one feature and length of window that are kept; the oldest goes.  A fault of every
+night is remembered as long as any: its labels may come months later."""
 REMEMBERED_MS: Final = 400 * UNITS_MS["d"]
 """By the data's own time, which may be ahead of the labels' by as much as there is to read."""
 MIN_SHARE: Final = 0.02
@@ -50,6 +55,28 @@ BadSpells = dict[str, dict[str, list[Spell]]]
 """Feature -> window -> spells, oldest first."""
 
 
+def checked(spells: BadSpells, spec: Spec) -> BadSpells:
+    """The spells of features and faults that the spec checks."""
+    if not spells or spec.quality is None:
+        return {}
+    without = () if spec.quality.freshness_ms is not None else ("freshness",)
+    unchecked: dict[str, frozenset[str]] = {RECORDS: frozenset(without)}
+    unchecked |= {feature.name: frozenset(feature.unchecked) for feature in spec.features}
+    found: BadSpells = {}
+    for name in spells.keys() & unchecked.keys():
+        found[name] = spells[name]
+        if unchecked[name]:
+            found[name] = {
+                window: [
+                    Spell(spell.from_ms, spell.until_ms, kinds)
+                    for spell in known
+                    if (kinds := [kind for kind in spell.kinds if kind not in unchecked[name]])
+                ]
+                for window, known in spells[name].items()
+            }
+    return found
+
+
 def note(spells: BadSpells, judged: Judged) -> None:
     """Note the faults of a disjoint window of the data, and forget what is too old to matter."""
     quality = judged.quality
@@ -61,6 +88,8 @@ def note(spells: BadSpells, judged: Judged) -> None:
     window, start_ms, end_ms = judged.window.name, judged.start_ms, judged.end_ms
     for name, found in kinds.items():
         known = spells.setdefault(name, {}).setdefault(window, [])
+        if known and known[-1].until_ms >= end_ms:
+            continue  # judged once before, by counts that began anew
         if known and known[-1].until_ms == start_ms:
             known[-1].until_ms = end_ms
             known[-1].kinds = sorted({*known[-1].kinds, *found})
@@ -74,10 +103,8 @@ def note(spells: BadSpells, judged: Judged) -> None:
 def _forget(spells: BadSpells, oldest_ms: int) -> None:
     for name, windows in list(spells.items()):
         for window, known in list(windows.items()):
-            kept = [spell for spell in known if spell.until_ms > oldest_ms]
-            if kept:
-                windows[window] = kept
-            else:
+            del known[: bisect_right(known, oldest_ms, key=_until_ms)]
+            if not known:
                 del windows[window]
         if not windows:
             del spells[name]
@@ -125,10 +152,15 @@ def bad_within(
 
 
 def _covering(
-    known: Iterable[Spell], start_ms: int, end_ms: int, length_ms: int
+    known: Sequence[Spell], start_ms: int, end_ms: int, length_ms: int
 ) -> Iterator[Spell]:
     """The spells in a time, where they are enough of the length."""
-    inside = [s for s in known if s.until_ms > start_ms and s.from_ms < end_ms]
+    first = bisect_right(known, start_ms, key=_until_ms)
+    inside = list(takewhile(lambda spell: spell.from_ms < end_ms, known[first:]))
     bad_ms = sum(min(s.until_ms, end_ms) - max(s.from_ms, start_ms) for s in inside)
     if bad_ms >= MIN_SHARE * length_ms:
         yield from inside
+
+
+def _until_ms(spell: Spell) -> int:
+    return spell.until_ms

@@ -17,7 +17,7 @@ import orjson
 
 from engine import judge_snapshot, tenure
 from engine.bad_labels import bad_of
-from engine.bad_spells import earlier_faults, note
+from engine.bad_spells import checked, earlier_faults, note
 from engine.concept_judging import LossWindow
 from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
@@ -203,7 +203,8 @@ class Judge(PaneJudge):
         amended = revision == 1
         counts, slices = ring.total(end_ms, amended=amended)
         alarms = alarms_in(self.model.layout, ring, counts, end_ms, amended=amended)
-        earlier = earlier_faults(self.decisions.spells, self.model.spec.windows, ring.rule, end_ms)
+        spec, spells = self.model.spec, checked(self.decisions.spells, self.model.spec)
+        earlier = earlier_faults(spells, spec.windows, ring.rule, end_ms)
         first_event = end_ms if (known := self.data.first_event_ms) is None else known
         history, rule = self.decisions.histories.get(operations.NAME), ring.rule
         usual = operations.usual_of(self.model, history, rule.name, end_ms)

@@ -6,16 +6,24 @@ Rule.  Each needs an effect, a shape that drift does not have, and significance.
 ``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the
 mixture of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean
 and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`).
+The sign is one of them only where the reference lies on one side of zero: elsewhere a mean that
+moves to the other side, as the temperature does in spring, is its own mirror image.
 ``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the
 reference has none and ends before zero, most of what lies beyond that end must be zeros: a cold
-night brings
--1 and 1 along, a default does not.
+night brings -1 and 1 along, a default does not.
 ``repeated``  one narrow cell holds a larger share above the reference's than in any further block
 of the training data by chance (Student's bound over its own blocks, shares as arcsines of their
-roots): a feature that stood still for a part of the window, or a default of any value.
+roots), and is no hump: of the cells near it at most HUMP - 1 have more than BESIDE as much above
+the reference's, one that is not narrow counting for two.  A feature that stood still for a part of
+the window, at one value or at one for each of a few sources, or a default; a distribution that
+became narrower, or counts that become fewer, bring their neighbours along.
 
-When they lie: a price that half of the customers really begin to pay is called repeated; a season
-in another unit that training did not know is drift, because neither unit explains it.
+Neither is looked for at a value that USUAL of the reference has: more of it is drift.
+
+When they lie: a price that half of the customers really begin to pay, or a count that is nearly
+always one of three values, is called repeated, free ones zeros; customers who really buy for ten
+times as much are called converted.  A season in another unit that training did not know is drift,
+because neither unit explains it.
 """
 
 from __future__ import annotations
@@ -27,12 +35,12 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtr
 
-from detectors.contract import P_VALUE_FLOOR
+from detectors.contract import P_VALUE_FLOOR, FloatArray
 from detectors.rate_shift import p_value
 from detectors.unit_fit import distance, fit_unit
 from engine.layout import NumericColumn
 from engine.measuring import mean_and_stddev
-from engine.own_repeats import FREEDOM, narrow_cells, root_of
+from engine.own_repeats import FREEDOM, Mask, narrow_cells, root_of
 from engine.panes import Counts
 from engine.profile import NumericProfile, OwnRate
 from engine.quality_faults import MIN_VALUES, Fault
@@ -49,6 +57,13 @@ MIN_REPEATED_VALUES: Final = 100
 """With fewer the fullest of many cells is large by chance alone."""
 FOREIGN_ZEROS: Final = 0.8
 """Share of zeros among what lies beyond the reference's end on their side."""
+USUAL: Final = 0.1
+"""Share of the reference from which on a value is one of those that a feature has, no default."""
+BESIDE: Final = 0.25
+NEIGHBOURS: Final = 4
+"""Cells with values that are looked at on either side of one that is repeated."""
+HUMP: Final = 3
+"""So many of them that rose with it are a hump: few features have four sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +86,17 @@ class ValueChecks:
         valid = int(cells.sum())
         if valid < MIN_VALUES or not sum(self.profile.counts):
             return
-        for fault in (
-            self._zeros(column, cells, valid - int(decades.sum())),
-            self._repeated(column, cells),
-            self._converted(column, counts, cells),
-        ):
+        zeros = self._zeros(column, cells, valid - int(decades.sum()))
+        # A thousandth of anything is as good as zero, so zeros are no unit as well.
+        converted = None if zeros is not None else self._converted(column, counts, cells)
+        for fault in (zeros, self._repeated(column, cells), converted):
             if fault is not None:
                 yield fault
 
     def _zeros(self, column: NumericColumn, cells: Counts, zeros: int) -> Fault | None:
         valid, then = int(cells.sum()), sum(self.profile.counts)
         then_zeros = then - sum(self.profile.decades)
-        if zeros <= 0:
+        if zeros <= 0 or then_zeros > USUAL * then:
             return None
         own = self.profile.rates.get(self.window, {}).get("zeros")
         beyond = self._beyond(column, cells)
@@ -113,12 +127,13 @@ class ValueChecks:
     def _repeated(self, column: NumericColumn, cells: Counts) -> Fault | None:
         known, valid = np.array(self.profile.counts, dtype=np.int64), int(cells.sum())
         expected, narrow = known / known.sum(), narrow_cells(column.edges, known)
-        if valid < MIN_REPEATED_VALUES or not narrow.any():
+        looked_at = narrow & (expected <= USUAL)
+        if valid < MIN_REPEATED_VALUES or not looked_at.any():
             return None
-        excess = np.where(narrow, cells / valid - expected, -1.0)
-        cell = int(np.argmax(excess))
+        excess = cells / valid - expected
+        cell = int(np.argmax(np.where(looked_at, excess, -1.0)))
         above, threshold = float(excess[cell]), self.rules.repeated
-        if above <= threshold:
+        if above <= threshold or _rose_beside(excess, known + cells, narrow, cell) >= HUMP:
             return None
         chance = self._chance_of_repeats(above, valid, int(cells[cell]), cell, int(narrow.sum()))
         if chance is None or chance > self.alpha:
@@ -168,7 +183,8 @@ class ValueChecks:
         if not usual and "rescaled" not in self.feature.unchecked:
             for scale in SCALES:
                 yield scale, 0.0
-        yield SIGN, 0.0
+        if self.profile.edges[0] >= 0.0 or self.profile.edges[-1] <= 0.0:
+            yield SIGN, 0.0
         yield from conversions(self.feature.unit).values()
 
     def _has_moments(
@@ -183,3 +199,14 @@ class ValueChecks:
         near = MOMENTS_TOLERANCE * size
         wanted = (1.0 - share) * mean + share * moved
         return abs(found - size) <= near and abs(moments[0] - wanted) <= near
+
+
+def _rose_beside(excess: FloatArray, values: Counts, narrow: Mask, cell: int) -> int:
+    """How many of the NEIGHBOURS on either side of a narrow cell that have values, in the window or
+    the reference, have more than BESIDE of its excess, twice those that are not narrow; all of
+    shape (cells,)."""
+    filled = np.flatnonzero(values)
+    at = int(np.searchsorted(filled, cell))
+    around = filled[max(0, at - NEIGHBOURS) : at + 1 + NEIGHBOURS]
+    rose = around[excess[around] > BESIDE * excess[cell]]
+    return 2 * len(rose) - int(np.count_nonzero(narrow[rose])) - 1

@@ -1,12 +1,13 @@
 """Bad data: an alert of its own, and never a request for retraining.
 
 Rule.  A window of the rule's length holds with a fault of any feature, or of its records; the
-episode opens after ``at_least`` of the last ``of_last`` windows and is resolved by the first window
-without. It holds as well where shorter windows had found a fault of a feature that would else be
-drift now.
+episode opens after ``at_least`` of the last ``of_last`` windows and is resolved after
+``alerts.calm`` windows without.  It holds as well where earlier windows had found a fault of a
+feature that would else be drift now, of what it is made from, or of the records.
 
 Weather shows in a week what a day is too little to tell.  So a longer window with faults that no
-shorter one had found opens an episode of its own, with the window in its cause.
+shorter one had found opens an episode of its own, with the window in its cause; and so does one in
+which only what earlier windows had found holds a request back, long after their own alert is over.
 """
 
 from __future__ import annotations
@@ -37,19 +38,14 @@ def examine(judged: Judged, history: History) -> Finding | None:
         return None
     if judged.window.name != rule.window:
         return _longer(judged, quality, rule)
-    held_back = _held_back(judged)
-    hidden = {name: judged.earlier[name] for name in held_back if name in judged.earlier}
+    hidden = _hidden(judged, quality)
     bad = quality.bad or bool(hidden)
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=bad)
     if not judged.events:
         return None
     if not bad or count < rule.at_least:
         return _about(not_confirmed(NAME, held=bad))
-    found = _finding(judged, quality.faults, quality.records, NAME)
-    for feature, kinds in list(hidden.items())[:MAX_EVIDENCE_FEATURES]:
-        if feature not in quality.faults:
-            faults = [{"fault": kind, "found_in": "earlier windows"} for kind in kinds]
-            found.evidence.append({"feature": feature, "faults": faults})
+    found = _finding(judged, quality.faults, quality.records, NAME, hidden)
     found.observed["windows"] = count
     return found
 
@@ -64,9 +60,10 @@ def _longer(judged: Judged, quality: Quality, rule: QualityRules) -> Finding | N
     known = judged.earlier
     faults = {name: found for name, found in quality.faults.items() if name not in known}
     records = () if RECORDS in known else quality.records
-    if not faults and not records:
+    hidden = _hidden(judged, quality) if judged.retraining_held() else {}
+    if not faults and not records and not hidden:
         return _about(Finding("quiet", cause))
-    return _finding(judged, faults, records, cause)
+    return _finding(judged, faults, records, cause, hidden)
 
 
 def _about(finding: Finding | None) -> Finding | None:
@@ -78,8 +75,24 @@ def _held_back(judged: Judged) -> list[str]:
     return [v.name for v in judged.verdicts if v.level == "DRIFT" and judged.held_back(v.name)]
 
 
+def _hidden(judged: Judged, quality: Quality) -> dict[str, tuple[str, ...]]:
+    """Features without a fault of this window that are held back, with what earlier windows found
+    of them, of what they are made from, and of the records."""
+    found = {}
+    for name in _held_back(judged):
+        sources = (name, *judged.model.ancestors.get(name, ()), RECORDS)
+        kinds = {kind for source in sources for kind in judged.earlier.get(source, ())}
+        if kinds and name not in quality.faults:
+            found[name] = tuple(sorted(kinds))
+    return found
+
+
 def _finding(
-    judged: Judged, faults: Mapping[str, Sequence[Fault]], records: Sequence[Fault], cause: str
+    judged: Judged,
+    faults: Mapping[str, Sequence[Fault]],
+    records: Sequence[Fault],
+    cause: str,
+    hidden: Mapping[str, Sequence[str]],
 ) -> Finding:
     rule = judged.model.spec.quality
     assert rule is not None, "it is what was examined"
@@ -91,6 +104,9 @@ def _finding(
         }
         for feature, found in named[:MAX_EVIDENCE_FEATURES]
     ]
+    for feature, kinds in list(hidden.items())[:MAX_EVIDENCE_FEATURES]:
+        earlier = [{"fault": kind, "found_in": "earlier windows"} for kind in kinds]
+        evidence.append({"feature": feature, "faults": earlier})
     observed: dict[str, Any] = {"features": len(faults)}
     if records:
         observed["records"] = [_told(fault) for fault in records]

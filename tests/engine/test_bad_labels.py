@@ -11,7 +11,19 @@ import pytest
 
 from engine.effects import Publish
 from engine.model import MonitoredModel
-from tests.engine.models import MINUTE, SECOND, START, batch, beat, event, model_of, run, spec_text
+from engine.records import RecordBatch
+from tests.engine.models import (
+    MINUTE,
+    SECOND,
+    START,
+    batch,
+    beat,
+    event,
+    model_of,
+    pieces,
+    run,
+    spec_text,
+)
 from tests.engine.models import trees as told
 from tests.engine.test_performance_decisions import reference
 
@@ -39,9 +51,9 @@ def model(by: str = "arrival") -> MonitoredModel:
     return model_of(text, reference())
 
 
-def effects(pattern: str, *, delay_ms: int = SECOND, by: str = "arrival") -> list[Publish]:
-    """A minute a character: ``.`` good, ``w`` worse, ``b`` worse with x lost, ``n`` x lost
-    alone."""
+def logs_of(pattern: str, delay_ms: int = SECOND) -> tuple[RecordBatch, RecordBatch]:
+    """Predictions and labels, a minute a character: ``.`` good, ``w`` worse, ``b`` worse with x
+    lost, ``n`` x lost alone."""
     made, labels = [], []
     for minute, kind in enumerate(pattern):
         right = round((WORSE if kind in "wb" else GOOD) * A_MINUTE / 2)
@@ -56,11 +68,13 @@ def effects(pattern: str, *, delay_ms: int = SECOND, by: str = "arrival") -> lis
             label = {"event_id": f"e{number}", "model": "m", "ts": at + delay_ms, "label": truth}
             labels.append(label)
     end = beat(START + (len(pattern) + 8) * MINUTE)
-    logs = [
-        batch([*map(orjson.dumps, made), end]),
-        batch([*map(orjson.dumps, labels), end], topic="labels"),
-    ]
-    return run([model(by)], 1, logs)[0]
+    said = batch([*map(orjson.dumps, made), end])
+    return said, batch([*map(orjson.dumps, labels), end], topic="labels")
+
+
+def effects(pattern: str, *, delay_ms: int = SECOND, by: str = "arrival") -> list[Publish]:
+    """What is made of such a pattern."""
+    return run([model(by)], 1, logs_of(pattern, delay_ms))[0]
 
 
 def asked(out: list[Publish]) -> list[str]:
@@ -104,3 +118,17 @@ def test_labels_that_come_late_are_still_about_then() -> None:
     """Labels seventy seconds behind: what comes after the fault is about it, and asks nothing."""
     assert asked(effects("..bbbb.....", delay_ms=70 * SECOND)) == []
     assert len(asked(effects("..wwww.....", delay_ms=70 * SECOND))) == 1
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["side by side", "data first"])
+def test_a_fault_that_comes_and_goes_is_not_forgotten(*, ahead: bool) -> None:
+    """Labels that are read long after the data, with a spell of bad data every other minute
+    between, are judged as those that are read beside them."""
+    pattern = "..bbbb." + "n." * 55
+    data, labels = logs_of(pattern)
+    steps = [data, None, labels]
+    if not ahead:
+        cuts = range(0, len(data), 2_000)
+        pairs = zip(pieces(data, cuts), pieces(labels, cuts), strict=True)
+        steps = [step for pair in pairs for step in (*pair, None)]
+    assert asked(run([model()], 1, steps)[0]) == []

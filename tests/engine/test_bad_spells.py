@@ -14,12 +14,14 @@ from engine.bad_spells import (
     RECORDS,
     BadSpells,
     bad_within,
+    checked,
     earlier_faults,
     note,
 )
 from engine.quality import Quality
 from engine.quality_faults import Fault
 from engine.spec import WindowRule
+from tests.engine.reference_tables import spec_of
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
@@ -105,11 +107,31 @@ def test_what_had_not_ended_by_then_is_not_known() -> None:
 def test_spells_are_few_and_windows_that_overlap_are_none() -> None:
     """Neighbours are one spell; at most MAX_SPELLS are kept, the newest; old ones go."""
     spells = noted([True] * 10)
-    assert len(spells["x"]["1h"]) == 1
-    spells = noted([True, False] * 200)
+    note(spells, window("1h", 4 * HOUR, "zeros"))  # judged anew
+    assert [(s.from_ms, s.until_ms) for s in spells["x"]["1h"]] == [(0, 10 * HOUR)]
+    hours = 2 * MAX_SPELLS + 99
+    spells = noted([True, False] * (hours // 2) + [True])
     assert len(spells["x"]["1h"]) == MAX_SPELLS
-    assert spells["x"]["1h"][-1].until_ms == 399 * HOUR
-    note(spells, window("1h", 399 * HOUR + 1, "zeros", feature="y"))
+    assert spells["x"]["1h"][-1].until_ms == hours * HOUR
+    note(spells, window("1h", hours * HOUR + 1, "zeros", feature="y"))
     assert "y" not in spells
     note(spells, window("1d", 500 * DAY, "zeros", feature="y"))
     assert "x" not in spells
+
+
+def test_what_is_checked_no_more_holds_nothing_back() -> None:
+    """Neither a fault declared normal, nor a feature that is gone, nor anything where no quality is
+    looked at; another fault of the same spell still does."""
+    spells: BadSpells = {}
+    note(spells, window("1h", HOUR, "repeated", "zeros"))
+    note(spells, window("1h", HOUR, "stale", feature="gone"))
+    note(spells, window("1h", HOUR, "freshness", records=True))
+    assert set(checked(spells, spec_of())) == {"x", RECORDS}
+    assert earlier(checked(spells, spec_of()), "1d", DAY) == {"x": ("repeated", "zeros")}
+    left = checked(spells, spec_of("x: {type: numeric, unchecked: [repeated]}"))
+    assert earlier(left, "1d", DAY) == {"x": ("zeros",)}
+    none = checked(spells, spec_of("x: {type: numeric, unchecked: [repeated, zeros]}"))
+    assert earlier(none, "1d", DAY) == {}
+    assert checked(spells, spec_of(more="quality: null\n")) == {}
+    told = checked(spells, spec_of(more="quality: {freshness: 5m}\n"))
+    assert earlier(told, "1d", DAY)[RECORDS] == ("freshness",)
