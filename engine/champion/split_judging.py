@@ -110,10 +110,14 @@ class SplitJudging:
         return max((at for at in self.state.starts_ms if at <= start_ms), default=None)
 
     def holds_back(self, end_ms: int) -> list[str]:
-        """Why nobody is to be promoted at a look at labels."""
+        """Why nobody is to be promoted at a look at labels.
+
+        A mismatch holds it whenever it was found: looks at users are ahead by the maturity of
+        labels, always by as much, and their alert was told before this look is decided.
+        """
         stage = self.stage_of(end_ms - self._look_ms)
         state, found = self.state, list[str]()
-        if state.mismatch_ms is not None and state.mismatch_ms <= end_ms:
+        if state.mismatch_ms is not None:
             found.append(RULE)
         if state.seen_ms.get(stage, end_ms + 1) > end_ms:
             found.append("no_users")

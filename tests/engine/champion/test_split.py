@@ -112,6 +112,24 @@ def test_another_share_holds_what_would_be_promoted_and_alerts() -> None:
     assert (last["state"], last["episode"]) == ("resolved", first["episode"])
 
 
+def test_a_mismatch_holds_what_is_decided_after_its_alert() -> None:
+    """A sound split until the look that promotes, then another share: labels of that look are mature
+    only when the mismatch was told, and nobody is promoted while its alert is open."""
+    made, known = streams(0.25, 0.2)
+    told = trees(run(versions(SPLIT, LABEL), whole(made, known, 2), 2), "promotions")[-1]
+    assert (told["decision"], told["until"]) == ("PROMOTE", "2013-01-07T10:02:00Z")
+    other, _ = streams(0.25, 0.9)
+    broken_from = START + 2 * MINUTE
+    made = [a if a["ts"] < broken_from else b for a, b in zip(made, other, strict=True)]
+    logs = whole(made, known, 2)
+    out = run(versions(SPLIT, LABEL), logs, 2)
+    assert told_of(disturbed(versions(SPLIT, LABEL), logs, 1)) == told_of(out)
+    assert alerts(out)[0]["state"] == "open"
+    for each in trees(out, "promotions"):
+        assert each["decision"] != "PROMOTE"
+    assert trees(out, "promotions")[-1]["reasons"] == ["sample_ratio"]
+
+
 def test_without_users_nobody_is_promoted() -> None:
     """No unit, no check, no promotion."""
     made, known = streams(0.25, 0.2)
