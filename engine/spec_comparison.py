@@ -73,6 +73,8 @@ def read_comparison(
             f"{format_duration(rules.length_ms)} has more than {MAX_LOOKS} looks of "
             f"{format_duration(rules.looks_ms)}",
         )
+    if mode == "split" and fields.sound("looks", "length") and rules.length_ms < 2 * looks_ms:
+        fields.fault("length", "of a split is two looks at least: the first counts for no ratio")
     open_ms = rules.maturity_ms + label.lateness_ms + label.amend_ms + rules.within_ms
     if fields.sound("looks", "maturity") and open_ms // rules.looks_ms > MAX_OPEN_LOOKS:
         fields.fault(

@@ -156,7 +156,8 @@ class ComparisonJudge(PaneJudge):
         state = self.state
         if self.split is None or state.phase != "comparing" or state.began_ms is None:
             return
-        began_ms = self.split.began_ms(end_ms - self.comparison.rules.looks_ms)
+        start_ms = end_ms - self.comparison.rules.looks_ms
+        began_ms = self.split.began_ms(start_ms) if self.split.stage_of(start_ms) else None
         if began_ms is None or began_ms <= state.began_ms:
             return
         state.began_ms, state.arms, state.matches = began_ms, b"", b""

@@ -1,7 +1,7 @@
 """Is the split the promised one, and may the canary grow: judged of users, before any label.
 
 Rule.  A look at the split counts the distinct users of either version since its stage began
-(:mod:`engine.champion.users`).  Those seen with both are told and left out.  Their ratio is held
+(:mod:`engine.champion.users`), the first one with the second look.  Those seen with both are told and left out.  Their ratio is held
 against the stage's share by an e-value that may be looked at as often as one likes
 (:mod:`detectors.sample_ratio`); of the samples that a growing crowd is thinned out to, each is
 worth half of the one before, so that all of them together err at most at ``share_significance``.
@@ -73,9 +73,10 @@ class SplitJudging:
         return self.go_on()
 
     def open(self, start_ms: int) -> None:
-        """Begin with the look that starts then."""
+        """Begin with the look that starts then, and count users from the next one on: somewhere in
+        the first one the router began, and who came before could get the champion only."""
         self.state.opened_ms = start_ms
-        self.state.starts_ms = [start_ms]
+        self.state.starts_ms = [start_ms + self._look_ms]
 
     def decided(self, end_ms: int, *, final: bool) -> list[Publish]:
         """Go on after a look at labels was decided."""

@@ -94,6 +94,7 @@ def test_the_maturity_is_that_of_the_labels() -> None:
         ("{champion: v0, share: 0.2}", "comparison.share", "is of mode: split"),
         ("{champion: v0, stages: [{share: 0.2}]}", "comparison.stages", "is of mode: split"),
         ("{champion: v0, mode: split, share: 1}", "comparison.share", "to 0.999"),
+        ("{champion: v0, mode: split, length: 1d}", "comparison.length", "two looks at least"),
         ("{champion: v0, mode: split, stages: []}", "comparison.stages", "has no stage"),
         ("{champion: v0, mode: split, stages: [5]}", "comparison.stages[0]", "must be a mapping"),
         (
