@@ -18,7 +18,7 @@ from typing import Final
 
 import orjson
 
-from engine.champion.cells import ARMS, ARMS_SIZE, PAIRS, nothing
+from engine.champion.cells import ARMS, ARMS_SIZE, CHALLENGER, PAIRS, nothing
 from engine.champion.comparison import Comparison
 from engine.champion.deciding import Decision, decide_look
 from engine.champion.evidence import Evidence, judgement_tree, promotion_tree
@@ -172,7 +172,7 @@ class ComparisonJudge(PaneJudge):
         guards = check_guards(rules.guards, comparison.matches, arms, matches, approved)
         elapsed_ms = end_ms - began_ms
         split = self.split if state.phase == "comparing" else None
-        held = () if split is None else split.holds_back(end_ms)
+        held = () if split is None else split.holds_back(end_ms, int(arms[CHALLENGER]))
         decision = decide_look(rules, state.looks, end_ms, elapsed_ms, measured, guards, held)
         if decision.look is not None:
             state.looks.append(decision.look)

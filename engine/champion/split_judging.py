@@ -1,11 +1,12 @@
 """Is the split the promised one, and may the canary grow: judged of users, before any label.
 
 Rule.  A look at the split counts the distinct users of either version since its stage began
-(:mod:`engine.champion.users`), the first one with the second look.  Those seen with both are told and left out.  Their ratio is held
-against the stage's share by an e-value that may be looked at as often as one likes
-(:mod:`detectors.sample_ratio`); of the samples that a growing crowd is thinned out to, each is
-worth half of the one before, so that all of them together err at most at ``share_significance``.
-What was found stays: those who were compared until then are not who they were to be.
+(:mod:`engine.champion.users`), the first one with the second look.  Those seen with both are told
+and left out.  Their ratio is held against the stage's share by an e-value that may be looked at as
+often as one likes (:mod:`detectors.sample_ratio`); of the samples that a growing crowd is thinned
+out to, each is worth half of the one before, so that all of them together err at most at
+``share_significance``.  What was found stays: those who were compared until then are not who they
+were to be.
 
 Stages.  A stage is passed when it has lasted and has seen events enough, its split is sound and
 every guard holds that needs no label.  The next one begins ``settle`` later, in event time: until
@@ -33,7 +34,7 @@ from engine.champion.comparison import Comparison
 from engine.champion.guards import OF_LABELS, Guarded, check_guards
 from engine.champion.split_look import SplitLook
 from engine.champion.split_state import SplitState
-from engine.champion.split_tree import SplitEvidence, split_tree, stage_tree
+from engine.champion.split_tree import SplitEvidence, short_of_stage, split_tree, stage_tree
 from engine.champion.users import MAX_LOOK_USERS, MAX_SPLIT_USERS, UserCounts, union_of
 from engine.comparison_rules import Stage
 from engine.decide.contract import Finding
@@ -110,8 +111,9 @@ class SplitJudging:
         """When that stage began; None before the first."""
         return max((at for at in self.state.starts_ms if at <= start_ms), default=None)
 
-    def holds_back(self, end_ms: int) -> list[str]:
-        """Why nobody is to be promoted at a look at labels.
+    def holds_back(self, end_ms: int, challengers: int) -> list[str]:
+        """Why nobody is to be promoted at a look at labels, until which the challenger had so many
+        events.
 
         A mismatch holds it whenever it was found: looks at users are ahead by the maturity of
         labels, always by as much, and their alert was told before this look is decided.
@@ -122,8 +124,11 @@ class SplitJudging:
             found.append(RULE)
         if state.seen_ms.get(stage, end_ms + 1) > end_ms:
             found.append("no_users")
+        rule, began_ms = self._stages[stage], self.began_ms(end_ms - self._look_ms)
         if stage + 1 < len(self._stages):
-            found.append(f"stage:{self._stages[stage].share:g}")
+            found.append(f"stage:{rule.share:g}")
+        elif self.comparison.rules.stages:
+            found += short_of_stage(rule, end_ms - (began_ms or end_ms), challengers)
         return found
 
     def as_tree(self, end_ms: int) -> dict[str, Any]:
@@ -133,7 +138,7 @@ class SplitJudging:
             "share": self._stages[stage].share,
             "stage": stage + 1,
             "stages": len(self._stages),
-            "sample_ratio": RULE not in self.holds_back(end_ms),
+            "sample_ratio": self.state.mismatch_ms is None,
         }
 
     def _judge(self, end_ms: int, arms: Counts, users: bytes) -> list[Publish]:

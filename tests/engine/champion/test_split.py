@@ -113,8 +113,8 @@ def test_another_share_holds_what_would_be_promoted_and_alerts() -> None:
 
 
 def test_a_mismatch_holds_what_is_decided_after_its_alert() -> None:
-    """A sound split until the look that promotes, then another share: labels of that look are mature
-    only when the mismatch was told, and nobody is promoted while its alert is open."""
+    """A sound split until the look that promotes, then another share: labels of that look are
+    mature only when the mismatch was told, and nobody is promoted while its alert is open."""
     made, known = streams(0.25, 0.2)
     told = trees(run(versions(SPLIT, LABEL), whole(made, known, 2), 2), "promotions")[-1]
     assert (told["decision"], told["until"]) == ("PROMOTE", "2013-01-07T10:02:00Z")
@@ -169,6 +169,25 @@ def test_a_canary_grows_by_stages_and_is_promoted_in_the_last() -> None:
     assert not alerts(out)
     early = [each for each in told if each["kind"] == "promotion" and each["split"]["stage"] == 1]
     assert all("stage:0.05" in each["reasons"] for each in early)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"), [("least: 8m", "stage_time"), ("least: 2m, events: 300", "stage_events")]
+)
+def test_the_last_stage_is_passed_as_every_other(more: str, reason: str) -> None:
+    """By those who are promoted: not before it lasted, nor with fewer events of the challenger."""
+    spec = CANARY.replace("share: 0.2, least: 2m", f"share: 0.2, {more}")
+    out = run(versions(spec, LABEL), whole(*canary(), 2), 2)
+    told = [each for each in trees(out, "promotions") if each["kind"] == "promotion"]
+    assert (told[-2]["decision"], told[-2]["reasons"]) == ("HOLD", [reason])
+    final = told[-1]
+    assert (final["decision"], final["final"]) == ("PROMOTE", True)
+    assert final["split"]["stage"] == 2
+    lasted = [int(final[key][11:13]) * 60 + int(final[key][14:16]) for key in ("from", "until")]
+    if reason == "stage_time":
+        assert lasted[1] - lasted[0] == 8
+    else:
+        assert final["events"]["challenger"] >= 300 > told[-2]["events"]["challenger"]
 
 
 def test_a_canary_that_got_the_next_share_too_early_is_not_believed() -> None:
@@ -273,8 +292,8 @@ def counts(champion: int, challenger: int, errors: int = 0) -> np.ndarray:
 
 
 def test_sound_splits_do_not_alert_and_a_quarter_for_a_fifth_does() -> None:
-    """200 runs of 30 daily looks at 400 users, of which 29 count: none is found at 0.001 (one in 1,000 might
-    be); of 20 that give a quarter where a fifth was promised every one is."""
+    """200 runs of 30 daily looks at 400 users, of which 29 count: none is found at 0.001 (one in
+    1,000 might be); of 20 that give a quarter where a fifth was promised every one is."""
     assert not any(alerts(split_days(judging(), 0.2, seed)) for seed in range(200))
     for seed in range(20):
         out = alerts(split_days(judging(), 0.25, seed))
