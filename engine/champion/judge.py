@@ -141,15 +141,24 @@ class ComparisonJudge(PaneJudge):
     def _matches(self, due: DueWindow, counts: Counts) -> list[Publish]:
         """Look at everything up to the end of a window of matches."""
         state, comparison = self.state, self.comparison
+        out = self._look_at_users(due.end_ms)
         self._begin_stage(due.end_ms)
         arms = _unpacked(state.arms, ARMS_SIZE)
         for end_ms in sorted(end for end in state.waiting if end <= due.end_ms):
             arms += unpack(state.waiting.pop(end_ms), ARMS_SIZE)
         if state.phase == "over" or state.began_ms is None:
-            return []
+            return out
         matches = _unpacked(state.matches, comparison.matches.size) + counts
         state.arms, state.matches = pack(arms), pack(matches)
-        return self._decide(due.end_ms, arms, matches, state.began_ms)
+        return out + self._decide(due.end_ms, arms, matches, state.began_ms)
+
+    def _look_at_users(self, end_ms: int) -> list[Publish]:
+        """Judge the split by all that is known before the look at labels that ends then: of a pause
+        in which nobody came there are no looks to wait for."""
+        state = self.state
+        if self.split is None or state.phase != "comparing" or state.began_ms is None:
+            return []
+        return self.split.decided(end_ms - self.comparison.rules.looks_ms, final=False)
 
     def _begin_stage(self, end_ms: int) -> None:
         """Compare from nothing where a later stage of the split is in force by now."""

@@ -15,7 +15,9 @@ then users are on their way, and count nowhere.  What labels say decides by itse
 only in the last one.
 
 Order.  A look at T is due when all looks at labels up to T less the maturity less one look are
-decided, and a final decision of a look at E ends the split at E plus the maturity (in whole looks).
+decided, or no further one comes before the one that is decided now: each is decided by all looks
+at users up to its maturity.  A final decision of a look at E ends the split at E plus the maturity
+(in whole looks).
 So which looks there are is a function of the logs, whichever of their topics was read ahead.
 """
 

@@ -130,6 +130,23 @@ def test_a_mismatch_holds_what_is_decided_after_its_alert() -> None:
     assert trees(out, "promotions")[-1]["reasons"] == ["sample_ratio"]
 
 
+def test_a_mismatch_after_a_pause_holds_the_look_behind_it() -> None:
+    """Two sound minutes of equals, five without anybody, and then a better challenger with another
+    share: the first look behind the pause is decided by what its own users tell."""
+    rows, pause = 2 * 60 * EACH // 10, 5 * MINUTE
+    logs_apart = []
+    for before, after in zip(streams(0.0, 0.2), streams(0.25, 0.9), strict=True):
+        later = [{**each, "ts": each["ts"] + pause} for each in after[rows:]]
+        logs_apart.append(before[:rows] + later)
+    logs = whole(logs_apart[0], logs_apart[1], 2)
+    out = run(versions(SPLIT, LABEL), logs, 2)
+    told = trees(out, "promotions")
+    assert (told[-1]["until"], told[-1]["reasons"]) == ("2013-01-07T10:08:00Z", ["sample_ratio"])
+    assert "PROMOTE" not in [each["decision"] for each in told]
+    assert alerts(out)[0]["state"] == "open"
+    assert told_of(disturbed(versions(SPLIT, LABEL), logs, 2)) == told_of(out)
+
+
 def test_without_users_nobody_is_promoted() -> None:
     """No unit, no check, no promotion."""
     made, known = streams(0.25, 0.2)
@@ -250,6 +267,18 @@ def test_a_restored_judge_goes_on_as_the_one_that_was_saved() -> None:
     judge.state.split.users = judge.state.split.users[:-1]
     with pytest.raises(SnapshotError, match="no set of users"):
         ComparisonJudge(comparison, 1, resume=judge.snapshot())
+
+
+@pytest.mark.parametrize("damage", [{"log_e": float("nan")}, {"log_e": -1.0}, {"starts_ms": []}])
+def test_evidence_that_no_look_gives_is_refused(damage: Tree) -> None:
+    """NaN would never be a mismatch again, and a split without a beginning has no stage."""
+    judge = ComparisonJudge(comparison_of(versions(SPLIT, LABEL)), 1)
+    judge.state.split.opened_ms, judge.state.split.starts_ms = START, [START]
+    assert ComparisonJudge(judge.comparison, 1, resume=judge.snapshot()).state.split.starts_ms
+    for name, value in damage.items():
+        setattr(judge.state.split, name, value)
+    with pytest.raises(SnapshotError, match="without a beginning"):
+        ComparisonJudge(judge.comparison, 1, resume=judge.snapshot())
 
 
 def test_another_run_or_share_begins_anew() -> None:
