@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.champion.deciding import MAX_LOOKS
 from engine.champion.guards import LATENCY_METRICS, METRICS, OF_APPROVALS, usual_guards
-from engine.comparison_rules import ComparisonRules, Guard, Margin, Measure, Mode
+from engine.comparison_rules import ComparisonRules, Guard, Margin, Measure, Mode, is_split
 from engine.durations import UNITS_MS, format_duration
 from engine.spec import LabelRules, PredictionSpec, TimeRules, Topic
 from engine.spec_faults import did_you_mean
@@ -54,10 +54,8 @@ def read_comparison(
     looks_ms = fields.duration("looks", DAY_MS, UNITS_MS["s"], 30 * DAY_MS)
     maturity_ms = _read_maturity(fields, label)
     within_ms = fields.duration("within", UNITS_MS["h"], 0, 7 * DAY_MS)
-    # The look at users, and the one at labels that it waits for.
     users_ms = time.lateness_ms + within_ms
     labels_ms = max(users_ms, label.lateness_ms) + maturity_ms % looks_ms - looks_ms
-    told_ms = max(users_ms, labels_ms)
     rules = ComparisonRules(
         champion=champion,
         mode=mode,
@@ -71,16 +69,23 @@ def read_comparison(
         guards=usual_guards(_read_guards(fields, approvals=spec.has("business"))),
         maturity_ms=maturity_ms,
         within_ms=within_ms,
-        **read_split(fields, mode, looks_ms, told_ms),
+        **read_split(fields, mode, looks_ms, max(users_ms, labels_ms)),
     )
     fields.close()
+    _refuse_lengths(fields, rules, label)
+    return rules
+
+
+def _refuse_lengths(fields: Fields, rules: ComparisonRules, label: LabelRules) -> None:
+    """Faults for too many looks, or too few."""
+    looks_ms = rules.looks_ms
     if fields.sound("looks", "length") and rules.length_ms > MAX_LOOKS * rules.looks_ms:
         fields.fault(
             "length",
             f"{format_duration(rules.length_ms)} has more than {MAX_LOOKS} looks of "
             f"{format_duration(rules.looks_ms)}",
         )
-    if mode == "split" and fields.sound("looks", "length") and rules.length_ms < 2 * looks_ms:
+    if is_split(rules) and fields.sound("looks", "length") and rules.length_ms < 2 * looks_ms:
         fields.fault("length", "of a split is two looks at least: the first counts for no ratio")
     refuse_endless_stages(fields, rules)
     open_ms = rules.maturity_ms + label.lateness_ms + label.amend_ms + rules.within_ms
@@ -91,7 +96,6 @@ def read_comparison(
             f"within maturity + lateness + amend of labels, at most {MAX_OPEN_LOOKS}: look less "
             "often",
         )
-    return rules
 
 
 def _read_maturity(fields: Fields, label: LabelRules) -> int:
