@@ -66,7 +66,7 @@ class ComparisonRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     settle_ms: int = 0
     """From the decision that a stage is passed until users have moved."""
     share_significance: float = 0.001
-    """Chance that a sound split is ever taken for another one."""
+    """Chance that a sound split is ever taken for another one, in each stage."""
     run: int = 1
     """Another number begins a comparison anew."""
 

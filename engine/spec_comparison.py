@@ -11,12 +11,12 @@ from typing import Final
 
 from engine.champion.deciding import MAX_LOOKS
 from engine.champion.guards import LATENCY_METRICS, METRICS, OF_APPROVALS, usual_guards
-from engine.comparison_rules import ComparisonRules, Guard, Margin, Measure, Mode
+from engine.comparison_rules import ComparisonRules, Guard, Margin, Measure, Mode, is_split
 from engine.durations import UNITS_MS, format_duration
-from engine.spec import LabelRules, PredictionSpec, Topic
+from engine.spec import LabelRules, PredictionSpec, TimeRules, Topic
 from engine.spec_faults import did_you_mean
 from engine.spec_fields import Fields
-from engine.spec_split import read_split
+from engine.spec_split import read_split, refuse_endless_stages
 
 DAY_MS: Final = UNITS_MS["d"]
 MAX_SCORE_BINS: Final = 60
@@ -32,6 +32,7 @@ def read_comparison(
     version: str,
     prediction: PredictionSpec,
     inputs: tuple[Topic, ...],
+    time: TimeRules,
     label: LabelRules,
 ) -> ComparisonRules | None:
     """``comparison``; None where there is none."""
@@ -51,6 +52,10 @@ def read_comparison(
     margins: tuple[Margin, ...] = ("estimated", "tested")
     mode = fields.choice("mode", "shadow", modes)
     looks_ms = fields.duration("looks", DAY_MS, UNITS_MS["s"], 30 * DAY_MS)
+    maturity_ms = _read_maturity(fields, label)
+    within_ms = fields.duration("within", UNITS_MS["h"], 0, 7 * DAY_MS)
+    users_ms = time.lateness_ms + within_ms
+    labels_ms = max(users_ms, label.lateness_ms) + maturity_ms % looks_ms - looks_ms
     rules = ComparisonRules(
         champion=champion,
         mode=mode,
@@ -60,19 +65,29 @@ def read_comparison(
         significance=fields.number("significance", 0.05, 1e-6, 0.2),
         looks_ms=looks_ms,
         length_ms=fields.duration("length", max(28 * DAY_MS, looks_ms), looks_ms),
-        maturity_ms=_read_maturity(fields, label),
-        within_ms=fields.duration("within", UNITS_MS["h"], 0, 7 * DAY_MS),
         score_bins=fields.whole("score_bins", 20, 2, MAX_SCORE_BINS),
         guards=usual_guards(_read_guards(fields, approvals=spec.has("business"))),
-        **read_split(fields, mode, looks_ms),
+        maturity_ms=maturity_ms,
+        within_ms=within_ms,
+        **read_split(fields, mode, looks_ms, max(users_ms, labels_ms)),
     )
     fields.close()
+    _refuse_lengths(fields, rules, label)
+    return rules
+
+
+def _refuse_lengths(fields: Fields, rules: ComparisonRules, label: LabelRules) -> None:
+    """Faults for too many looks, or too few."""
+    looks_ms = rules.looks_ms
     if fields.sound("looks", "length") and rules.length_ms > MAX_LOOKS * rules.looks_ms:
         fields.fault(
             "length",
             f"{format_duration(rules.length_ms)} has more than {MAX_LOOKS} looks of "
             f"{format_duration(rules.looks_ms)}",
         )
+    if is_split(rules) and fields.sound("looks", "length") and rules.length_ms < 2 * looks_ms:
+        fields.fault("length", "of a split is two looks at least: the first counts for no ratio")
+    refuse_endless_stages(fields, rules)
     open_ms = rules.maturity_ms + label.lateness_ms + label.amend_ms + rules.within_ms
     if fields.sound("looks", "maturity") and open_ms // rules.looks_ms > MAX_OPEN_LOOKS:
         fields.fault(
@@ -81,7 +96,6 @@ def read_comparison(
             f"within maturity + lateness + amend of labels, at most {MAX_OPEN_LOOKS}: look less "
             "often",
         )
-    return rules
 
 
 def _read_maturity(fields: Fields, label: LabelRules) -> int:

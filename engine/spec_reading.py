@@ -124,7 +124,7 @@ def read_spec(
         operations=read_operations(fields, known_windows),
         performance=performance,
         concept=read_concept(fields, known_windows, prediction, inputs, performance),
-        comparison=read_comparison(fields, version, prediction, inputs, label),
+        comparison=read_comparison(fields, version, prediction, inputs, time, label),
         alerts=read_alerts(fields, known_rules),
         budget=read_budget(fields),
         psi_watch=watch,

@@ -18,7 +18,7 @@ from typing import Final
 
 import orjson
 
-from engine.champion.cells import ARMS, ARMS_SIZE, PAIRS, nothing
+from engine.champion.cells import ARMS, ARMS_SIZE, CHALLENGER, PAIRS, nothing
 from engine.champion.comparison import Comparison
 from engine.champion.deciding import Decision, decide_look
 from engine.champion.evidence import Evidence, judgement_tree, promotion_tree
@@ -141,22 +141,32 @@ class ComparisonJudge(PaneJudge):
     def _matches(self, due: DueWindow, counts: Counts) -> list[Publish]:
         """Look at everything up to the end of a window of matches."""
         state, comparison = self.state, self.comparison
+        out = self._look_at_users(due.end_ms)
         self._begin_stage(due.end_ms)
         arms = _unpacked(state.arms, ARMS_SIZE)
         for end_ms in sorted(end for end in state.waiting if end <= due.end_ms):
             arms += unpack(state.waiting.pop(end_ms), ARMS_SIZE)
         if state.phase == "over" or state.began_ms is None:
-            return []
+            return out
         matches = _unpacked(state.matches, comparison.matches.size) + counts
         state.arms, state.matches = pack(arms), pack(matches)
-        return self._decide(due.end_ms, arms, matches, state.began_ms)
+        return out + self._decide(due.end_ms, arms, matches, state.began_ms)
+
+    def _look_at_users(self, end_ms: int) -> list[Publish]:
+        """Judge the split by all that is known before the look at labels that ends then: of a pause
+        in which nobody came there are no looks to wait for."""
+        state = self.state
+        if self.split is None or state.phase != "comparing" or state.began_ms is None:
+            return []
+        return self.split.decided(end_ms - self.comparison.rules.looks_ms, final=False)
 
     def _begin_stage(self, end_ms: int) -> None:
         """Compare from nothing where a later stage of the split is in force by now."""
         state = self.state
         if self.split is None or state.phase != "comparing" or state.began_ms is None:
             return
-        began_ms = self.split.began_ms(end_ms - self.comparison.rules.looks_ms)
+        start_ms = end_ms - self.comparison.rules.looks_ms
+        began_ms = self.split.began_ms(start_ms) if self.split.stage_of(start_ms) else None
         if began_ms is None or began_ms <= state.began_ms:
             return
         state.began_ms, state.arms, state.matches = began_ms, b"", b""
@@ -171,7 +181,7 @@ class ComparisonJudge(PaneJudge):
         guards = check_guards(rules.guards, comparison.matches, arms, matches, approved)
         elapsed_ms = end_ms - began_ms
         split = self.split if state.phase == "comparing" else None
-        held = () if split is None else split.holds_back(end_ms)
+        held = () if split is None else split.holds_back(end_ms, int(arms[CHALLENGER]))
         decision = decide_look(rules, state.looks, end_ms, elapsed_ms, measured, guards, held)
         if decision.look is not None:
             state.looks.append(decision.look)

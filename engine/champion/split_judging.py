@@ -1,11 +1,12 @@
 """Is the split the promised one, and may the canary grow: judged of users, before any label.
 
 Rule.  A look at the split counts the distinct users of either version since its stage began
-(:mod:`engine.champion.users`).  Those seen with both are told and left out.  Their ratio is held
-against the stage's share by an e-value that may be looked at as often as one likes
-(:mod:`detectors.sample_ratio`); of the samples that a growing crowd is thinned out to, each is
-worth half of the one before, so that all of them together err at most at ``share_significance``.
-What was found stays: those who were compared until then are not who they were to be.
+(:mod:`engine.champion.users`), the first one with the second look.  Those seen with both are told
+and left out.  Their ratio is held against the stage's share by an e-value that may be looked at as
+often as one likes (:mod:`detectors.sample_ratio`); of the samples that a growing crowd is thinned
+out to, each is worth half of the one before, so that all of them together err at most at
+``share_significance``.  What was found stays: those who were compared until then are not who they
+were to be.
 
 Stages.  A stage is passed when it has lasted and has seen events enough, its split is sound and
 every guard holds that needs no label.  The next one begins ``settle`` later, in event time: until
@@ -14,7 +15,9 @@ then users are on their way, and count nowhere.  What labels say decides by itse
 only in the last one.
 
 Order.  A look at T is due when all looks at labels up to T less the maturity less one look are
-decided, and a final decision of a look at E ends the split at E plus the maturity (in whole looks).
+decided, or no further one comes before the one that is decided now: each is decided by all looks
+at users up to its maturity.  A final decision of a look at E ends the split at E plus the maturity
+(in whole looks).
 So which looks there are is a function of the logs, whichever of their topics was read ahead.
 """
 
@@ -33,7 +36,7 @@ from engine.champion.comparison import Comparison
 from engine.champion.guards import OF_LABELS, Guarded, check_guards
 from engine.champion.split_look import SplitLook
 from engine.champion.split_state import SplitState
-from engine.champion.split_tree import SplitEvidence, split_tree, stage_tree
+from engine.champion.split_tree import SplitEvidence, short_of_stage, split_tree, stage_tree
 from engine.champion.users import MAX_LOOK_USERS, MAX_SPLIT_USERS, UserCounts, union_of
 from engine.comparison_rules import Stage
 from engine.decide.contract import Finding
@@ -73,9 +76,10 @@ class SplitJudging:
         return self.go_on()
 
     def open(self, start_ms: int) -> None:
-        """Begin with the look that starts then."""
+        """Begin with the look that starts then, and count users from the next one on: somewhere in
+        the first one the router began, and who came before could get the champion only."""
         self.state.opened_ms = start_ms
-        self.state.starts_ms = [start_ms]
+        self.state.starts_ms = [start_ms + self._look_ms]
 
     def decided(self, end_ms: int, *, final: bool) -> list[Publish]:
         """Go on after a look at labels was decided."""
@@ -109,16 +113,24 @@ class SplitJudging:
         """When that stage began; None before the first."""
         return max((at for at in self.state.starts_ms if at <= start_ms), default=None)
 
-    def holds_back(self, end_ms: int) -> list[str]:
-        """Why nobody is to be promoted at a look at labels."""
+    def holds_back(self, end_ms: int, challengers: int) -> list[str]:
+        """Why nobody is to be promoted at a look at labels, until which the challenger had so many
+        events.
+
+        A mismatch holds it whenever it was found: looks at users are ahead by the maturity of
+        labels, always by as much, and their alert was told before this look is decided.
+        """
         stage = self.stage_of(end_ms - self._look_ms)
         state, found = self.state, list[str]()
-        if state.mismatch_ms is not None and state.mismatch_ms <= end_ms:
+        if state.mismatch_ms is not None:
             found.append(RULE)
         if state.seen_ms.get(stage, end_ms + 1) > end_ms:
             found.append("no_users")
+        rule, began_ms = self._stages[stage], self.began_ms(end_ms - self._look_ms)
         if stage + 1 < len(self._stages):
-            found.append(f"stage:{self._stages[stage].share:g}")
+            found.append(f"stage:{rule.share:g}")
+        elif self.comparison.rules.stages:
+            found += short_of_stage(rule, end_ms - (began_ms or end_ms), challengers)
         return found
 
     def as_tree(self, end_ms: int) -> dict[str, Any]:
@@ -128,7 +140,7 @@ class SplitJudging:
             "share": self._stages[stage].share,
             "stage": stage + 1,
             "stages": len(self._stages),
-            "sample_ratio": RULE not in self.holds_back(end_ms),
+            "sample_ratio": self.state.mismatch_ms is None,
         }
 
     def _judge(self, end_ms: int, arms: Counts, users: bytes) -> list[Publish]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from engine.champion.cells import ARMS_SIZE
 from engine.champion.users import MAX_SPLIT_USERS, unpack_users
 from engine.decide.episodes import Episode
-from engine.panes import unpack
+from engine.panes import PaneError, unpack
 from engine.snapshot import Whole
 
 
@@ -43,7 +45,9 @@ class SplitState(msgspec.Struct):
     """The newest judgement of the split as it was told, for /metrics."""
 
     def refuse_damage(self) -> None:
-        """engine.panes.PaneError for counts or users that are damaged."""
+        """engine.panes.PaneError for counts, users or evidence that are damaged."""
+        if not 0.0 <= self.log_e < math.inf or (self.opened_ms is not None and not self.starts_ms):
+            raise PaneError("a split without a beginning, or with evidence that no look gives")
         held = [(self.arms, self.users), *self.waiting.values()]
         for arms, users in held:
             if arms:

@@ -74,14 +74,19 @@ class SplitEvidence:
     def short_of(self) -> list[str]:
         """Why the stage is not passed; empty where it is."""
         rule, users = self.stages[self.stage], self.users
+        young = short_of_stage(rule, self.end_ms - self.began_ms, int(self.arms[CHALLENGER]))
         short = {
-            "stage_time": self.end_ms - self.began_ms < rule.least_ms,
-            "stage_events": int(self.arms[CHALLENGER]) < rule.events,
             "no_users": not users.champion + users.challenger,
             "sample_ratio": self.mismatch,
         }
         held_back = [f"guard:{each.metric}" for each in self.guards if not each.held]
-        return [*(name for name, is_so in short.items() if is_so), *held_back]
+        return [*young, *(name for name, is_so in short.items() if is_so), *held_back]
+
+
+def short_of_stage(rule: Stage, lasted_ms: int, challengers: int) -> list[str]:
+    """What a stage lacks that has lasted so long, with so many events of the challenger."""
+    short = {"stage_time": lasted_ms < rule.least_ms, "stage_events": challengers < rule.events}
+    return [name for name, is_so in short.items() if is_so]
 
 
 def split_tree(evidence: SplitEvidence) -> dict[str, Any]:

@@ -79,6 +79,13 @@ def test_a_split_has_one_share_or_stages() -> None:
     assert found.share_significance == 0.0001
 
 
+def test_a_stage_settles_after_it_was_told() -> None:
+    """One look of a day; of an hour as many as the labels are late, and one to move users in."""
+    hourly = "{champion: v0, mode: split, looks: 1h, length: 10d, stages: [{share: 0.1}]}"
+    assert rules(hourly).settle_ms == DAY_MS
+    assert rules(hourly, "label: {lateness: 1h}\n").settle_ms == 2 * UNITS_MS["h"]
+
+
 def test_the_maturity_is_that_of_the_labels() -> None:
     """The longest one, and never before negatives are known."""
     longest = rules("{champion: v0}", "label: {maturities: [1h, 30d], ttl: 90d}\n")
@@ -94,6 +101,8 @@ def test_the_maturity_is_that_of_the_labels() -> None:
         ("{champion: v0, share: 0.2}", "comparison.share", "is of mode: split"),
         ("{champion: v0, stages: [{share: 0.2}]}", "comparison.stages", "is of mode: split"),
         ("{champion: v0, mode: split, share: 1}", "comparison.share", "to 0.999"),
+        ("{champion: v0, mode: split, length: 1d}", "comparison.length", "two looks at least"),
+        ("{champion: v0, mode: split, settle: 2d}", "comparison.settle", "is of stages"),
         ("{champion: v0, mode: split, stages: []}", "comparison.stages", "has no stage"),
         ("{champion: v0, mode: split, stages: [5]}", "comparison.stages[0]", "must be a mapping"),
         (
@@ -120,6 +129,32 @@ def test_the_maturity_is_that_of_the_labels() -> None:
             "{champion: v0, mode: split, stages: [{share: 0.2}], settle: 1h}",
             "comparison.settle",
             "whole number of looks",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 0.2}], settle: 0s}",
+            "comparison.settle",
+            "over before anybody knows",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 0.2, least: 27d}, {share: 0.5}]}",
+            "comparison.stages",
+            "stage 1 takes 30d at least",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 0.2}, {share: 0.5, least: 29d}]}",
+            "comparison.stages",
+            "stage 2 takes 29d at least",
+        ),
+        (
+            "{champion: v0, mode: split, stages: [{share: 0.2}, {share: 1, least: 2d}]}",
+            "comparison.stages[1].least",
+            "is the promotion itself",
+        ),
+        ("{champion: v0, mode: splt, share: 0.2}", "comparison.mode", "one of shadow"),
+        (
+            "{champion: v0, mode: split, stages: [{share: x}, {share: 0.3}]}",
+            "comparison.stages[0].share",
+            "finite number",
         ),
         ("{champion: v1}", "comparison.champion", "this version itself"),
         ("{champion: v0, mode: mirror}", "comparison.mode", "one of shadow"),

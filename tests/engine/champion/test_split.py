@@ -8,11 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from engine.champion.cells import ARMS_SIZE, ERRORS, arm_cell
 from engine.champion.judge import ComparisonJudge
-from engine.champion.split_judging import MAX_WAITING_SPLIT_LOOKS, SplitJudging
-from engine.champion.split_state import SplitState
-from engine.champion.users import MAX_LOOK_USERS, Users
 from engine.effects import Publish
 from engine.pipeline import Pipeline
 from engine.records import RecordBatch
@@ -27,7 +23,6 @@ STAGES = "[{share: 0.05, least: 2m, events: 40}, {share: 0.2, least: 2m}, {share
 CANARY = LOOKS.replace("8m", "20m") + f", mode: split, stages: {STAGES}, settle: 1m}}"
 EACH = 40
 """Events a second."""
-DAYS = 30
 
 
 @cache
@@ -112,6 +107,41 @@ def test_another_share_holds_what_would_be_promoted_and_alerts() -> None:
     assert (last["state"], last["episode"]) == ("resolved", first["episode"])
 
 
+def test_a_mismatch_holds_what_is_decided_after_its_alert() -> None:
+    """A sound split until the look that promotes, then another share: labels of that look are
+    mature only when the mismatch was told, and nobody is promoted while its alert is open."""
+    made, known = streams(0.25, 0.2)
+    told = trees(run(versions(SPLIT, LABEL), whole(made, known, 2), 2), "promotions")[-1]
+    assert (told["decision"], told["until"]) == ("PROMOTE", "2013-01-07T10:02:00Z")
+    other, _ = streams(0.25, 0.9)
+    broken_from = START + 2 * MINUTE
+    made = [a if a["ts"] < broken_from else b for a, b in zip(made, other, strict=True)]
+    logs = whole(made, known, 2)
+    out = run(versions(SPLIT, LABEL), logs, 2)
+    assert told_of(disturbed(versions(SPLIT, LABEL), logs, 1)) == told_of(out)
+    assert alerts(out)[0]["state"] == "open"
+    for each in trees(out, "promotions"):
+        assert each["decision"] != "PROMOTE"
+    assert trees(out, "promotions")[-1]["reasons"] == ["sample_ratio"]
+
+
+def test_a_mismatch_after_a_pause_holds_the_look_behind_it() -> None:
+    """Two sound minutes of equals, five without anybody, and then a better challenger with another
+    share: the first look behind the pause is decided by what its own users tell."""
+    rows, pause = 2 * 60 * EACH // 10, 5 * MINUTE
+    logs_apart = []
+    for before, after in zip(streams(0.0, 0.2), streams(0.25, 0.9), strict=True):
+        later = [{**each, "ts": each["ts"] + pause} for each in after[rows:]]
+        logs_apart.append(before[:rows] + later)
+    logs = whole(logs_apart[0], logs_apart[1], 2)
+    out = run(versions(SPLIT, LABEL), logs, 2)
+    told = trees(out, "promotions")
+    assert (told[-1]["until"], told[-1]["reasons"]) == ("2013-01-07T10:08:00Z", ["sample_ratio"])
+    assert "PROMOTE" not in [each["decision"] for each in told]
+    assert alerts(out)[0]["state"] == "open"
+    assert told_of(disturbed(versions(SPLIT, LABEL), logs, 2)) == told_of(out)
+
+
 def test_without_users_nobody_is_promoted() -> None:
     """No unit, no check, no promotion."""
     made, known = streams(0.25, 0.2)
@@ -151,6 +181,25 @@ def test_a_canary_grows_by_stages_and_is_promoted_in_the_last() -> None:
     assert not alerts(out)
     early = [each for each in told if each["kind"] == "promotion" and each["split"]["stage"] == 1]
     assert all("stage:0.05" in each["reasons"] for each in early)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"), [("least: 8m", "stage_time"), ("least: 2m, events: 300", "stage_events")]
+)
+def test_the_last_stage_is_passed_as_every_other(more: str, reason: str) -> None:
+    """By those who are promoted: not before it lasted, nor with fewer events of the challenger."""
+    spec = CANARY.replace("share: 0.2, least: 2m", f"share: 0.2, {more}")
+    out = run(versions(spec, LABEL), whole(*canary(), 2), 2)
+    told = [each for each in trees(out, "promotions") if each["kind"] == "promotion"]
+    assert (told[-2]["decision"], told[-2]["reasons"]) == ("HOLD", [reason])
+    final = told[-1]
+    assert (final["decision"], final["final"]) == ("PROMOTE", True)
+    assert final["split"]["stage"] == 2
+    lasted = [int(final[key][11:13]) * 60 + int(final[key][14:16]) for key in ("from", "until")]
+    if reason == "stage_time":
+        assert lasted[1] - lasted[0] == 8
+    else:
+        assert final["events"]["challenger"] >= 300 > told[-2]["events"]["challenger"]
 
 
 def test_a_canary_that_got_the_next_share_too_early_is_not_believed() -> None:
@@ -215,6 +264,18 @@ def test_a_restored_judge_goes_on_as_the_one_that_was_saved() -> None:
         ComparisonJudge(comparison, 1, resume=judge.snapshot())
 
 
+@pytest.mark.parametrize("damage", [{"log_e": float("nan")}, {"log_e": -1.0}, {"starts_ms": []}])
+def test_evidence_that_no_look_gives_is_refused(damage: Tree) -> None:
+    """NaN would never be a mismatch again, and a split without a beginning has no stage."""
+    judge = ComparisonJudge(comparison_of(versions(SPLIT, LABEL)), 1)
+    judge.state.split.opened_ms, judge.state.split.starts_ms = START, [START]
+    assert ComparisonJudge(judge.comparison, 1, resume=judge.snapshot()).state.split.starts_ms
+    for name, value in damage.items():
+        setattr(judge.state.split, name, value)
+    with pytest.raises(SnapshotError, match="without a beginning"):
+        ComparisonJudge(judge.comparison, 1, resume=judge.snapshot())
+
+
 def test_another_run_or_share_begins_anew() -> None:
     """What was counted under another promise is not this one's."""
     judge = ComparisonJudge(comparison_of(versions(SPLIT, LABEL)), 1)
@@ -222,79 +283,3 @@ def test_another_run_or_share_begins_anew() -> None:
         assert ComparisonJudge(
             comparison_of(versions(other, LABEL)), 1, resume=judge.snapshot()
         ).fresh
-
-
-def judging(spec: str = SPLIT) -> SplitJudging:
-    """Of a comparison, its first look ahead."""
-    found = SplitJudging(comparison_of(versions(spec, LABEL)), SplitState())
-    found.open(START)
-    return found
-
-
-def split_days(found: SplitJudging, share: float, seed: int, daily: int = 400) -> list[Publish]:
-    """Daily looks at new users, each with the challenger by that chance."""
-    random = np.random.default_rng(seed)
-    out: list[Publish] = []
-    for day in range(1, DAYS + 1):
-        users = Users(MAX_LOOK_USERS)
-        arms = (random.random(daily) < share).astype(np.int64)
-        users.add(random.integers(1, 2**63, daily, dtype=np.uint64), arms)
-        found.state.decided_ms = START + day * MINUTE
-        out += found.note(
-            START + day * MINUTE, counts(daily - arms.sum(), arms.sum()), [users.pack()]
-        )
-    return out
-
-
-def counts(champion: int, challenger: int, errors: int = 0) -> np.ndarray:
-    """Cells of the arms."""
-    cells = np.zeros(ARMS_SIZE, dtype=np.int64)
-    cells[:2] = champion, challenger
-    cells[arm_cell(1, ERRORS)] = errors
-    return cells
-
-
-def test_sound_splits_do_not_alert_and_a_quarter_for_a_fifth_does() -> None:
-    """200 runs of 30 daily looks at 12,000 users in all: none is found at 0.001 (one in 1,000 might
-    be); of 20 that give a quarter where a fifth was promised every one is."""
-    assert not any(alerts(split_days(judging(), 0.2, seed)) for seed in range(200))
-    for seed in range(20):
-        out = alerts(split_days(judging(), 0.25, seed))
-        assert [each["state"] for each in out] == ["open"]
-
-
-def test_a_crowd_that_is_thinned_out_is_judged_as_well() -> None:
-    """60,000 users, above the bound: the sample of them finds a quarter, and no fifth."""
-    found = judging()
-    assert not alerts(split_days(found, 0.2, 1, daily=2_000))
-    assert of_split(split_days(judging(), 0.2, 1, daily=2_000))[-1]["users"]["sampled"] < 1.0
-    assert alerts(split_days(judging(), 0.25, 1, daily=2_000))
-
-
-def test_a_stage_waits_for_its_guards() -> None:
-    """Errors of the challenger hold it; the same looks without them pass."""
-    told = {}
-    for errors in (0, 20):
-        found = judging(CANARY)
-        out: list[Publish] = []
-        for look in range(1, 4):
-            users = Users(MAX_LOOK_USERS)
-            arms = (np.arange(400) % 20 == 0).astype(np.int64)
-            users.add(np.arange(1, 401, dtype=np.uint64) + np.uint64(1_000 * look), arms)
-            out += found.note(START + look * MINUTE, counts(380, 20, errors), [users.pack()])
-        told[errors] = trees(out, "promotions")[-1]
-    assert (told[0]["decision"], told[0]["reasons"]) == ("PROMOTE", [])
-    assert (told[20]["decision"], told[20]["reasons"]) == ("HOLD", ["guard:error_rate"])
-
-
-def test_looks_wait_for_labels_within_a_bound() -> None:
-    """Labels that stand still: the oldest looks go together, and no user is lost."""
-    found = judging()
-    for look in range(1, MAX_WAITING_SPLIT_LOOKS + 20):
-        users = Users(MAX_LOOK_USERS)
-        users.add(np.array([look], dtype=np.uint64), np.zeros(1, dtype=np.int64))
-        found.note(START + look * MINUTE, counts(1, 0), [users.pack()])
-    assert len(found.state.waiting) == MAX_WAITING_SPLIT_LOOKS
-    out = found.decided(START + 2_000 * MINUTE, final=False)
-    last = of_split(out)[-1]
-    assert last["users"]["champion"] == last["events"]["champion"] == MAX_WAITING_SPLIT_LOOKS + 19
