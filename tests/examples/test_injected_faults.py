@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,9 @@ from tests.examples.faulty_flights import (
     flights_model,
     said_of,
 )
+
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
 
 WEEKS: Final = (at(3, 20, 7), at(4, 24, 13))
 """Five weeks, from the middle of one to that of another."""
@@ -116,7 +119,28 @@ FAULTS: Final[dict[str, tuple[tuple[datetime, datetime], pl.Expr, Columns, dict[
 }
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+QUICK: Final = (
+    "x 10 for weeks",
+    "metric for weeks",
+    "a fifth is null",
+    "all are null",
+    "a fifth is 0",
+    "frozen for weeks",
+    "frozen by station",
+    "names in another spelling",
+    "few values stand still",
+)
+"""One of each kind and more; the others are run with the long tests."""
+
+
+def each_fault() -> list[ParameterSet]:
+    """Their names, those that are not quick marked as long."""
+    return [
+        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in FAULTS
+    ]
+
+
+@pytest.mark.parametrize("name", each_fault())
 def test_a_fault_alerts_and_asks_for_nothing(name: str, tmp_path: Path) -> None:
     """Alerts open within a window of the fault and name feature and fault; nothing asks for
     retraining, not while it lasts and not when the data are mended."""
