@@ -22,7 +22,10 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from engine.records import Headers
+from engine.dead_letters import carry
+from engine.effects import Publish
+from engine.records import Headers, RecordBatch
+from engine.spec import Topic
 from streams.clients import librdkafka_reader_options
 from streams.settings import Settings
 from streams.starting_offsets import Source
@@ -63,6 +66,19 @@ class ControlRecord:
     def source(self) -> Source:
         """(role, partition)."""
         return self.role, self.partition
+
+    def letter(self, reason: str) -> Publish:
+        """The dead letter of a record that cannot be used."""
+        row = RecordBatch(
+            cast("Topic", self.role),
+            self.partition,
+            [self.offset],
+            [self.timestamp_ms],
+            [self.key],
+            [self.value],
+            None if self.headers is None else [self.headers],
+        )
+        return carry(row, 0, "dead-letters", reason)
 
 
 class ControlFeed(Protocol):

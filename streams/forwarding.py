@@ -17,14 +17,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
-from engine.dead_letters import carry
 from engine.effects import Publish
 from engine.panes import Forwarded, encode, every_version
-from engine.records import RecordBatch
 from engine.retraining_results import Unusable, model_named, read_result
-from engine.spec import Topic
 from streams.benches import Bench, panes_partition
 from streams.checkpoint import Outbox
 from streams.control import ControlError, ControlFeed, ControlRecord
@@ -148,16 +145,7 @@ class Forwarding:
         self._count(record.role, "forwarded")
 
     async def _reject(self, record: ControlRecord, reason: str) -> None:
-        row = RecordBatch(
-            cast("Topic", record.role),
-            record.partition,
-            [record.offset],
-            [record.timestamp_ms],
-            [record.key],
-            [record.value],
-            None if record.headers is None else [record.headers],
-        )
-        await self._outbox.deliver([carry(row, 0, "dead-letters", reason)])
+        await self._outbox.deliver([record.letter(reason)])
         self._count(record.role, "rejected")
 
     def _count(self, role: str, outcome: str) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Protocol, cast
 
 from engine.effects import Publish
@@ -114,17 +113,20 @@ class Learning:
         whoever took the partition up before this worker had heard of the version would have met a
         pane of it.  Of any other, what was kept has missed what came meanwhile.
         """
-        name = judge_name(key)
-        listed = bench.listed.get(key)
-        build = partial(self._built, key, listed is not None)
+        name, listed = judge_name(key), bench.listed.get(key)
+
+        def build(snapshot: Snapshot | None, _: int) -> JudgeLike:
+            return self._core.judge(key, snapshot if listed is not None else None)
+
         judge, restored, mine = recovery.resume(name, build, committed=bool(bench.durable))
-        covered = bench.position
-        if listed is not None and restored is not None and not judge.fresh:
-            covered = restored.covered.get(PANES, 0)
-            if covered < listed:
-                recovery.trouble(
-                    name, f"snapshot {name}: it covers {covered}, one that covered {listed} is gone"
-                )
+        kept = 0 if restored is None else restored.covered.get(PANES, 0)
+        later = restored is not None and restored.generation > bench.listed_by
+        if listed is not None and kept < listed and not later:
+            recovery.trouble(
+                name, f"snapshot {name}: it covers {kept}, one that covered {listed} is gone"
+            )
+        goes_on = listed is not None and restored is not None and not judge.fresh
+        covered = kept if goes_on else bench.position
         recovery.conclude()
         own = Name(name, bench.name.partition, mine, recovery.owner)
         with suppress(GivenUpError):
@@ -135,6 +137,3 @@ class Learning:
                 bench.seats[key] = Seat(judge=judge, name=own, covered=covered, unsaved=True)
                 bench.unsaved = True
                 self._live.judges[key] = judge
-
-    def _built(self, key: str, is_whole: bool, snapshot: Snapshot | None, _: int) -> JudgeLike:  # noqa: FBT001 - bound by name of the method alone
-        return self._core.judge(key, snapshot if is_whole else None)

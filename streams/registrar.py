@@ -24,13 +24,10 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
-from engine.dead_letters import carry
 from engine.effects import Publish
 from engine.model import MonitoredModel
-from engine.records import RecordBatch
-from engine.spec import Topic
 from engine.terms import Term
 from streams.benches import panes_partition
 from streams.control import ControlError, ControlRecord
@@ -188,7 +185,7 @@ class Registrar:
         panes topic; those of others are theirs to send."""
         told, self._letters = self._letters, []
         return [
-            _letter(refusal)
+            refusal.record.letter(f"model_{refusal.reason}")
             for refusal in told
             if panes_partition(_model_of(refusal.record), partitions) in held
         ]
@@ -242,17 +239,3 @@ def _model_of(record: ControlRecord) -> str:
         return read_key(record.key)[0]
     except ModelRecordError:
         return ""
-
-
-def _letter(refusal: Refusal) -> Publish:
-    record = refusal.record
-    row = RecordBatch(
-        cast("Topic", record.role),
-        record.partition,
-        [record.offset],
-        [record.timestamp_ms],
-        [record.key],
-        [record.value],
-        None if record.headers is None else [record.headers],
-    )
-    return carry(row, 0, "dead-letters", f"model_{refusal.reason}")
