@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 BUDGETS_S: Final[Mapping[str, float]] = {
     "project": 50.0,
     "detectors": 95.0,
-    "engine": 230.0,
+    "engine": 330.0,
     "streams": 200.0,
     "examples": 120.0,
     "prometheus": 50.0,
     "load_tests": 60.0,
     "simulation": 180.0,
     "fuzz": 50.0,
-    "kafka": 1350.0,
+    "kafka": 1200.0,
 }
 """Seconds of test processes by suite; ``project`` are the files right below ``tests``."""
 WORKERS: Final = 3
