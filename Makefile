@@ -79,8 +79,8 @@ quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/
 false-pages: $(STAMP) ## false pages of 800 months without change, to docs/false-alarms.md (half an hour)
 	$(PY) -m load_tests.false_pages $(FALSE_PAGES_ARGS)
 
-test-long: $(STAMP) ## what takes hours: long tests, simulation, chaos, fuzzing, soak, readiness
-	$(PY) -m pytest --long -m long
+test-long: $(STAMP) ## what takes hours: all tests and every example of them, simulation, chaos, fuzzing, soak, readiness
+	TESTS_THOROUGH=1 $(PY) -m pytest --long -n $(TEST_JOBS) --dist worksteal
 	$(MAKE) simulate SEEDS=10000
 	$(MAKE) fuzz chaos soak readiness false-pages
 
