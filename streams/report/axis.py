@@ -44,6 +44,8 @@ class TimeAxis:
 
     start_ms: int
     end_ms: int
+    marks: tuple[tuple[int, str], ...] = ()
+    """Times that are marked in every plot, each with what is to be told of it."""
 
     def x(self, ms: int) -> float:
         """Where a time stands; what is outside stands at the edge."""
@@ -72,6 +74,10 @@ class TimeAxis:
             drawn.append(tag("line", x1=x, x2=x, y1=0.0, y2=height, class_="grid"))
             told = moment(ms)[5:] if short else day(ms)
             drawn.append(tag("text", told, x=x, y=height + 16.0, class_="tick"))
+        for ms, told in self.marks:
+            x = self.x(ms)
+            line = tag("line", x1=x, x2=x, y1=0.0, y2=height, class_="marked")
+            drawn.append(tag("g", tag("title", f"{moment(ms)} {told}"), line))
         return drawn
 
 
