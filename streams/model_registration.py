@@ -56,7 +56,6 @@ def read_version(spec: Path, profile: Path) -> VersionFiles:
 
 def registered(settings: Settings) -> list[Head]:
     """What stands on the topic now, by key; streams.control.ControlError when it cannot be read."""
-
     register = ModelRegister(builds=False)
 
     async def read() -> None:

@@ -73,7 +73,7 @@ def read_registrations(path: Path, model: str) -> ToldRegistrations:
                 _take_audit(tree, model, found.ended_ms)
             else:
                 _take_record(tree, model, found.records)
-        except (ModelsFileError, TimestampError) as error:
+        except ModelsFileError as error:
             raise ModelsFileError(f"{path}:{number}: {error}") from error
     return found
 
@@ -92,7 +92,10 @@ def _take_audit(tree: dict[str, Any], model: str, ended_ms: dict[str, list[int]]
         at, version = tree.get("at"), tree.get("version")
         if not (isinstance(at, str) and isinstance(version, str)):
             raise ModelsFileError("is no record of audit: it lacks version or at")
-        ended_ms.setdefault(version, []).append(rfc3339_to_ms(at))
+        try:
+            ended_ms.setdefault(version, []).append(rfc3339_to_ms(at))
+        except TimestampError as error:
+            raise ModelsFileError(f"has an at that is no time: {at}") from error
 
 
 def _take_record(tree: dict[str, Any], model: str, records: list[ControlRecord]) -> None:

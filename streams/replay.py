@@ -31,7 +31,7 @@ from engine.records import Headers, RecordBatch
 from engine.retraining_results import Result
 from engine.spec import Spec, Topic
 from engine.timestamps import NEWEST_MS, OLDEST_MS
-from streams.replayed_versions import Step
+from streams.replayed_versions import ReplayedVersions
 from streams.results_file import results_for
 from streams.table_events import read_events
 from streams.whole_files import whole_files
@@ -83,7 +83,7 @@ def end_of_stream(spec: Spec, topic: Topic, newest_ms: int) -> bytes:
 
 
 def replay(
-    models: Sequence[MonitoredModel],
+    models: Sequence[MonitoredModel] | ReplayedVersions,
     sources: Sequence[Source],
     partitions: int,
     out: Path,
@@ -91,12 +91,10 @@ def replay(
     *,
     decides: Decide = decide,
     results: Sequence[Result] | None = None,
-    steps: Sequence[Step] = (),
 ) -> ReplaySummary:
     """Run files through the core and write what the output topics would carry into ``out``.
 
-    ``models`` are known from the beginning; ``steps`` say what is learned of others, and when.
-
+    ``models`` are known from the beginning, or say themselves when which is learned.
     ``progress`` is told how many further records were read; ``decides`` stands in for the decisions
     of every judge.  ``results`` are what retraining jobs answered, and a trigger that none of them
     answers is late, as it is where nobody answers a worker; None when nobody could, so that nothing
@@ -111,7 +109,8 @@ def replay(
         version = judge.model.spec.version
         script(judge.decisions.requests, results_for(version, results or ()))
 
-    run = _Run(models, partitions, steps, seat)
+    known = models if isinstance(models, ReplayedVersions) else ReplayedVersions(list(models))
+    run = _Run(known, partitions, seat)
     with whole_files([out / f"{name}.ndjson" for name in FILES]) as opened:
         files: dict[OutputTopic, BinaryIO] = dict(zip(FILES, opened, strict=True))
         newest: dict[int, int] = {}
@@ -161,15 +160,14 @@ class _Run:
 
     def __init__(
         self,
-        models: Sequence[MonitoredModel],
+        versions: ReplayedVersions,
         partitions: int,
-        steps: Sequence[Step],
         seat: Callable[[Judge], None],
     ) -> None:
         """``seat`` is told of every judge before its first window."""
-        self.pipeline = Pipeline(models, partitions)
+        self.pipeline = Pipeline(versions.files, partitions)
         self.partitions = partitions
-        self._steps = deque(steps)
+        self._steps = deque(versions.steps)
         self._seat = seat
         for judge in self.pipeline.judges.values():
             seat(judge)

@@ -31,9 +31,7 @@ class ToldResult(Result, frozen=True):
 def results_for(version: str, results: Iterable[Result]) -> list[Result]:
     """Those that the judge of a version is to be given."""
     return [
-        one
-        for one in results
-        if not isinstance(one, ToldResult) or one.judged_as in {"", version}
+        one for one in results if not isinstance(one, ToldResult) or one.judged_as in {"", version}
     ]
 
 

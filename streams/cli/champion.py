@@ -24,6 +24,12 @@ class ChampionOptions(NamedTuple):
     predictions: Path | None
 
 
+def champion_options_in(given: dict[str, Any]) -> ChampionOptions:
+    """Take them out of the arguments of a command."""
+    names = ("champion", "champion_profile", "champion_predictions")
+    return ChampionOptions(*(given.pop(name) for name in names))
+
+
 def champion_of(
     model: MonitoredModel,
     given: ChampionOptions,

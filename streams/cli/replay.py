@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from streams.cli.champion import ChampionOptions, champion_of, tell_promotions
+from streams.cli.champion import champion_of, champion_options_in, tell_promotions
 from streams.cli.faults import Failed, Refused
 from streams.cli.inputs import FILE, event_files, model_from, partitions_option
 from streams.cli.policy import PolicyOptions, other_model, tell_policy
@@ -17,10 +17,10 @@ from streams.cli.publish import rows, sources_from
 from streams.cli.replay_summary import tell_levels, tell_records, tell_triggers
 from streams.cli.terminal import progress_bar
 from streams.cli.versions import (
-    VersionOptions,
     sources_of,
     tell_terms,
     version_options,
+    version_options_in,
     versions_from,
 )
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.model import MonitoredModel
     from engine.retraining_results import Result
     from streams.replay import ReplaySummary, Source
-    from streams.replayed_versions import Step
+    from streams.replayed_versions import ReplayedVersions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -100,13 +100,7 @@ def replay(
     partitions: int,
     out: Path | None,
     results: Path | None,
-    models: Path | None,
-    registered: tuple[tuple[Path, Path, str], ...],
-    version_predictions: tuple[tuple[str, Path], ...],
-    champion: Path | None,
-    champion_profile: Path | None,
-    champion_predictions: Path | None,
-    **policy: Any,  # noqa: ANN401 - the fields of PolicyOptions
+    **more: Any,  # noqa: ANN401 - the fields of ChampionOptions, VersionOptions and PolicyOptions
 ) -> None:
     """Judge files as the worker would have judged the stream that they hold, to the last bit.
 
@@ -126,38 +120,29 @@ def replay(
       longshore replay spec.yaml --profile profile.json --predictions history.parquet \\
         --policy --against stricter.yaml --report report.html
     """
-    options = PolicyOptions(**policy)
+    champion, told = champion_options_in(more), version_options_in(more)
+    options = PolicyOptions(**more)
     options.refuse_strays(out)
-    told = VersionOptions(models, registered, version_predictions)
     model = model_from(spec, profile)
-    beside = champion_of(
-        model,
-        ChampionOptions(champion, champion_profile, champion_predictions),
-        options,
-        others=told.any,
-    )
+    beside = champion_of(model, champion, options, others=told.any)
     other = other_model(options, model, profile)
-    known = versions_from([each for each in (beside, model) if each], told, options)
+    given = [each for each in (beside, model) if each is not None]
+    known = versions_from(given, told, options)
     # Of both before the first is read: what cannot be compared is told at once.
     sources = {
         one.policy_hash: sources_from(one.spec, predictions, labels, features)
         + sources_of(known, told)
         for one in filter(None, (model, other))
     }
-    if beside is not None and champion_predictions is not None:
-        sources[model.policy_hash] += sources_from(beside.spec, champion_predictions, None, None)
-    others = [] if known is None else [m for m in known.models.values() if m.key != model.key]
+    if beside is not None and champion.predictions is not None:
+        sources[model.policy_hash] += sources_from(beside.spec, champion.predictions, None, None)
 
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
-        began, read = perf_counter(), sources[one.policy_hash]
-        files = [one] if beside is None else [beside, one]
-        steps = [] if known is None else known.steps
+        models = known or [one if each is model else each for each in given]
         answers = answers_from(one, results, options.policy)
-        first = files if known is None else known.files
-        summary = _run(one.key, first, read, partitions, directory, answers, steps)
-        tell_records(summary, perf_counter() - began, one.spec.model, answers)
-        return summary
+        return _run(one.key, models, sources[one.policy_hash], partitions, directory, answers)
 
+    others = [one for one in known.models.values() if one.key != model.key] if known else []
     if options.policy:
         tell_policy(options, model, other, out, run, others)
     else:
@@ -191,12 +176,11 @@ def answers_from(model: MonitoredModel, results: Path | None, policy: bool) -> l
 
 def _run(
     key: str,
-    models: list[MonitoredModel],
+    models: list[MonitoredModel] | ReplayedVersions,
     sources: list[Source],
     partitions: int,
     out: Path,
     results: list[Result] | None,
-    steps: list[Step],
 ) -> ReplaySummary:
     from streams.replay import replay as run
     from streams.table_columns import TableError
@@ -204,15 +188,15 @@ def _run(
     with progress_bar() as bar:
         total = sum(rows(source.path) for source in sources) or None
         task = bar.add_task(f"replaying {key}", total=total)
+        began = perf_counter()
         try:
-            return run(
+            summary = run(
                 models,
                 sources,
                 partitions,
                 out,
                 lambda read: bar.update(task, advance=read),
                 results=results,
-                steps=steps,
             )
         except TableError as error:
             raise Refused(
@@ -220,3 +204,5 @@ def _run(
             ) from error
         except OSError as error:
             raise Failed(f"{error.filename or out}: {error.strerror}") from error
+    tell_records(summary, perf_counter() - began, key.rpartition("@")[0], results)
+    return summary

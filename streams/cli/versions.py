@@ -71,6 +71,12 @@ def version_options(command: _Command) -> _Command:
     return command
 
 
+def version_options_in(given: dict[str, Any]) -> VersionOptions:
+    """Take them out of the arguments of a command."""
+    names = ("models", "registered", "version_predictions")
+    return VersionOptions(*(given.pop(name) for name in names))
+
+
 def versions_from(
     given: Sequence[MonitoredModel], options: VersionOptions, policy: PolicyOptions
 ) -> ReplayedVersions | None:
@@ -85,7 +91,7 @@ def versions_from(
         return None
     if policy.against is not None:
         raise Refused(
-            "--against compares two specs of one version, and --models or --version tells of several",
+            "--against compares two specs of one version: not with --models or --version",
             hint="replay each of the two by itself, with its own --report",
         )
     try:

@@ -23,11 +23,21 @@ from streams.replay import Source, replay
 from streams.replayed_versions import versions_of
 from streams.results_file import read_results, results_for
 from streams.snapshots import Record
-from tests.engine.models import MINUTE, SECOND, START, batch, beat, pieces, spec_text, stream
+from tests.engine.models import (
+    MINUTE,
+    SECOND,
+    START,
+    batch,
+    beat,
+    model_of,
+    pieces,
+    spec_text,
+    stream,
+)
 from tests.engine.test_take_over import AT, FIRST, SECOND_ONE
 
-TEXTS: Final = {"v1": spec_text(version="v1"), "v2": spec_text(version="v2")}
-PROFILE: Final = encode_profile(FIRST.profile)
+TEXTS: Final = {version: spec_text(version=version) for version in ("v1", "v2", "v3")}
+MODELS: Final = {"v1": FIRST, "v2": SECOND_ONE, "v3": model_of(TEXTS["v3"])}
 LATENESS_MS: Final = 30 * SECOND
 TOLD: Final[tuple[OutputTopic, ...]] = ("judgements", "alerts", "retraining-triggers", "audit")
 
@@ -36,7 +46,7 @@ def applied(version: str, at_ms: int | None, text: str | None = None) -> list[Re
     """The records of a registration, in two parts and more."""
     return encode_version(
         text or TEXTS[version],
-        PROFILE,
+        encode_profile(MODELS[version].profile),
         of=("m", version),
         effective_from_ms=at_ms,
         part_bytes=2_000,
@@ -86,7 +96,10 @@ def test_what_is_printed_is_read_again(tmp_path: Path) -> None:
         (b'{"key": "m/v1", "offset": 9, "value": null}', "has the offset 9 behind 9"),
         (b'{"key": "m/v1", "offset": true, "value": null}', "has the offset True"),
         (b'{"kind": "term", "model": "m", "change": "ends"}', "no record of audit"),
-        (b'{"kind": "term", "model": "m", "change": "ends", "version": "v", "at": "?"}', "?"),
+        (
+            b'{"kind": "term", "model": "m", "change": "ends", "version": "v", "at": "?"}',
+            "no time: ?",
+        ),
     ],
 )
 def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: bytes, says: str) -> None:
@@ -128,7 +141,7 @@ def test_a_version_of_files_is_taken_over_too() -> None:
 
 def test_another_spec_stands_in_the_term_of_the_registered_one() -> None:
     """A policy is tried in its place, and that is told."""
-    changed = applied("v1", AT, spec_text(version="v1", windows="[5m]"))
+    changed = applied("v1", AT, spec_text(version="v1", inventory="{owner: risk, purpose: x}"))
     found = versions_of([FIRST], told(written(*changed)))
     assert found.other_content == ["m@v1"]
     assert found.steps[0].models == [FIRST]
@@ -145,12 +158,11 @@ def test_what_no_worker_would_use_changes_nothing() -> None:
 def test_back_again_is_learned_when_it_serves_again() -> None:
     """What it served before would be forgotten; what stands behind it waits."""
     again, third = AT + 3 * MINUTE, AT + 5 * MINUTE
-    text = spec_text(version="v3")
     records = written(
         *applied("v1", AT - MINUTE),
         *applied("v2", AT),
         *applied("v1", again),
-        *encode_version(text, PROFILE, of=("m", "v3"), effective_from_ms=third),
+        *applied("v3", third),
     )
     steps = versions_of([FIRST], told(records)).steps
     assert [step.at_ms for step in steps] == [None, None, again, again]
@@ -203,7 +215,7 @@ def replayed(directory: Path, registered: ToldRegistrations) -> list[tuple[str, 
     path.write_bytes(b"\n".join(values()) + b"\n")
     known = versions_of([FIRST], registered)
     sources = [Source("predictions", path, FIRST.spec)]
-    replay(known.files, sources, 1, directory / "out", steps=known.steps)
+    replay(known, sources, 1, directory / "out")
     return lines(directory / "out")
 
 
@@ -236,8 +248,8 @@ def test_nobody_serves_before_it_is_learned(tmp_path: Path) -> None:
     kinds = [(t["change"], t.get("at")) for t in map(orjson.loads, found["audit", "v1"])]
     moments = [ms_to_rfc3339(ms) for ms in (START, AT, again)]
     assert kinds == [
-        ("begins", moments[0]),
         ("heard", None),
+        ("begins", moments[0]),
         ("ends", moments[1]),
         ("heard", None),
         ("begins", moments[2]),
