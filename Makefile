@@ -79,7 +79,7 @@ quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/
 false-pages: $(STAMP) ## false pages of 800 months without change, to docs/false-alarms.md (half an hour)
 	$(PY) -m load_tests.false_pages $(FALSE_PAGES_ARGS)
 
-champion: $(STAMP) ## how often comparisons err and find, to docs/champion-challenger.md (TIME_NEEDED)
+champion: $(STAMP) ## how often comparisons err and find, to docs/champion-challenger.md (minutes)
 	$(PY) -m load_tests.champion $(CHAMPION_ARGS)
 
 test-long: $(STAMP) ## what takes hours: long tests, simulation, chaos, fuzzing, soak, readiness

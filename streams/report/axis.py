@@ -74,6 +74,11 @@ class TimeAxis:
             drawn.append(tag("line", x1=x, x2=x, y1=0.0, y2=height, class_="grid"))
             told = moment(ms)[5:] if short else day(ms)
             drawn.append(tag("text", told, x=x, y=height + 16.0, class_="tick"))
+        return drawn
+
+    def lines(self, height: float) -> list[Markup]:
+        """The marks, which stand before all that is drawn."""
+        drawn = []
         for ms, told in self.marks:
             x = self.x(ms)
             line = tag("line", x1=x, x2=x, y1=0.0, y2=height, class_="marked")
@@ -103,6 +108,7 @@ def plot(axis: TimeAxis, height: float, label: str, *drawn: Markup) -> Markup:
         tag("title", label),
         *axis.grid(height),
         *drawn,
+        *axis.lines(height),
         viewBox=f"0 0 {WIDTH:g} {whole:g}",
         width=WIDTH,
         height=whole,
