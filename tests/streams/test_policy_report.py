@@ -45,6 +45,7 @@ NAMES: Final = {
     *("charset", "http-equiv", "content", "name", "lang", "class", "scope", "role", "id"),
     *("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "points", "width", "height"),
     *("viewBox", "transform", "patternUnits", "patternTransform", "aria-hidden"),
+    *("tabindex", "aria-label"),
 }
 
 
