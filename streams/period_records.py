@@ -27,7 +27,9 @@ class RecordsError(ValueError):
 def topics_in(directory: Path) -> Topics:
     """The output topics as files of a directory; RecordsError where it has no judgements."""
     if not (directory / f"{NEEDED}.ndjson").is_file():
-        raise RecordsError(f"{directory}: has no {NEEDED}.ndjson, which longshore replay --out writes")
+        raise RecordsError(
+            f"{directory}: has no {NEEDED}.ndjson, which longshore replay --out writes"
+        )
     return {role: _reader(directory / f"{role}.ndjson") for role in OUTPUT_ROLES}
 
 

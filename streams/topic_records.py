@@ -97,9 +97,7 @@ class _Copy:
                 found[number] = (low, high)
         return found
 
-    def _read(
-        self, ends: dict[int, int], file: BinaryIO, progress: Callable[[int], None]
-    ) -> int:
+    def _read(self, ends: dict[int, int], file: BinaryIO, progress: Callable[[int], None]) -> int:
         written, heard_s = 0, monotonic()
         while ends:
             messages = self._consumer.consume(BATCH, POLL_S)

@@ -74,10 +74,9 @@ class Dimension:
 
 def dimensions_of(series: Series, episodes: Sequence[ToldEpisode], to_ms: int) -> list[Dimension]:
     """All six, absent ones without spots."""
-    performance = tuple(
-        Spot(p.start_ms, p.end_ms, p.level, p.maintenance) for p in series.performance
-    )
-    found = [Dimension("performance", series.performance_window or "", performance)]
+    view, points = series.decided
+    performance = tuple(Spot(p.start_ms, p.end_ms, p.level, p.maintenance) for p in points)
+    found = [Dimension("performance", view, performance)]
     window = series.data_window or ""
     levels = {
         "data drift": [_spot(p, p.data_level) for p in series.data if p.cells],

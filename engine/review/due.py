@@ -13,7 +13,7 @@ from engine.policy.episodes import HEARD
 from engine.review.scope import Scope
 from engine.review.told import Told
 from engine.spec import Spec
-from engine.timestamps import rfc3339_to_ms
+from engine.timestamps import ms_to_rfc3339, rfc3339_to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def _answers(scope: Scope, told: Told, spec: Spec | None) -> list[Due]:
             what = "a retraining was accepted and has made no model"
             within_ms = None if rules is None else rules.ready_within_ms
         by_ms = None if within_ms is None else request.told.at_ms + within_ms
-        about = f"{request.told.rule}, {request.trigger_id}"
+        asked = ms_to_rfc3339(request.told.at_ms)[:10]
+        about = f"{request.told.rule} of {asked}, {request.trigger_id}"
         found.append(Due(what, about, by_ms, by_ms is not None and by_ms <= scope.to_ms))
     return found
 
@@ -68,7 +69,10 @@ def _of_spec(scope: Scope, spec: Spec) -> list[Due]:
         by_ms = next_point_ms(schedule, scope.to_ms)
         about = f"every {schedule.every}"
         found.append(Due("retraining by the calendar", about, by_ms, overdue=False))
-    for each in (*spec.alerts.maintenance, *spec.alerts.mutes):
-        if each.from_ms < scope.to_ms < each.until_ms:
-            found.append(Due("a quiet time ends", each.reason, each.until_ms, overdue=False))
+    quiet = (*spec.alerts.maintenance, *spec.alerts.mutes)
+    found += [
+        Due("a quiet time ends", each.reason, each.until_ms, overdue=False)
+        for each in quiet
+        if each.from_ms < scope.to_ms < each.until_ms
+    ]
     return found

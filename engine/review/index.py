@@ -24,6 +24,9 @@ FEWEST: Final = 7
 MAX_REPORT_WINDOWS: Final = 2_000_000
 """Windows that are listed; of more a report has to be asked of one model, or of less time."""
 
+MAX_SHOWN_WINDOWS: Final = 20_000
+"""Windows of one length of one version that a report shows."""
+
 
 class TooMuch(ValueError):  # noqa: N818 - a value of the flow, not a fault of ours
     """More windows than a report is made of; the message says what to narrow."""
@@ -71,9 +74,8 @@ class Index:
         if end_ms not in windows.events:
             self.listed += 1
             if self.listed > MAX_REPORT_WINDOWS:
-                raise TooMuch(
-                    f"more than {MAX_REPORT_WINDOWS:,} windows: name the model, or ask for less time"
-                )
+                most = f"more than {MAX_REPORT_WINDOWS:,} windows"
+                raise TooMuch(f"{most}: name the model, or ask for less time")
         windows.events[end_ms] = record["events"]
 
     def versions(self, model: str, from_ms: int, to_ms: int) -> list[str]:
@@ -108,17 +110,21 @@ class Index:
         return min(start for length, start in starts if length == shortest), max(ends)
 
     def chosen(self, scope: Scope, version: str, section: str) -> str | None:
-        """The length of window that is shown of a section; None where the period has none."""
+        """The length of window that is shown of a section; None where the period has none, TooMuch
+        where it has more than MAX_SHOWN_WINDOWS of them."""
         named = self.found.get(scope.model, {}).get(version, {}).get(section, {})
         there = sorted(
-            (windows.length_ms, name, len(windows.within(scope)))
-            for name, windows in named.items()
+            (windows.length_ms, name, len(windows.within(scope))) for name, windows in named.items()
         )
         there = [row for row in there if row[2]]
         if not there:
             return None
         enough = [row for row in there if row[2] >= FEWEST]
-        return enough[-1][1] if enough else there[0][1]
+        _, name, count = enough[-1] if enough else there[0]
+        if count > MAX_SHOWN_WINDOWS:
+            most = f"at most {MAX_SHOWN_WINDOWS:,}"
+            raise TooMuch(f"{count:,} windows of {name}, {most}: ask for less time")
+        return name
 
     def cohorts(self, model: str, version: str) -> list[str]:
         """Maturities of a version's cohorts, as their sections are called."""

@@ -17,7 +17,7 @@ from engine.timestamps import ms_to_rfc3339
 
 NAMED: Final = 3
 ABSENT: Final = {
-    "performance": "The records have no labels of this period: how well the model does is not known.",
+    "performance": "The records have no labels of this period: nobody knows how well it does.",
     "data drift": "No window of the data was judged.",
     "prediction drift": "The events have neither scores nor decisions that could be compared.",
     "data quality": "The records have no checks of the data: the spec switches them off.",
@@ -72,7 +72,7 @@ def _windows(dimension: Dimension) -> str:
 
 
 def _performance(dimension: Dimension, series: Series) -> str:
-    points = [p for p in series.performance if p.labelled]
+    points = [p for p in series.decided[1] if p.labelled]
     names = judged_measures(points)
     if not names:
         return f"{_windows(dimension)} No label came, so nothing was measured."
@@ -82,7 +82,8 @@ def _performance(dimension: Dimension, series: Series) -> str:
     drifted = dimension.counts["DRIFT"]
     if drifted:
         told.append(
-            "Where it is DRIFT a measure is worse than the spec allows, by more than chance explains."
+            "Where it is DRIFT a measure is worse than the spec allows, by more than chance "
+            "explains."
         )
     elif dimension.counts["UNKNOWN"] == len(dimension.spots):
         told.append(
@@ -134,7 +135,8 @@ def _data_drift(dimension: Dimension, series: Series) -> str:
 def _prediction(dimension: Dimension, series: Series) -> str:
     points = [p for p in series.data if p.prediction]
     told = []
-    psi = [(p.prediction["psi_corrected"], p.end_ms) for p in points if "psi_corrected" in p.prediction]
+    trees = [(p.prediction, p.end_ms) for p in points]
+    psi = [(tree["psi_corrected"], end) for tree, end in trees if "psi_corrected" in tree]
     if psi:
         highest, end_ms = max(psi)
         told.append(f"PSI of the score was at most {max(0.0, highest):.2f} ({day(end_ms)}).")
@@ -189,7 +191,8 @@ def _operations(dimension: Dimension, series: Series) -> str:
         told.append(said)
     slow = [tree["latency_ms"]["0.95"] for tree, _ in rows if "latency_ms" in tree]
     if slow:
-        told.append(f"95 of 100 answers took at most {figure(min(slow))} to {figure(max(slow))} ms.")
+        span = f"{figure(min(slow))} to {figure(max(slow))} ms"
+        told.append(f"95 of 100 answers took at most {span}.")
     told.append(_alerts(dimension))
     return " ".join(told)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from engine.review.index import COHORTS, DATA, Tree
 from engine.review.scope import Scope
@@ -122,6 +122,16 @@ class Series:
     """Looks at a comparison in which it is the challenger."""
     splits: list[Tree] = field(default_factory=list)
     used: set[tuple[str, str, str, str]] = field(default_factory=set)
+
+    @property
+    def decided(self) -> tuple[str, list[PerformancePoint]]:
+        """The view of performance that has levels, and its window: by arrival, or a cohort; where
+        none has, by arrival, or else the first cohort."""
+        views = [(self.performance_window or "", self.performance)]
+        views += [(window, self.cohorts.get(n, [])) for n, window in self.cohort_windows.items()]
+        there = [view for view in views if view[1]]
+        judged = [view for view in there if any(point.part("levels") for point in view[1])]
+        return next(iter(judged or there), ("", []))
 
     def add(self, scope: Scope, record: Tree) -> None:
         """Take a judgement of this version that belongs to the period."""

@@ -11,7 +11,7 @@ from engine.policy.episodes import ToldEpisode
 from engine.review.dimensions import Dimension, dimensions_of
 from engine.review.due import Due, due_of
 from engine.review.gaps import Gaps, gaps_of
-from engine.review.index import PERFORMANCE, DATA, Index, Tree
+from engine.review.index import DATA, PERFORMANCE, Index, Tree
 from engine.review.left_out import LeftOut, left_out_of
 from engine.review.points import Series, collect
 from engine.review.scope import Scope
@@ -38,6 +38,10 @@ class VersionPart:
     gaps: Gaps
     episodes: tuple[ToldEpisode, ...]
     requests: tuple[Request, ...]
+    events: int
+    """Events of the period, by the shortest windows of the data."""
+    windows: int
+    """Windows of the period that were judged, of all lengths and sections."""
     amended: int
     """Windows of the whole records that were judged once more."""
 
@@ -45,11 +49,6 @@ class VersionPart:
     def version(self) -> str:
         """Its name."""
         return self.series.version
-
-    @property
-    def events(self) -> int:
-        """Events of the windows that are shown."""
-        return sum(point.events for point in self.series.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +122,18 @@ def _part(index: Index, scope: Scope, series: Series, told: Told) -> VersionPart
     version = series.version
     episodes = tuple(e for e in told.episodes if told.versions[e.episode] == version)
     sections = index.found.get(scope.model, {}).get(version, {})
+    every = [windows for named in sections.values() for windows in named.values()]
+    gaps = gaps_of(index, scope, version)
+    shortest = sections[DATA][gaps.window] if gaps.window else None
     return VersionPart(
         series,
         tuple(dimensions_of(series, episodes, scope.to_ms)),
-        gaps_of(index, scope, version),
+        gaps,
         episodes,
         tuple(r for r in told.requests if r.record["version"] == version),
-        sum(windows.amended for named in sections.values() for windows in named.values()),
+        0 if shortest is None else sum(shortest.events[end] for end in shortest.within(scope)),
+        sum(len(windows.within(scope)) for windows in every),
+        sum(windows.amended for windows in every),
     )
 
 

@@ -16,7 +16,7 @@ from streams.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
     from engine.review.index import Index
-    from engine.review.review import Review, Topics
+    from engine.review.review import Review
     from engine.review.scope import Scope
     from engine.spec import Spec
 
@@ -136,7 +136,7 @@ def _made(
     try:
         topics = topics_in(directory)
         index = index_of(topics["judgements"](), asked.model)
-        scope = _scope(topics, index, asked, times)
+        scope = _scope(index, asked, times)
         return review_of(topics, index, scope, spec)
     except (RecordsError, TooMuch) as error:
         raise Refused(str(error)) from error
@@ -149,9 +149,7 @@ def _made(
         raise Failed(f"{error.filename}: {error.strerror}") from error
 
 
-def _scope(
-    topics: Topics, index: Index, asked: Asked, times: tuple[int | None, int | None]
-) -> Scope:
+def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> Scope:
     """Model, versions and period, with what was left out filled in from the records."""
     from engine.review.scope import WEEK_MS, Scope
 
@@ -226,6 +224,7 @@ def _write(found: Review, kind: str, out: Path, pdf: Path | None) -> None:
             write_whole(path, pdf_of(data, found.scope.to_ms))
             click.echo(path)
     except PdfError as error:
-        raise Failed(f"--pdf: {error}", hint="the HTML file is whole; print it from a browser") from error
+        hint = "the HTML file is whole; print it from a browser"
+        raise Failed(f"--pdf: {error}", hint=hint) from error
     except OSError as error:
         raise Failed(f"{path}: cannot be written: {error.strerror}") from error

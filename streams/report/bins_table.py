@@ -7,6 +7,7 @@ feature's categories are numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -16,9 +17,10 @@ from streams.report.markup import Markup, tag
 from streams.report.wording import moment
 
 SHOWN: Final = 12
-WIDTH: Final = 240.0
+WIDTH: Final = 150.0
 BAR: Final = 8.0
 INTERVALS: Final = ("[", "(")
+_LONG: Final = re.compile(r"-?\d+\.\d{4,}(e[+-]\d+)?")
 
 
 def bins_table(feature: str, found: WorstBins) -> Markup:
@@ -63,12 +65,19 @@ def _row(row: dict[str, Any], scale: float) -> Markup:
     )
     return tag(
         "tr",
-        tag("th", row["bin"], scope="row"),
+        tag("th", _shortened(row["bin"]), scope="row"),
         tag("td", f"{row['expected']:.1%}", class_="number"),
         tag("td", f"{row['actual']:.1%}", class_="number"),
         tag("td", bars),
         tag("td", f"{row['contribution']:.3f}", class_="number"),
     )
+
+
+def _shortened(name: str) -> str:
+    """A bin's name with the long numbers of an interval in six digits; its title has the whole."""
+    if not name.startswith(INTERVALS):
+        return name
+    return _LONG.sub(lambda match: f"{float(match[0]):.6g}", name)
 
 
 def _bar(share: float, y: float, kind: str) -> Markup:

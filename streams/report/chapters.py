@@ -53,6 +53,7 @@ from streams.report.wording import moment, several
 
 BINS_OF: Final = 6
 """Features with their bins in a report."""
+USUAL_VOLUME: Final = "Dashes: how many the same hours of the week had in training."
 REQUESTS: Final = 10
 """Requests to retrain that are told whole."""
 
@@ -112,7 +113,8 @@ def drift(review: Review, number: int, part: VersionPart) -> Chapter:
     shown = shown_bins(features, series.worst, BINS_OF)
     if shown:
         body.append(tag("h3", "What moved: bins in training and in the worst window"))
-        body += [bins_table(feature, series.worst[feature]) for feature in shown]
+        tables = [bins_table(feature, series.worst[feature]) for feature in shown]
+        body.append(tag("div", *tables, class_="pairs"))
     else:
         body.append(absent("No feature was WATCH or DRIFT, so the records have no bins."))
     return Chapter(name, title, tuple(body))
@@ -164,7 +166,7 @@ def others(review: Review, number: int, part: VersionPart) -> Chapter:
             faults = faults_sheet(series)
             body += [table(faults)] if faults.rows else []
         elif dimension is operations:
-            body.append(operations_plot(axis, series))
+            body += [operations_plot(axis, series), note(USUAL_VOLUME)]
         else:
             body.append(business_plot(axis, series))
     title = of_version(review, part, "Predictions, quality, operations, business")
@@ -254,14 +256,18 @@ def identity(review: Review) -> Chapter:
         tag(
             "p",
             "The records are a function of the logs, of the spec and of the profile. With files of "
-            "the same events, and the spec and profile of the hashes above, this makes them again, "
-            "and from them this report, to the last byte:",
+            "the same events, and the spec and profile of the hashes above, this makes the "
+            "judgements again, to the last byte, and from them this report:",
         )
     )
+    more = "" if review.spec is None else " --spec spec.yaml"
+    if len(scope.versions) == 1:
+        more += f" --version {scope.versions[0]}"
     replay = (
-        "longshore replay spec.yaml --profile profile.json --predictions events --labels labels \\\n"
+        "longshore replay spec.yaml --profile profile.json --predictions events --labels labels"
+        " \\\n"
         "    --results audit.ndjson --out records\n"
-        f"longshore report records --kind review --model {scope.model} \\\n"
+        f"longshore report records --kind review --model {scope.model}{more} \\\n"
         f"    --from {ms_to_rfc3339(scope.from_ms)} --to {ms_to_rfc3339(scope.to_ms)} "
         "--out report.html"
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.policy.episodes import HEARD
 from engine.review.meaning import meaning
 from engine.review.review import Review, VersionPart
-from streams.report.chapters import axis_of, comparisons, summary
+from streams.report.chapters import USUAL_VOLUME, axis_of, comparisons, summary
 from streams.report.document import table
 from streams.report.heat_map import ranked
 from streams.report.markup import Markup, tag
@@ -17,11 +19,11 @@ from streams.report.period_sheets import (
     left_out_sheet,
     requests_sheet,
 )
-from streams.report.pieces import Chapter, absent, of_version
+from streams.report.pieces import Chapter, absent, note, of_version
 from streams.report.review_page import due, page
 from streams.report.version_sheets import features_sheet
 
-MOVERS = 10
+MOVERS: Final = 10
 
 
 def digest_page(review: Review) -> str:
@@ -64,7 +66,7 @@ def volumes(review: Review, number: int, part: VersionPart) -> Chapter:
     text = meaning(operations, part.series)
     body: list[Markup] = [tag("p", text) if operations.spots else absent(text)]
     if operations.spots:
-        body.append(operations_plot(axis_of(review), part.series))
+        body += [operations_plot(axis_of(review), part.series), note(USUAL_VOLUME)]
     if part.gaps.window:
         body.append(table(gaps_sheet(part.gaps)))
     body.append(table(left_out_sheet(review)))
@@ -79,7 +81,7 @@ def movers(review: Review, number: int, part: VersionPart) -> Chapter:
     if not points:
         return Chapter(name, title, (absent(meaning(part.dimensions[1], part.series)),))
     sheet = features_sheet(points, ranked(points)[:MOVERS])
-    return Chapter(name, title, (table(sheet),))
+    return Chapter(name, title, (table(sheet, heading=""),))
 
 
 def quality(review: Review, number: int, part: VersionPart) -> Chapter:

@@ -38,7 +38,7 @@ def section(title: str, sheets: Sequence[Sheet]) -> list[Markup]:
 
 
 def table(sheet: Sheet, heading: str = "h3") -> Markup:
-    """A sheet with its title above it and its notes below."""
+    """A sheet with its title above it, unless ``heading`` is empty, and its notes below."""
     if sheet.rows:
         named = sheet.headings if any(sheet.headings) else ()
         head = tag("tr", *(tag("th", heading, scope="col") for heading in named))
@@ -47,7 +47,8 @@ def table(sheet: Sheet, heading: str = "h3") -> Markup:
     else:
         shown = tag("p", sheet.nothing)
     notes = [tag("p", note, class_="note") for note in sheet.notes]
-    return Markup("".join([tag(heading, sheet.title), shown, *notes]))
+    title = [tag(heading, sheet.title)] if heading else []
+    return Markup("".join([*title, shown, *notes]))
 
 
 def scrolled(inner: Markup, label: str) -> Markup:

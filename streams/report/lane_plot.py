@@ -25,9 +25,7 @@ def lane_plot(axis: TimeAxis, dimensions: Sequence[Dimension], label: str) -> Ma
         named = f"{dimension.name} ({dimension.window})" if dimension.window else dimension.name
         drawn.append(lane_name(named, y - LANE / 2))
         if dimension.spots:
-            drawn += [
-                _bar(axis, dimension, part, y) for part in parts(dimension.spots, _badness)
-            ]
+            drawn += [_bar(axis, dimension, part, y) for part in parts(dimension.spots, _badness)]
         else:
             drawn.append(tag("text", "not in the records", x=LEFT + 6.0, y=y - 8.0, class_="none"))
         drawn.append(tag("line", x1=0.0, x2=axis.x(axis.end_ms), y1=y, y2=y, class_="lane"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from engine.policy.comparison import compare
 from engine.policy.history import PolicyHistory
 from streams.report.axis import TimeAxis
-from streams.report.level_plot import level_key, level_plot
 from streams.report.document import document, section
+from streams.report.level_plot import level_key, level_plot
 from streams.report.markup import Markup, tag
 from streams.report.policy_sheets import Prices, headline, sheets_of
 from streams.report.psi_plot import SHOWN, left_out, psi_plot, shown_features

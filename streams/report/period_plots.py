@@ -139,9 +139,7 @@ def business_plot(axis: TimeAxis, series: Series) -> Markup:
         for p in points:
             broken = {one["figure"] for one in p.business.get("broken_limits", ())}
             value = p.business.get(name)
-            spots.append(
-                Spot(p.start_ms, p.end_ms, value, level="DRIFT" if name in broken else "")
-            )
+            spots.append(Spot(p.start_ms, p.end_ms, value, level="DRIFT" if name in broken else ""))
         written = percent if name.endswith("rate") else "{:.4g}".format
         lanes.append(Lane(name.replace("_", " "), spots, written=written))
     return series_plot(axis, lanes, "figures of the business, window by window")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from engine.durations import format_duration
 from engine.policy.episodes import ToldEpisode
@@ -17,8 +17,14 @@ from engine.review.told import Request
 from engine.timestamps import rfc3339_to_ms
 from streams.report.policy_sheets import EPISODE_HEADINGS, episode_row
 from streams.report.sheets import Sheet
+from streams.report.version_sheets import p_text
 from streams.report.wording import moment, several, spell
 
+EXPECTED: Final = "false pages to be expected of these windows, had nothing changed"
+MORE: Final = (
+    "more pages than the budget mean that something happened, or that production is not what the "
+    "reference is"
+)
 BINS: Final = 2
 """Bins of one feature that its row of the evidence names."""
 
@@ -74,7 +80,7 @@ def evidence_sheet(request: Request) -> Sheet:
                     row["feature"],
                     told,
                     number(row.get("psi_threshold", float("nan"))),
-                    number(row.get("p_value", float("nan"))),
+                    _p(row),
                     "; ".join(map(_bin, row.get("top_bins", ())[:BINS])),
                 )
             )
@@ -85,7 +91,7 @@ def evidence_sheet(request: Request) -> Sheet:
                     name,
                     number(row.get("value", float("nan"))),
                     number(row.get("limit", row.get("baseline", float("nan")))),
-                    number(row.get("p_value", float("nan"))),
+                    _p(row),
                     "",
                 )
             )
@@ -94,6 +100,10 @@ def evidence_sheet(request: Request) -> Sheet:
     wanted = _numbers({k: v for k, v in request.record.get("threshold", {}).items() if _flat(v)})
     notes = (f"observed: {observed}", f"the rule asks for: {wanted}")
     return Sheet("evidence", headings, tuple(rows), frozenset({2, 3}), notes)
+
+
+def _p(row: Mapping[str, Any]) -> str:
+    return p_text(row["p_value"]) if isinstance(row.get("p_value"), float) else "-"
 
 
 def _flat(value: object) -> bool:
@@ -214,13 +224,9 @@ def budget_sheet(review: Review) -> Sheet:
         per = format_duration(spec.budget.per_ms)
         rows += [
             (f"false pages that the spec allows ({spec.budget.false_pages:g} in {per})", allowed),
-            ("false pages to be expected of these windows, had nothing changed",
-             f"{budget.spent:.2f}"),
+            (EXPECTED, f"{budget.spent:.2f}"),
             ("windows that rules examined", f"{budget.looks:,}"),
-        ]  # fmt: skip
+        ]
         if pages > max(1.0, budget.allowed):
-            notes = (
-                "more pages than the budget mean that something happened, or that production is "
-                "not what the reference is",
-            )
+            notes = (MORE,)
     return Sheet("false-alarm budget", ("", ""), tuple(rows), frozenset({1}), notes)

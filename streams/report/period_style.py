@@ -9,14 +9,16 @@ from streams.report.style import STYLE
 PERIOD_STYLE: Final = (
     STYLE
     + """
-:root { --low: #e3ebf1; --high: #b4cadb; --over: #8a7aa8; --reference: #9aa5ae; --raised: #f4f6f8; }
+:root { --low: #e3ebf1; --high: #b4cadb; --over: #8a7aa8; --reference: #9aa5ae;
+  --raised: #f4f6f8; }
 @media screen and (prefers-color-scheme: dark) { :root { --low: #232c34; --high: #34516a;
   --over: #8c7cb4; --reference: #6d7880; --raised: #1d2328; } }
 main { display: block; } header p { margin: 0.2rem 0; }
 h1 { font-size: 1.7rem; margin: 0.4rem 0; } h4 { font-size: 0.95rem; margin: 1rem 0 0.2rem; }
 h2 { border-top: 2px solid var(--rule); padding-top: 1rem; margin-top: 2.2rem; }
 a { color: var(--info); }
-.facts { display: flex; flex-wrap: wrap; gap: 0.6rem; padding: 0; margin: 1rem 0; list-style: none; }
+.facts { display: flex; flex-wrap: wrap; gap: 0.6rem; padding: 0; margin: 1rem 0;
+  list-style: none; }
 .facts li { background: var(--raised); border: 1px solid var(--rule); border-radius: 6px;
   padding: 0.5rem 0.9rem; min-width: 7rem; }
 .facts strong { display: block; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
@@ -33,7 +35,9 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1.2rem; 
 dt { color: var(--dim); } dd { margin: 0; }
 pre { background: var(--raised); border: 1px solid var(--rule); padding: 0.7rem 0.9rem;
   overflow-x: auto; font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-.together { break-inside: avoid; } .absent { color: var(--dim); font-style: italic; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr));
+  gap: 0.4rem 2rem; } .together { min-width: 0; break-inside: avoid; } .absent { color:
+  var(--dim); font-style: italic; }
 svg .none { fill: var(--dim); font-style: italic; }
 .reference { stroke: var(--ink); stroke-width: 1.2; stroke-dasharray: 1.5 3; }
 .expected { fill: none; stroke: var(--warning); stroke-width: 1.3; stroke-dasharray: 5 3; }
@@ -45,7 +49,8 @@ svg .none { fill: var(--dim); font-style: italic; }
 .fault { stroke: var(--ink); stroke-width: 1.6; fill: none; }
 .bar-reference { fill: var(--reference); } .bar-current { fill: var(--psi); }
 svg.bars { display: block; }
-footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--dim); font-size: 0.85rem; }
+footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--dim); font-size:
+  0.85rem; }
 @page { size: A4; margin: 14mm 12mm; }
 @media print { body { max-width: none; padding: 0; font-size: 10px; }
   .wide { overflow: visible; } .wide > svg { width: 100%; height: auto; }
@@ -55,7 +60,10 @@ footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--dim);
   thead { display: table-header-group; }
   table { font-size: 8.5px; width: 100%; } td, th { white-space: normal; padding-right: 0.4rem; }
   td.long, td.prose { min-width: 6rem; } td.number, .level { white-space: nowrap; }
-  td { overflow-wrap: anywhere; } svg.bars { width: 120px; } a { color: inherit; }
+  td, th { overflow-wrap: break-word; } td.long { overflow-wrap: anywhere; }
+  .level { font-size: 8.5px; min-width: 3.6rem; border-left-width: 6px; } p:has(> .key) {
+    break-after: avoid; } .key, .facts span, .note, pre, footer { font-size: 8.5px; }
+  svg.bars { width: 90px; } .pairs { display: block; columns: 2; } a { color: inherit; }
   .facts li { padding: 0.2rem 0.5rem; min-width: 0; } .facts strong { font-size: 12px; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 """

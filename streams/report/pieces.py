@@ -34,7 +34,7 @@ def contents(chapters: Sequence[Chapter]) -> Markup:
 
 def level(name: str) -> Markup:
     """A level, told by its word and a colour."""
-    return tag("span", name or "-", class_=f"level {name.lower() or 'unknown'}")
+    return tag("span", name or "absent", class_=f"level {name.lower() or 'unknown'}")
 
 
 def facts(told: Sequence[tuple[str, str]]) -> Markup:

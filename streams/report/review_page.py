@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.review.review import EMPTY_WORDS, Review
 from streams.report.chapters import (
     alerts,
@@ -31,7 +33,7 @@ from streams.report.timeline import patterns
 from streams.report.version_sheets import terms_sheet
 from streams.report.wording import several
 
-NO_SPEC = (
+NO_SPEC: Final = (
     "The records do not say who owns the model and what it is for: that stands in its spec, which "
     "was not given (--spec)."
 )
@@ -54,7 +56,9 @@ def review_page(review: Review) -> str:
         chapters += [chapter for chapter in found if chapter is not None]
     compared = comparisons(review)
     chapters += [] if compared is None else [compared]
-    chapters += [budget(review), missing(review), due(review)]
+    if review.parts or not review.is_empty:
+        chapters += [budget(review), missing(review)]
+    chapters.append(due(review))
     if review.parts:
         chapters.append(identity(review))
     return page(review, title, chapters)
@@ -74,7 +78,7 @@ def page(review: Review, title: str, chapters: list[Chapter]) -> str:
     return document(title, PERIOD_STYLE, body)
 
 
-FOOTER = (
+FOOTER: Final = (
     "Made by Longshore from the records of the period. Times are event time, UTC. A period has the "
     "windows that end in it, as they were judged first: what rules acted on. Points are absolute."
 )
@@ -84,7 +88,7 @@ def figures(review: Review) -> Markup:
     """The few numbers that are read first."""
     scope, told = review.scope, review.told
     events = sum(part.events for part in review.parts)
-    windows = sum(len(part.series.data) for part in review.parts)
+    windows = sum(part.windows for part in review.parts)
     heard = [e for e in told.episodes if not e.muted]
     still = sum(e.resolved_ms is None for e in heard)
     critical = sum(e.severity == "CRITICAL" for e in heard)
@@ -96,7 +100,8 @@ def figures(review: Review) -> Markup:
         (f"{len(asked):,}", "requests to retrain"),
     ]
     if review.budget is not None:
-        rows.append((f"{told.pages:,}", f"pages; {review.budget.allowed:.1f} false ones allowed"))
+        allowed = f"{review.budget.allowed:.1f}"
+        rows.append((f"{told.pages:,}", f"pages (budget of false ones: {allowed})"))
     else:
         rows.append((f"{told.pages:,}", "pages"))
     return facts(rows)
@@ -137,12 +142,12 @@ def _was_used(review: Review) -> bool:
 
 def versions(review: Review) -> Chapter:
     """Which versions served."""
-    return Chapter("versions", "Versions in service", (table(terms_sheet(review)),))
+    return Chapter("versions", "Versions in service", (table(terms_sheet(review), heading=""),))
 
 
 def budget(review: Review) -> Chapter:
     """What false alarms cost."""
-    return Chapter("budget", "False-alarm budget", (table(budget_sheet(review)),))
+    return Chapter("budget", "False-alarm budget", (table(budget_sheet(review), heading=""),))
 
 
 def missing(review: Review) -> Chapter:
@@ -166,4 +171,4 @@ def missing(review: Review) -> Chapter:
 
 def due(review: Review) -> Chapter:
     """What is to be done."""
-    return Chapter("due", "What is due", (table(due_sheet(review.due)),))
+    return Chapter("due", "What is due", (table(due_sheet(review.due), heading=""),))

@@ -83,7 +83,7 @@ def _scale(lane: Lane) -> tuple[float, float]:
     told += [value for value in (lane.reference, *lane.limits) if value is not None]
     low, high = min(told), max(told)
     room = (high - low) * ROOM or abs(high) * ROOM or 1.0
-    return low - room, high + room
+    return (low - room if low < 0 else max(0.0, low - room)), high + room
 
 
 def _lane(axis: TimeAxis, lane: Lane, top: float) -> list[Markup]:
@@ -104,8 +104,10 @@ def _lane(axis: TimeAxis, lane: Lane, top: float) -> list[Markup]:
     if lane.reference is not None:
         at = y(lane.reference)
         out.append(tag("line", x1=LEFT, x2=right, y1=at, y2=at, class_="reference"))
-    for limit in lane.limits:
-        out.append(tag("line", x1=LEFT, x2=right, y1=y(limit), y2=y(limit), class_="threshold"))
+    out += [
+        tag("line", x1=LEFT, x2=right, y1=y(limit), y2=y(limit), class_="threshold")
+        for limit in lane.limits
+    ]
     for run in _runs(drawn):
         out += _run(axis, run, y)
     few = len(drawn) <= SHORT

@@ -17,6 +17,11 @@ from streams.report.wording import moment, several
 FEATURES: Final = 40
 """Rows of the table of features."""
 SEGMENTS: Final = 30
+P_FLOOR: Final = 1e-6
+OF_PSI: Final = (
+    "PSI is corrected for its bias. The threshold is the spec's, or what the training period "
+    "reached by itself where that is more; a feature counts only where it is significant too."
+)
 
 
 def features_sheet(points: Sequence[DataPoint], features: Sequence[str]) -> Sheet:
@@ -26,10 +31,7 @@ def features_sheet(points: Sequence[DataPoint], features: Sequence[str]) -> Shee
         *("feature", "DRIFT", "WATCH", "STABLE", "UNKNOWN", "highest PSI", "threshold", "p"),
         *("in the window to", "missing at most", "bad data"),
     )
-    notes = [
-        "PSI is corrected for its bias. The threshold is the spec's, or what the training period "
-        "reached by itself where that is more; a feature counts only where it is significant too."
-    ]
+    notes = [OF_PSI]
     if len(features) > FEATURES:
         notes.append(f"{len(features) - FEATURES:,} more features were further below theirs")
     right = frozenset({1, 2, 3, 4, 5, 6, 7, 9})
@@ -47,11 +49,16 @@ def _feature(name: str, points: Sequence[DataPoint]) -> tuple[str, ...]:
     kinds = dict.fromkeys(kind for one, _ in there for kind in one.faults)
     psi = ("-", "-", "-")
     if cell.psi is not None:
-        p_value = "-" if cell.p_value is None else f"{cell.p_value:.1g}"
+        p_value = "-" if cell.p_value is None else p_text(cell.p_value)
         psi = (f"{max(0.0, cell.psi):.3f}", f"{cell.threshold:.3f}", p_value)
     missing = max(one.missing for one, _ in there)
     faults = f"{', '.join(kinds)} in {several(bad, 'window')}" if bad else ""
     return name, *counts, unknown, *psi, moment(end_ms), f"{missing:.1%}", faults
+
+
+def p_text(value: float) -> str:
+    """A p-value, which the records do not tell below P_FLOOR."""
+    return f"≤ {P_FLOOR:g}" if value <= P_FLOOR else f"{value:.2g}"
 
 
 def measures_sheet(title: str, points: Sequence[PerformancePoint]) -> Sheet:
@@ -71,7 +78,7 @@ def measures_sheet(title: str, points: Sequence[PerformancePoint]) -> Sheet:
                 f"{_written(name, low)} to {_written(name, high)}",
                 _written(name, newest.measures[name]),
                 _interval(name, newest.part("intervals").get(name)),
-                _interval(name, _ends(newest.part("difference").get(name))),
+                _difference(name, newest.part("difference").get(name)),
                 _written(name, newest.part("estimated").get(name)),
                 told or "not decided",
             )
@@ -100,20 +107,17 @@ def _written(name: str, value: float | None) -> str:
     return f"{value:.1%}" if name in SHARES else f"{value:.4g}"
 
 
-def _ends(difference: dict[str, float] | None) -> list[float] | None:
-    if not difference or "low" not in difference or "high" not in difference:
-        return None
-    return [difference["low"], difference["high"]]
+def _difference(name: str, told: dict[str, float] | None) -> str:
+    """The interval of a difference; of shares in points."""
+    if not told or "low" not in told or "high" not in told:
+        return "-"
+    if name in SHARES:
+        return f"{100 * told['low']:+.1f} to {100 * told['high']:+.1f} points"
+    return f"{told['low']:+.4g} to {told['high']:+.4g}"
 
 
 def _interval(name: str, ends: Sequence[float] | None) -> str:
-    if not ends:
-        return "-"
-    if name in SHARES:
-        return f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f} points" if min(ends) < 0 else (
-            f"{ends[0]:.1%} to {ends[1]:.1%}"
-        )  # fmt: skip
-    return f"{ends[0]:.4g} to {ends[1]:.4g}"
+    return f"{_written(name, ends[0])} to {_written(name, ends[1])}" if ends else "-"
 
 
 def segments_sheet(points: Sequence[PerformancePoint]) -> Sheet | None:
@@ -125,7 +129,7 @@ def segments_sheet(points: Sequence[PerformancePoint]) -> Sheet | None:
     rows = []
     for segment, values in newest.part("segments").items():
         for value, numbers in values.items():
-            told = [f"{name} {_written(name, numbers[name])}" for name in numbers if name != "labelled"]
+            told = [f"{n} {_written(n, v)}" for n, v in numbers.items() if n != "labelled"]
             rows.append((segment, value, f"{numbers['labelled']:,.0f}", ", ".join(told)))
     notes = [f"window to {moment(newest.end_ms)}; segments are measured and have no levels"]
     if len(rows) > SEGMENTS:
