@@ -9,21 +9,26 @@ needs no worker to run.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.model import MonitoredModel
+from engine.spec import Spec
 from engine.spec_yaml import MAX_SPEC_BYTES
 from engine.timestamps import ms_to_rfc3339
 from streams.bounded_file import read_bounded
+from streams.control import ControlRecord
 from streams.model_files import MAX_PROFILE_BYTES, load_model
 from streams.model_records import (
     Head,
+    ModelRecordError,
     decode_head,
     encode_head,
     encode_version,
     head_key,
     part_keys,
+    read_key,
     retired,
 )
 from streams.model_register import ModelRegister
@@ -54,20 +59,43 @@ def read_version(spec: Path, profile: Path) -> VersionFiles:
 
 def registered(settings: Settings) -> list[Head]:
     """What stands on the topic now, by key; streams.control.ControlError when it cannot be read."""
+    return _read(settings, ModelRegister(builds=False), lambda _: True).heads()
 
-    async def read() -> list[Head]:
-        reader, register = ModelsReader(settings), ModelRegister(builds=False)
+
+def registered_specs(settings: Settings, model: str) -> dict[str, Spec]:
+    """Version -> its spec, of the versions of a model that stand on the topic and can be used.
+
+    Raises streams.control.ControlError when it cannot be read.
+    """
+
+    def is_of_it(record: ControlRecord) -> bool:
+        try:
+            return read_key(record.key)[0] == model
+        except ModelRecordError:
+            return False
+
+    register = _read(settings, ModelRegister(), is_of_it)
+    return {one.spec.version: one.spec for one in register.models()}
+
+
+def _read(
+    settings: Settings, register: ModelRegister, wanted: Callable[[ControlRecord], bool]
+) -> ModelRegister:
+    """The register with all that stands on the topic now, of the records that are wanted."""
+
+    async def read() -> None:
+        reader = ModelsReader(settings)
         try:
             await reader.begin({})
             async for records in reader.to_end():
-                for record in records:
+                for record in filter(wanted, records):
                     register.take(record)
         finally:
             await reader.close()
         register.settle()
-        return register.heads()
 
-    return asyncio.run(read())
+    asyncio.run(read())
+    return register
 
 
 def register(settings: Settings, version: VersionFiles, effective_from_ms: int | None) -> Head:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.alert_rules import Maintenance, Mute
 from engine.calendar_points import next_point_ms
 from engine.policy.episodes import HEARD
 from engine.review.scope import Scope
@@ -69,7 +70,7 @@ def _of_spec(scope: Scope, spec: Spec) -> list[Due]:
         by_ms = next_point_ms(schedule, scope.to_ms)
         about = f"every {schedule.every}"
         found.append(Due("retraining by the calendar", about, by_ms, overdue=False))
-    quiet = (*spec.alerts.maintenance, *spec.alerts.mutes)
+    quiet: list[Maintenance | Mute] = [*spec.alerts.maintenance, *spec.alerts.mutes]
     found += [
         Due("a quiet time ends", each.reason, each.until_ms, overdue=False)
         for each in quiet

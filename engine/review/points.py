@@ -118,6 +118,8 @@ class Series:
     """(hash of the spec, hash of the profile) -> first and last end of a window that has them."""
     conventions: Tree = field(default_factory=dict)
     """Of the newest window of the data."""
+    newest_ms: int = -1
+    """Its end."""
     comparisons: list[Tree] = field(default_factory=list)
     """Looks at a comparison in which it is the challenger."""
     splits: list[Tree] = field(default_factory=list)
@@ -173,9 +175,12 @@ class Series:
             cell = _cell(verdict)
             cells[name] = cell
             before = self.worst.get(name)
-            if "bins" in verdict and (before is None or cell.ratio > before.cell.ratio):
+            further = before is None or (cell.ratio, -end_ms) > (before.cell.ratio, -before.end_ms)
+            if "bins" in verdict and further:
                 self.worst[name] = WorstBins(end_ms, cell, verdict)
-        self.conventions = record.get("conventions", EMPTY)
+        if end_ms > self.newest_ms:
+            self.newest_ms = end_ms
+            self.conventions = record.get("conventions", EMPTY)
         self.data.append(
             DataPoint(
                 start_ms,

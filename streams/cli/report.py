@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.review.review import Review
     from engine.review.scope import Scope
     from engine.spec import Spec
+    from streams.settings import Settings
 
 KINDS = ("digest", "review")
 
@@ -43,7 +44,11 @@ class Asked(NamedTuple):
 @click.option("--version", help="Only this version (default: all that the period has).")
 @click.option("--from", "begin", metavar="TIME", help="RFC 3339, or a day such as 2026-11-01.")
 @click.option("--to", "end", metavar="TIME", help="Likewise; default: the end of the records.")
-@click.option("--spec", type=FILE, help="The model's spec: owner, budget, deadlines.")
+@click.option(
+    "--spec",
+    type=FILE,
+    help="The model's spec: owner, budget, deadlines; else that which is registered.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
               help="The HTML file to write.")  # fmt: skip
 @click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path),
@@ -87,8 +92,9 @@ def report(
     if records is not None:
         found = _made(records, asked, times, known)
     else:
-        with _copied((config, broker, prefix), asked.model) as directory:
-            found = _made(directory, asked, times, known)
+        settings = settings_from(config, broker, prefix)
+        with _copied(settings, asked.model) as directory:
+            found = _made(directory, asked, times, known, settings)
     _write(found, asked.kind, out, pdf)
 
 
@@ -126,9 +132,14 @@ def _time(option: str, text: str | None) -> int | None:
 
 
 def _made(
-    directory: Path, asked: Asked, times: tuple[int | None, int | None], spec: Spec | None
+    directory: Path,
+    asked: Asked,
+    times: tuple[int | None, int | None],
+    spec: Spec | None,
+    settings: Settings | None = None,
 ) -> Review:
-    """The review of what was asked for."""
+    """The review of what was asked for; without a spec by that which is registered on the brokers
+    of ``settings``."""
     from engine.review.index import TooMuch, index_of
     from engine.review.review import review_of
     from streams.period_records import RecordsError, topics_in
@@ -137,6 +148,8 @@ def _made(
         topics = topics_in(directory)
         index = index_of(topics["judgements"](), asked.model)
         scope = _scope(index, asked, times)
+        if spec is None and settings is not None:
+            spec = _registered(settings, scope)
         return review_of(topics, index, scope, spec)
     except (RecordsError, TooMuch) as error:
         raise Refused(str(error)) from error
@@ -147,6 +160,19 @@ def _made(
         ) from error
     except OSError as error:
         raise Failed(f"{error.filename}: {error.strerror}") from error
+
+
+def _registered(settings: Settings, scope: Scope) -> Spec | None:
+    """The spec of the newest version of the period that is registered; None without one."""
+    from streams.control import ControlError
+    from streams.model_registration import registered_specs
+
+    try:
+        known = registered_specs(settings, scope.model)
+    except ControlError as error:
+        click.echo(f"Warning: no registered spec can be read: {error}", err=True)
+        return None
+    return next((known[version] for version in reversed(scope.versions) if version in known), None)
 
 
 def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> Scope:
@@ -184,14 +210,11 @@ def _only(models: list[str]) -> str:
 
 
 @contextmanager
-def _copied(
-    options: tuple[Path | None, str | None, str | None], model: str | None
-) -> Iterator[Path]:
+def _copied(settings: Settings, model: str | None) -> Iterator[Path]:
     """The output topics in a directory that is gone afterwards."""
     from streams.reach import knock
     from streams.topic_records import TopicRecordsError, copy_topics
 
-    settings = settings_from(*options)
     brokers = ",".join(settings.brokers)
     with TemporaryDirectory(prefix="longshore-") as made:
         try:

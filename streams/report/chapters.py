@@ -178,6 +178,7 @@ def alerts(review: Review, number: int, part: VersionPart) -> Chapter:
     scope = review.scope
     body: list[Markup] = []
     requests = [r for r in part.requests if scope.has(r.told.at_ms)]
+    earlier = len(requests) < len(part.requests)
     if part.episodes or requests:
         told = TimelineOf("", part.episodes, tuple(r.told for r in requests), scope.to_ms)
         body += [key(), timeline(axis_of(review), [told])]
@@ -190,7 +191,8 @@ def alerts(review: Review, number: int, part: VersionPart) -> Chapter:
     if review.told.endings:
         count = several(review.told.endings, "episode")
         body.append(note(f"{count} ended whose beginning is not in the records."))
-    body.append(table(requests_sheet("requests to retrain", part.requests)))
+    title = "requests to retrain" + (", and earlier ones without an end" if earlier else "")
+    body.append(table(requests_sheet(title, part.requests)))
     return Chapter(f"alerts-{number}", of_version(review, part, "Alerts"), tuple(body))
 
 

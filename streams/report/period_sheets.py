@@ -168,12 +168,12 @@ def gaps_sheet(gaps: Gaps) -> Sheet:
 
 def left_out_sheet(review: Review) -> Sheet:
     """Records that no window has."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind, found in (("rejected", review.rejected), ("late", review.late)):
         rows += _counts(kind, found)
     headings = ("what", "topic", "reason", "records")
     nothing = "none: every record that came is in a window"
-    notes = ()
+    notes: tuple[str, ...] = ()
     if review.rejected.unreadable or review.late.unreadable:
         notes = ("of records that cannot be read nobody can say whose they are, or of when",)
     title = "records that no window has"
@@ -181,7 +181,7 @@ def left_out_sheet(review: Review) -> Sheet:
 
 
 def _counts(kind: str, found: LeftOut) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, counts in ((kind, found.known), (f"{kind}, cannot be read", found.unreadable)):
         for (topic, reason), count in sorted(counts.items()):
             rows.append((name, topic, reason.replace("_", " "), f"{count:,}"))

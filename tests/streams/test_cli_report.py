@@ -15,10 +15,12 @@ from engine.review.scope import Scope
 from engine.review.spent import budget_of
 from streams.embedded import EmbeddedBroker
 from streams.model_files import load_model
+from streams.model_registration import read_version, register
 from streams.pdf import pdf_of
 from streams.period_records import topics_in
 from streams.replay import Source
 from streams.replay import replay as replay_files
+from streams.settings import Settings
 from tests.streams.cli_example import ExampleFiles
 from tests.streams.pdf_text import pdf_pages
 from tests.streams.test_cli_replay import OUTPUTS, profiled, records, run
@@ -141,7 +143,7 @@ def test_the_topics_give_the_report_of_the_files(
     files: ExampleFiles, out: Path, tmp_path: Path
 ) -> None:
     """What the output topics hold, other models' records and repeats among it, is rendered to the
-    same bytes as the files; by a consumer of no group."""
+    same bytes as the files; by a consumer of no group. A registered spec need not be given."""
     from_files = tmp_path / "files.html"
     assert run("report", out, "--spec", files.spec, "--out", from_files).exit_code == 0
     with EmbeddedBroker() as broker:
@@ -152,12 +154,13 @@ def test_the_topics_give_the_report_of_the_files(
                     value = orjson.dumps(record | {"model": model})
                     producer.produce(f"drift.{role}", value, key)
         assert producer.flush(20) == 0
-        made = run(
-            *("report", "--broker", broker.address, "--spec", files.spec),
-            *("--out", tmp_path / "topics.html"),
-        )
-        assert made.exit_code == 0, made.output
-    assert (tmp_path / "topics.html").read_bytes() == from_files.read_bytes()
+        settings = Settings(brokers=(broker.address,), embedded=True)
+        register(settings, read_version(files.spec, files.profile), None)
+        for name, more in (("given", ("--spec", files.spec)), ("registered", ("--model", "loans"))):
+            page = tmp_path / f"{name}.html"
+            made = run("report", "--broker", broker.address, "--out", page, *more)
+            assert made.exit_code == 0, made.output
+            assert page.read_bytes() == from_files.read_bytes()
 
 
 def test_a_broker_that_is_away_exits_1(tmp_path: Path) -> None:
