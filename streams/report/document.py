@@ -7,6 +7,7 @@ what is wider than a telephone is scrolled by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ from streams.report.sheets import Sheet
 
 LONG: Final = 32
 """Characters from which a cell may have several lines."""
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?")
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -58,6 +60,13 @@ def scrolled(inner: Markup, label: str) -> Markup:
 
 def _cells(row: Sequence[str], right: frozenset[int]) -> list[Markup]:
     return [
-        tag("td", cell, class_="number" if column in right else "long" if len(cell) > LONG else "")
+        tag("td", cell, class_=_kind(cell, is_number=column in right))
         for column, cell in enumerate(row)
     ]
+
+
+def _kind(cell: str, *, is_number: bool) -> str:
+    """How a cell is set: a number at the right, a long one in several lines, a time in one."""
+    if is_number:
+        return "number"
+    return "long" if len(cell) > LONG else "when" if _TIME.fullmatch(cell) else ""

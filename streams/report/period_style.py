@@ -59,7 +59,7 @@ footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--dim);
   .wide, svg, tr, .facts, dl { break-inside: avoid; } .wide:has(table) { break-inside: auto; }
   thead { display: table-header-group; }
   table { font-size: 8.5px; width: 100%; } td, th { white-space: normal; padding-right: 0.4rem; }
-  td.long, td.prose { min-width: 6rem; } td.number, .level { white-space: nowrap; }
+  td.long, td.prose { min-width: 6rem; } td.number, td.when, .level { white-space: nowrap; }
   td, th { overflow-wrap: break-word; } td.long { overflow-wrap: anywhere; }
   .level { font-size: 8.5px; min-width: 3.6rem; border-left-width: 6px; } p:has(> .key) {
     break-after: avoid; } .key, .facts span, .note, pre, footer { font-size: 8.5px; }

@@ -83,7 +83,8 @@ def _scale(lane: Lane) -> tuple[float, float]:
     told += [value for value in (lane.reference, *lane.limits) if value is not None]
     low, high = min(told), max(told)
     room = (high - low) * ROOM or abs(high) * ROOM or 1.0
-    return (low - room if low < 0 else max(0.0, low - room)), high + room
+    top = 1.0 if lane.written is percent and high <= 1 else high + room
+    return (low - room if low < 0 else max(0.0, low - room)), min(top, high + room)
 
 
 def _lane(axis: TimeAxis, lane: Lane, top: float) -> list[Markup]:

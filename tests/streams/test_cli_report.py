@@ -153,6 +153,7 @@ def test_the_topics_give_the_report_of_the_files(
                 for key, model in ((b"loans", "loans"), (b"other", "other"), (b"loans", "loans")):
                     value = orjson.dumps(record | {"model": model})
                     producer.produce(f"drift.{role}", value, key)
+        producer.produce("drift.models", b"none of ours", b"no key of ours")
         assert producer.flush(20) == 0
         settings = Settings(brokers=(broker.address,), embedded=True)
         register(settings, read_version(files.spec, files.profile), None)
