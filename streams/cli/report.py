@@ -196,7 +196,10 @@ def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> 
         raise Refused("the period is empty: --from is not before --to")
     versions = index.versions(model, from_ms, to_ms)
     if asked.version is not None:
-        versions = [asked.version]
+        there = sorted(index.found.get(model, {}))
+        if there and asked.version not in there:
+            raise Refused(f"no window of {model}@{asked.version}; versions: {', '.join(there)}")
+        versions = [version for version in versions if version == asked.version]
     return Scope(model, tuple(versions), from_ms, to_ms)
 
 

@@ -95,10 +95,24 @@ def test_a_digest_is_of_the_last_seven_days(out: Path, tmp_path: Path) -> None:
     assert "no window was judged" in text
 
 
+def test_a_period_before_everything_says_so(out: Path, tmp_path: Path) -> None:
+    """Of a version that is known, and of a model that is not, where both ends are given."""
+    for name, model in (("version", "loans"), ("model", "nobody")):
+        made = run(
+            *("report", out, "--model", model, "--out", tmp_path / f"{name}.html"),
+            *("--from", "2020-01-01", "--to", "2020-02-01"),
+            *(("--version", "1") if name == "version" else ()),
+        )
+        assert made.exit_code == 0, made.output
+        text = (tmp_path / f"{name}.html").read_text()
+        assert "No window of this model was judged in the period" in text
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
         (["--model", "loan"], "no window of loan was judged; the records have: "),
+        (["--version", "9"], "no window of loans@9; versions: 1"),
         (["--from", "yesterday"], "--from yesterday: is no day and no time with a zone"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "--from is not before --to"),
         (["--broker", "127.0.0.1:1"], "two sources"),
@@ -147,7 +161,7 @@ def test_the_topics_give_the_report_of_the_files(
     from_files = tmp_path / "files.html"
     assert run("report", out, "--spec", files.spec, "--out", from_files).exit_code == 0
     with EmbeddedBroker() as broker:
-        producer = Producer({"bootstrap.servers": broker.address})
+        producer = Producer({"bootstrap.servers": broker.address, "log_level": 0})
         for role in OUTPUTS:
             for record in records(out / f"{role}.ndjson"):
                 for key, model in ((b"loans", "loans"), (b"other", "other"), (b"loans", "loans")):
