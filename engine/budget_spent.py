@@ -26,7 +26,7 @@ from engine.performance_judging import JudgedPerformance
 if TYPE_CHECKING:
     from engine.effects import Publish
     from engine.judgement import Judged
-    from engine.spec import Spec
+    from engine.spec import Spec, WindowRule
 
 NANO: Final = 1_000_000_000
 MAX_PAGES: Final = 1_000
@@ -68,14 +68,21 @@ def spent_by(judged: Judged | JudgedPerformance) -> float:
     if not judged.events:
         return 0.0
     if isinstance(judged, JudgedPerformance):
-        if not judged.is_decided:
-            return 0.0  # it shows losses; the view that is judged spends for the section
-        rules = (spec.retraining.performance, spec.performance)
-        reads = any(rule is not None and rule.window == judged.window.name for rule in rules)
-        return reads * window_share(spec, judged.window, len(label_windows(spec)))
-    return _sections_reading(spec, judged.window.name) * window_share(
-        spec, judged.window, len(spec.windows)
-    )
+        # What is not decided on shows losses; the view that is judged spends for the section.
+        return share_of_performance(spec, judged.window) if judged.is_decided else 0.0
+    return share_of_data(spec, judged.window)
+
+
+def share_of_performance(spec: Spec, window: WindowRule) -> float:
+    """The share of a window of the view that performance is decided by."""
+    rules = (spec.retraining.performance, spec.performance)
+    reads = any(rule is not None and rule.window == window.name for rule in rules)
+    return reads * window_share(spec, window, len(label_windows(spec)))
+
+
+def share_of_data(spec: Spec, window: WindowRule) -> float:
+    """The share of a window of the data."""
+    return _sections_reading(spec, window.name) * window_share(spec, window, len(spec.windows))
 
 
 def _sections_reading(spec: Spec, window: str) -> int:

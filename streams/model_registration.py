@@ -9,11 +9,12 @@ needs no worker to run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.model import MonitoredModel
+from engine.spec import Spec
 from engine.spec_yaml import MAX_SPEC_BYTES
 from engine.timestamps import ms_to_rfc3339
 from streams.bounded_file import read_bounded
@@ -21,11 +22,13 @@ from streams.control import ControlRecord
 from streams.model_files import MAX_PROFILE_BYTES, load_model
 from streams.model_records import (
     Head,
+    ModelRecordError,
     decode_head,
     encode_head,
     encode_version,
     head_key,
     part_keys,
+    read_key,
     retired,
 )
 from streams.model_register import ModelRegister
@@ -56,16 +59,23 @@ def read_version(spec: Path, profile: Path) -> VersionFiles:
 
 def registered(settings: Settings) -> list[Head]:
     """What stands on the topic now, by key; streams.control.ControlError when it cannot be read."""
-    register = ModelRegister(builds=False)
+    return _read(settings, ModelRegister(builds=False), lambda _: True).heads()
 
-    async def read() -> None:
-        async for records in _whole_topic(settings):
-            for record in records:
-                register.take(record)
 
-    asyncio.run(read())
-    register.settle()
-    return register.heads()
+def registered_specs(settings: Settings, model: str) -> dict[str, Spec]:
+    """Version -> its spec, of the versions of a model that stand on the topic and can be used.
+
+    Raises streams.control.ControlError when it cannot be read.
+    """
+
+    def is_of_it(record: ControlRecord) -> bool:
+        try:
+            return read_key(record.key)[0] == model
+        except ModelRecordError:
+            return False
+
+    register = _read(settings, ModelRegister(), is_of_it)
+    return {one.spec.version: one.spec for one in register.models()}
 
 
 def topic_records(settings: Settings) -> list[ControlRecord]:
@@ -76,6 +86,21 @@ def topic_records(settings: Settings) -> list[ControlRecord]:
 
     # Of a model all records lie in one partition.
     return sorted(asyncio.run(read()), key=lambda record: (record.partition, record.offset))
+
+
+def _read(
+    settings: Settings, register: ModelRegister, wanted: Callable[[ControlRecord], bool]
+) -> ModelRegister:
+    """The register with all that stands on the topic now, of the records that are wanted."""
+
+    async def read() -> None:
+        async for records in _whole_topic(settings):
+            for record in filter(wanted, records):
+                register.take(record)
+
+    asyncio.run(read())
+    register.settle()
+    return register
 
 
 async def _whole_topic(settings: Settings) -> AsyncIterator[list[ControlRecord]]:

@@ -238,11 +238,11 @@ class _Run:
 
     def write(self, effects: Sequence[Publish], files: dict[OutputTopic, BinaryIO]) -> None:
         for effect in effects:
-            files[effect.topic].write(_line(effect) + b"\n")
+            files[effect.topic].write(line_of(effect) + b"\n")
             self.summary.written[effect.topic] = self.summary.written.get(effect.topic, 0) + 1
 
 
-def _line(effect: Publish) -> bytes:
+def line_of(effect: Publish) -> bytes:
     """Our own records as they are; a carried record with its headers, its bytes in base64."""
     if not effect.headers and effect.value is not None:
         return effect.value

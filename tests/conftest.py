@@ -29,6 +29,7 @@ MARKED_BY: Final = {
     "promtool": "prometheus",
     "alertmanager_program": "prometheus",
     "amtool": "prometheus",
+    "chromium_program": "browser",
 }
 """What uses the fixture gets the marker."""
 
@@ -146,6 +147,12 @@ def alertmanager_program() -> str:
 def amtool() -> str:
     """The path of amtool."""
     return _installed("amtool", ALERTMANAGER)
+
+
+@pytest.fixture(scope="session")
+def chromium_program() -> str:
+    """The path of Chromium."""
+    return _installed("chromium", "chromium")
 
 
 def _installed(program: str, package: str = "prometheus") -> str:

@@ -125,8 +125,15 @@ def _observed(name: str, value: object) -> str:
     if isinstance(value, Mapping):
         return f"{name} {', '.join(_observed(str(n), v) for n, v in value.items())}"
     if isinstance(value, list | tuple):
-        return f"{name} {', '.join(map(number, value))}"
+        return f"{name} {', '.join(map(_item, value))}"
     return f"{name.replace('_', ' ')} {number(value)}"
+
+
+def _item(value: object) -> str:
+    """One of several; a request to retrain by its rule and its day."""
+    if isinstance(value, Mapping):
+        return f"{value.get('rule')} of {str(value.get('requested'))[:10]}"
+    return number(value)
 
 
 def _two(value: object, least: float = 0.0) -> str:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "profile": "Build a model's reference profile from its training table.",
     "check": "List every fault of a spec, or say what it will watch.",
     "replay": "Run files through the same engine as the worker, without Kafka.",
+    "report": "Render a period of one model to an HTML file, and to PDF.",
     "tune": "Propose thresholds for a wanted number of alerts, over history.",
     "topics": "Create the topics on a broker.",
     "acls": "Print the least rights on the brokers that workers and others need.",

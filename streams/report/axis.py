@@ -114,4 +114,4 @@ def plot(axis: TimeAxis, height: float, label: str, *drawn: Markup) -> Markup:
         height=whole,
         role="img",
     )
-    return tag("div", picture, class_="wide")
+    return tag("div", picture, class_="wide", tabindex="0", role="region", aria_label=label)

@@ -40,7 +40,7 @@ def _badness(window: ToldWindow) -> float:
     return HEIGHTS[window.data_level]
 
 
-def _bar(axis: TimeAxis, part: Part, y: float) -> Markup:
+def _bar(axis: TimeAxis, part: Part[ToldWindow], y: float) -> Markup:
     window = part.worst
     left, height = axis.x(part.start_ms), HEIGHTS[window.data_level]
     width = max(0.5, axis.x(part.end_ms) - left - 0.5)

@@ -12,7 +12,7 @@ from typing import Final
 
 from streams.report.sheets import printable
 
-VOID: Final = frozenset({"meta", "br", "rect", "line", "path", "polyline", "circle"})
+VOID: Final = frozenset({"meta", "br", "rect", "line", "path", "polyline", "polygon", "circle"})
 """Elements without content; SVG closes them in the tag."""
 
 

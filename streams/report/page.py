@@ -1,18 +1,13 @@
-"""The report: one HTML file with its plots and tables.
-
-Rule.  It needs nothing but itself: no script, no font, no picture from elsewhere, and the policy
-in its head forbids the browser to fetch any.  It follows the reader's choice of light or dark, and
-what is wider than a telephone is scrolled by itself.
-"""
+"""The report of a policy over history: one HTML file with its plots and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from engine.policy.comparison import compare
 from engine.policy.history import PolicyHistory
 from streams.report.axis import TimeAxis
+from streams.report.document import document, section
 from streams.report.level_plot import level_key, level_plot
 from streams.report.markup import Markup, tag
 from streams.report.policy_sheets import Prices, headline, sheets_of
@@ -22,10 +17,6 @@ from streams.report.side_by_side import compared_sheets
 from streams.report.style import STYLE
 from streams.report.timeline import key, patterns, timeline
 from streams.report.wording import moment
-
-LONG: Final = 32
-"""Characters from which a cell may have several lines."""
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(
@@ -41,20 +32,11 @@ def page(
     body += [tag("p", _headline(each, histories)) for each in histories]
     body += _plots([each for each in histories if each.length_ms > 0], len(histories))
     if against is not None:
-        body += _section("A and B side by side", _compared(history, against))
+        body += section("A and B side by side", _compared(history, against))
     for each in histories:
         name = "Tables" if len(histories) == 1 else f"Tables of {each.title}"
-        body += _section(name, sheets_of(each, prices))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", title),
-        tag("style", Markup(STYLE)),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', *body), lang='en')}\n"
+        body += section(name, sheets_of(each, prices))
+    return document(title, STYLE, body)
 
 
 def _headline(history: PolicyHistory, histories: Sequence[PolicyHistory]) -> str:
@@ -105,26 +87,3 @@ def _marks(histories: Sequence[PolicyHistory]) -> tuple[tuple[int, str], ...]:
     for term in sorted((t for h in histories for t in h.terms), key=lambda t: t.at_ms):
         told.setdefault(term.at_ms, []).append(f"{term.version} {term.what}")
     return tuple((ms, "; ".join(dict.fromkeys(each))) for ms, each in told.items())
-
-
-def _section(title: str, sheets: Sequence[Sheet]) -> list[Markup]:
-    return [tag("h2", title), *(_table(sheet) for sheet in sheets)]
-
-
-def _table(sheet: Sheet) -> Markup:
-    if sheet.rows:
-        named = sheet.headings if any(sheet.headings) else ()
-        head = tag("tr", *(tag("th", heading, scope="col") for heading in named))
-        rows = [tag("tr", *_cells(row, sheet.right)) for row in sheet.rows]
-        shown = tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="wide")
-    else:
-        shown = tag("p", sheet.nothing)
-    notes = [tag("p", note, class_="note") for note in sheet.notes]
-    return Markup("".join([tag("h3", sheet.title), shown, *notes]))
-
-
-def _cells(row: Sequence[str], right: frozenset[int]) -> list[Markup]:
-    return [
-        tag("td", cell, class_="number" if column in right else "long" if len(cell) > LONG else "")
-        for column, cell in enumerate(row)
-    ]

@@ -14,6 +14,9 @@ from streams.report.wording import day, moment, several, spell
 
 COST_OPTION: Final = "--retraining-cost"
 MINUTES_OPTION: Final = "--alert-minutes"
+EPISODE_HEADINGS: Final = (
+    *("opened", "resolved", "lasted", "severity", "rule", "cause", "window", "why"),
+)
 SHORT: Final = "the history is shorter than 30 days: what stands under per 30 days is extrapolated"
 
 
@@ -66,17 +69,18 @@ def _muted(history: PolicyHistory) -> list[Sheet]:
 
 
 def _episodes(title: str, episodes: list[ToldEpisode], history: PolicyHistory) -> Sheet:
-    headings = ("opened", "resolved", "lasted", "severity", "rule", "cause", "window", "why")
-    rows = [_episode(episode, history) for episode in episodes]
-    return Sheet(title, headings, tuple(rows), nothing="no alert would have been told")
+    rows = [episode_row(episode, history.end_ms) for episode in episodes]
+    nothing = "no alert would have been told"
+    return Sheet(title, EPISODE_HEADINGS, tuple(rows), nothing=nothing)
 
 
-def _episode(episode: ToldEpisode, history: PolicyHistory) -> tuple[str, ...]:
+def episode_row(episode: ToldEpisode, end_ms: int) -> tuple[str, ...]:
+    """An episode under EPISODE_HEADINGS; one that is open lasts to ``end_ms``."""
     resolved = episode.resolved_ms
     return (
         moment(episode.opened_ms),
         "still open" if resolved is None else moment(resolved),
-        spell(episode.open_ms(history.end_ms)),
+        spell(episode.open_ms(end_ms)),
         episode.severity,
         episode.rule,
         episode.cause,

@@ -83,7 +83,7 @@ def _lane(axis: TimeAxis, history: PolicyHistory, feature: str, y: float) -> lis
     ]
 
 
-def _point(x: float, y: float, part: Part, feature: str, threshold: float) -> Markup:
+def _point(x: float, y: float, part: Part[ToldWindow], feature: str, threshold: float) -> Markup:
     psi = part.worst.psi[feature]
     told = f"{feature} to {moment(part.worst.end_ms)}: PSI {max(0.0, psi):.3f}{part.note}"
     if psi > TOP * threshold:

@@ -12,7 +12,8 @@ STYLE: Final = """
 :root { color-scheme: light dark; --ground: #ffffff; --ink: #1c2126; --dim: #5b6670;
   --rule: #d5dade; --critical: #9c1c28; --warning: #d98200; --warning-ground: #ffe7bd;
   --info: #3f77a8; --stable: #8fb9a3; --watch: #e0a53c; --drift: #9c1c28; --psi: #3f77a8; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15191d; --ink: #e6e9ec; --dim: #9aa5ae;
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ground: #15191d; --ink: #e6e9ec; --dim: #9aa5ae;
   --rule: #343c44; --critical: #ff6b70; --warning: #f0a83c; --warning-ground: #4a3510;
   --info: #7fb2e0; --stable: #3f6b57; --watch: #c48a2c; --drift: #ff6b70; --psi: #7fb2e0; } }
 body { margin: 0 auto; padding: 1rem; max-width: 70rem; background: var(--ground);

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 from engine.policy.episodes import Step, ToldEpisode
-from engine.policy.history import PolicyHistory
+from engine.policy.history import ToldTrigger
 from streams.report.axis import LEFT, TimeAxis, plot
 from streams.report.markup import Markup, tag
 from streams.report.wording import moment
@@ -25,7 +25,27 @@ LONGEST_NAME: Final = 28
 """Characters of a lane's name that find room; the whole stands in its title."""
 
 
-def timeline(axis: TimeAxis, histories: Sequence[PolicyHistory]) -> Markup:
+class Told(Protocol):
+    """What a timeline is drawn of."""
+
+    @property
+    def title(self) -> str:
+        """How it is called where there are two."""
+
+    @property
+    def episodes(self) -> Sequence[ToldEpisode]:
+        """Alerts from their opening to their end."""
+
+    @property
+    def triggers(self) -> Sequence[ToldTrigger]:
+        """Requests to retrain."""
+
+    @property
+    def end_ms(self) -> int:
+        """Up to where what is open was open."""
+
+
+def timeline(axis: TimeAxis, histories: Sequence[Told]) -> Markup:
     """Episodes and triggers of one spec or two."""
     keys = sorted({(e.rule, e.cause) for h in histories for e in h.episodes})
     lanes: list[tuple[str, list[Markup]]] = []
@@ -51,7 +71,7 @@ def timeline(axis: TimeAxis, histories: Sequence[PolicyHistory]) -> Markup:
     return plot(axis, height, "episodes by rule and cause, and retraining triggers", *drawn)
 
 
-def _named(history: PolicyHistory, name: str, histories: Sequence[PolicyHistory]) -> str:
+def _named(history: Told, name: str, histories: Sequence[Told]) -> str:
     return f"{history.title}: {name}" if len(histories) > 1 else name
 
 

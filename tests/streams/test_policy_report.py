@@ -45,6 +45,7 @@ NAMES: Final = {
     *("charset", "http-equiv", "content", "name", "lang", "class", "scope", "role", "id"),
     *("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "points", "width", "height"),
     *("viewBox", "transform", "patternUnits", "patternTransform", "aria-hidden"),
+    *("tabindex", "aria-label"),
 }
 
 
@@ -72,8 +73,13 @@ def hostile_model() -> MonitoredModel:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> PolicyHistory:
-    """Twenty minutes in which all features drift from the fifth on."""
-    directory = tmp_path_factory.mktemp("hostile")
+    """What the hostile model said."""
+    out = hostile_records(tmp_path_factory.mktemp("hostile"))
+    return read_history("A", hostile_model(), out)
+
+
+def hostile_records(directory: Path) -> Path:
+    """The records of twenty minutes in which all features drift from the fifth on."""
     random = np.random.default_rng(6)
     lines = []
     for number in range(3_000):
@@ -89,7 +95,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> PolicyHistory:
     path.write_bytes(b"".join(lines))
     model = hostile_model()
     replay([model], [Source("predictions", path, model.spec)], 2, directory / "out")
-    return read_history("A", model, directory / "out")
+    return directory / "out"
 
 
 def parsed(text: str) -> ET.Element:
