@@ -12,6 +12,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -89,6 +90,12 @@ def _private_words() -> re.Pattern[str]:
 PRIVATE_WORDS: Final = _private_words()
 
 
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> ast.Module:
+    """The same file is asked about by one rule after the other."""
+    return ast.parse(text)
+
+
 def _in_core(path: PurePosixPath) -> bool:
     return path.parts[0] in CORE
 
@@ -116,7 +123,7 @@ def pure_imports(path: PurePosixPath, text: str) -> Complaints:
     """The core imports no clock, chance, environment, event loop, Kafka, Faust or Prometheus."""
     if not _in_core(path):
         return
-    for line, name in _imports(ast.parse(text)):
+    for line, name in _imports(_parsed(text)):
         for banned, instead in BANNED_IMPORTS.items():
             if name == banned or name.startswith(f"{banned}."):
                 yield line, f"imports {name}: {instead}"
@@ -126,7 +133,7 @@ def pure_calls(path: PurePosixPath, text: str) -> Complaints:
     """The core calls nothing that reads or writes the world, or that differs between processes."""
     if not _in_core(path):
         return
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.Attribute) and _dotted(node) in BANNED_IMPORTS:
             yield node.lineno, f"uses {_dotted(node)}: {BANNED_IMPORTS[_dotted(node)]}"
         if not isinstance(node, ast.Call):
@@ -139,7 +146,7 @@ def pure_calls(path: PurePosixPath, text: str) -> Complaints:
 
 def seeded_chance(_path: PurePosixPath, text: str) -> Complaints:
     """Nothing uses numpy's global generator, or one without a seed: a failure must replay."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         if not isinstance(node, ast.Call):
             continue
         owner, _, function = _dotted(node.func).rpartition(".")
@@ -154,7 +161,7 @@ def named_exceptions(path: PurePosixPath, text: str) -> Complaints:
     if not _in_core(path):
         return
     instead = "name the errors that the input can cause; a broken invariant must crash"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.ExceptHandler):
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             names = [_dotted(each) if each is not None else "everything" for each in caught]
@@ -167,7 +174,7 @@ def import_direction(path: PurePosixPath, text: str) -> Complaints:
     package = path.parts[0]
     if package not in BELOW:
         return
-    for line, name in _imports(ast.parse(text)):
+    for line, name in _imports(_parsed(text)):
         target = name.partition(".")[0]
         if target in OWN and target not in (package, *BELOW[package]):
             yield line, f"{package} imports {name}: imports go detectors <- engine <- streams"
@@ -183,7 +190,7 @@ def file_length(path: PurePosixPath, text: str) -> Complaints:
 
 def function_length(_path: PurePosixPath, text: str) -> Complaints:
     """A function has at most 60 lines."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES:
@@ -197,7 +204,7 @@ def telling_names(path: PurePosixPath, text: str) -> Complaints:
     for part in (*path.parts[:-1], path.stem):
         if part in VAGUE_ALONE or VAGUE & set(part.split("_")):
             yield 1, f"the name {part!r} says nothing: {instead}"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.ClassDef):
             words = [word.lower() for word in re.findall(r"[A-Z][a-z0-9]*", node.name)]
             if VAGUE & set(words) or words[:1] == ["base"]:
@@ -206,14 +213,14 @@ def telling_names(path: PurePosixPath, text: str) -> Complaints:
 
 def docstring_head(path: PurePosixPath, text: str) -> Complaints:
     """Every module starts with a docstring; an empty ``__init__.py`` is none."""
-    tree = ast.parse(text)
+    tree = _parsed(text)
     if tree.body and ast.get_docstring(tree) is None:
         yield 1, f"{path.name} has no docstring: say the rule of the file and its theory"
 
 
 def no_fastmath(_path: PurePosixPath, text: str) -> Complaints:
     """Kernels keep the semantics of NaN."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.keyword) and node.arg == "fastmath":
             off = isinstance(node.value, ast.Constant) and node.value.value is False
             if not off:

@@ -108,27 +108,20 @@ def texts(suffix: str) -> dict[PurePosixPath, str]:
     return found
 
 
-def complaints(rule: Rule, files: dict[PurePosixPath, str]) -> list[str]:
-    """``path:line: complaint`` of one rule over many files."""
-    return [
-        f"{path}:{line}: {complaint}"
-        for path, text in files.items()
-        for line, complaint in rule(path, text)
-    ]
+def complaints(rule: Rule, path: PurePosixPath, text: str) -> list[str]:
+    """``path:line: complaint`` of one rule over a file."""
+    return [f"{path}:{line}: {complaint}" for line, complaint in rule(path, text)]
 
 
-@pytest.mark.parametrize("rule", PYTHON_RULES, ids=lambda rule: rule.__name__)
-def test_python_files_keep(rule: Rule) -> None:
-    """Every Python file of the project keeps the rule."""
-    found = complaints(rule, texts(".py"))
-    assert not found, "\n".join([str(rule.__doc__), *found])
-
-
-@pytest.mark.parametrize("rule", TEXT_RULES, ids=lambda rule: rule.__name__)
-def test_text_files_keep(rule: Rule) -> None:
-    """Every text file of the project keeps the rule."""
-    found = complaints(rule, texts(""))
-    assert not found, "\n".join([str(rule.__doc__), *found])
+@pytest.mark.parametrize(("rules", "suffix"), [(PYTHON_RULES, ".py"), (TEXT_RULES, "")])
+def test_every_file_keeps_every_rule(rules: tuple[Rule, ...], suffix: str) -> None:
+    """File by file, so that each is parsed once; the message says each broken rule's reason."""
+    found: dict[str, list[str]] = {}
+    for path, text in texts(suffix).items():
+        for rule in rules:
+            if lines := complaints(rule, path, text):
+                found.setdefault(str(rule.__doc__), []).extend(lines)
+    assert not found, "\n".join(line for why, lines in found.items() for line in (why, *lines))
 
 
 def test_the_project_was_read() -> None:
@@ -141,7 +134,7 @@ def test_the_project_was_read() -> None:
 @pytest.mark.parametrize(("rule", "path", "text", "instead"), BREACHES)
 def test_a_breach_is_found(rule: Rule, path: str, text: str, instead: str) -> None:
     """A bad file is complained about, and the complaint names the replacement."""
-    found = complaints(rule, {PurePosixPath(path): text})
+    found = complaints(rule, PurePosixPath(path), text)
     assert found
     assert all(instead in complaint for complaint in found)
 
@@ -149,7 +142,7 @@ def test_a_breach_is_found(rule: Rule, path: str, text: str, instead: str) -> No
 @pytest.mark.parametrize(("rule", "path", "text"), KEPT)
 def test_what_is_allowed_passes(rule: Rule, path: str, text: str) -> None:
     """What the rule allows raises no complaint."""
-    assert complaints(rule, {PurePosixPath(path): text}) == []
+    assert complaints(rule, PurePosixPath(path), text) == []
 
 
 def test_every_rule_is_shown_to_fail() -> None:
