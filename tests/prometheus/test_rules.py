@@ -161,6 +161,17 @@ def test_every_metric_in_a_rule_is_exported() -> None:
         assert named <= exported(), named - exported()
 
 
+def test_what_an_alert_reads_is_recorded_in_front_of_it() -> None:
+    """Groups are evaluated each by itself: what another one records may be missing yet."""
+    for path in RULES:
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            recorded: set[str] = set()
+            for rule in group["rules"]:
+                read = set(re.findall(r"\b\w+:\w+:\w+", rule["expr"]))
+                assert read <= recorded, (group["name"], read - recorded)
+                recorded |= {rule["record"]} if "record" in rule else set()
+
+
 def expressions(path: Path) -> str:
     """The PromQL of a rule file."""
     groups = yaml.safe_load(path.read_text())["groups"]

@@ -30,7 +30,7 @@ DOWN_LIMIT_S: Final = 90.0
 USAGE: Final = "usage: python -m tests.stack up [LOAD ...] | down | urls"
 PAGES: Final = {
     "worker": ("/metrics", "/health"),
-    "prometheus": ("/alerts", "/targets"),
+    "prometheus": ("/", "/api/v1/alerts"),
     "alertmanager": ("/",),
 }
 """Service -> what is worth opening."""

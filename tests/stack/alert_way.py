@@ -106,6 +106,14 @@ class Way:
         with urllib.request.urlopen(f"{self.url(service)}{path}?{query}", timeout=10) as answer:
             return json.load(answer)
 
+    def post(self, service: str, path: str, fields: object) -> None:
+        """Send JSON to the API of a service."""
+        request = urllib.request.Request(
+            self.url(service) + path, orjson.dumps(fields), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
     def suppressed(self) -> set[tuple[str, str]]:
         """(alert, rule) of what Alertmanager holds back for something worse."""
         return {
@@ -151,9 +159,9 @@ class Way:
 
 
 @contextmanager
-def flights_way(directory: Path, changes: dict[str, str]) -> Iterator[Way]:
-    """The stack without a load, its configuration changed by ``changes``; both tell the receivers
-    what they would tell PagerDuty, Slack and a dead man's switch."""
+def flights_way(directory: Path, changes: dict[str, str], *only: str) -> Iterator[Way]:
+    """The stack without a load, or these services ``only``, its configuration changed by
+    ``changes``; the receivers are told what PagerDuty, Slack and a dead man's switch would be."""
     receivers = Receivers()
     secrets = directory / "secrets"
     secrets.mkdir()
@@ -173,6 +181,7 @@ def flights_way(directory: Path, changes: dict[str, str]) -> Iterator[Way]:
         return text
 
     services = read_compose({"ALERT_SECRETS": str(secrets)})
+    services = {name: each for name, each in services.items() if not only or name in only}
     ports = {place: free_ports(services[place[0]].replicas) for place in ports_of(services)}
     here = Here(services, directory / "stack", ports=ports, edit=changed)
     try:

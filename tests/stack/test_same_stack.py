@@ -206,7 +206,7 @@ def test_urls_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     text = "\n".join(lines)
     assert len(lines) == len(LASTING) + 1
     assert "http://127.0.0.1:9647/metrics" in text
-    assert "http://127.0.0.1:9090/alerts" in text
+    assert "http://127.0.0.1:9090/api/v1/alerts" in text
     assert "127.0.0.1:9094" in text
     assert main(["sideways"]) == 2
     assert "usage:" in capsys.readouterr().out
