@@ -74,8 +74,8 @@ def up(profiles: list[str]) -> int:
                     stack.watch()
                     time.sleep(LOOK_S)
             except KeyboardInterrupt:
-                for name in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(name, signal.SIG_IGN)
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, signal.SIG_IGN)
                 say("ending")
     except KeyboardInterrupt:
         say("ended while starting")

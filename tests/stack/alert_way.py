@@ -167,7 +167,7 @@ def flights_way(directory: Path, changes: dict[str, str], *only: str) -> Iterato
     secrets.mkdir()
     (secrets / "pagerduty_key").write_text("0" * 32)
     (secrets / "slack_url").write_text(f"{receivers.url}/slack")
-    used = set()
+    used: set[str] = set()
 
     def changed(name: str, text: str) -> str:
         for found, instead in changes.items():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -34,13 +37,21 @@ def test_down_without_a_stack_is_no_fault(
     assert capsys.readouterr().out == "was not running\nwas not running\n"
 
 
+def judged(model: str) -> bool:
+    """Whether Prometheus has the level of a window of the model."""
+    query = urllib.parse.urlencode({"query": f'drift_window_level{{model="{model}"}}'})
+    with urllib.request.urlopen(f"http://127.0.0.1:9090/api/v1/query?{query}", timeout=5) as told:
+        return bool(json.load(told)["data"]["result"])
+
+
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_it_starts_says_where_it_is_and_ends(
     tmp_path: Path, prometheus_program: str, alertmanager_program: str
 ) -> None:
-    """What is printed answers; a second one is refused; `down` ends it with exit code 0 and nothing
-    stays."""
+    """What is printed answers; the payments are judged by the version that was registered, and
+    Prometheus has it; a second stack is refused; `down` ends it with exit code 0 and nothing stays.
+    """
     assert prometheus_program
     assert alertmanager_program
     try:
@@ -64,6 +75,9 @@ def test_it_starts_says_where_it_is_and_ends(
         pages = [word for word in said.split() if word.startswith("http://")]
         assert len(pages) == 2 * 2 + 2 + 1
         assert [page for page in pages if not answers_200(page)] == []
+        while not judged("fraud"):
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.5)
         assert main(["up"]) == 1
         assert main(["down"]) == 0
         assert stack.wait(10) == 0
