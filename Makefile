@@ -1,7 +1,7 @@
 # Every target creates what it needs, the virtual environment included.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality false-pages champion pending clean
+.PHONY: help install demo test test-long check kafka-up kafka-down stack stack-down bench simulate chaos fuzz soak readiness quality false-pages champion pending clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,6 +14,7 @@ CHAOS_ARGS ?=
 FUZZ_ARGS ?=
 SOAK_ARGS ?=
 READINESS_ARGS ?=
+LOAD ?=
 PENDING_ARGS ?=
 QUALITY_ARGS ?=
 FALSE_PAGES_ARGS ?=
@@ -52,6 +53,12 @@ kafka-up: $(STAMP) ## start a real Apache Kafka broker on this machine and print
 kafka-down: $(STAMP) ## stop it and remove its data
 	@$(PY) -m tests.kafka down
 
+stack: $(STAMP) ## what docker-compose.yml starts, without containers; LOAD=flights or fraud, WORKERS=2
+	@$(PY) -m tests.stack up $(LOAD)
+
+stack-down: $(STAMP) ## end it from another terminal
+	@$(PY) -m tests.stack down
+
 bench: $(STAMP) ## Longshore and its peers side by side (makes .venv-peers and a broker by itself)
 	$(PY) -m load_tests.bench $(BENCH_ARGS)
 
@@ -88,6 +95,6 @@ test-long: $(STAMP) ## what takes hours: all tests and every example of them, si
 	$(MAKE) fuzz chaos soak readiness false-pages
 
 clean: ## remove everything that the other targets made
-	@test ! -x $(PY) || $(PY) -m tests.kafka down
+	@test ! -x $(PY) || { $(PY) -m tests.stack down; $(PY) -m tests.kafka down; }
 	rm -rf $(VENV) .venv-peers .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find detectors engine streams tests load_tests examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,6 +25,7 @@ ORDER: Final = ("test_", "detectors", "engine", "streams", "examples", "promethe
 MARKED_BY: Final = {
     "session_broker": "kafka",
     "private_broker": "kafka",
+    "flights_stack": "kafka",
     "prometheus_program": "prometheus",
     "promtool": "prometheus",
     "alertmanager_program": "prometheus",

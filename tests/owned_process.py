@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 STOP_SECONDS: Final = 10.0
 LOG_CHARACTERS: Final = 4000
@@ -30,15 +30,23 @@ class OwnedProcess:
     """One process, started at once, its output appended to ``log`` inside ``directory``.
 
     ``detached`` leaves it running when this interpreter ends; somebody else must end it then.
+    ``environment`` stands in place of this interpreter's own.
     """
 
     def __init__(
-        self, command: list[str], directory: Path, log: Path, *, detached: bool = False
+        self,
+        command: list[str],
+        directory: Path,
+        log: Path,
+        *,
+        detached: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 cwd=directory,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -63,12 +71,17 @@ class OwnedProcess:
         """Whether it runs."""
         return self._process.poll() is None
 
-    def stop(self, *, hard: bool) -> None:
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self._process.poll()
+
+    def stop(self, *, hard: bool, within_s: float = STOP_SECONDS) -> None:
         """End it and wait for its end; ``hard`` gives it no time to say goodbye."""
         if not hard and self.alive():
             self._process.terminate()
             try:
-                self._process.wait(STOP_SECONDS)
+                self._process.wait(within_s)
             except subprocess.TimeoutExpired:
                 hard = True
         if hard and self.alive():

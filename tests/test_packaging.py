@@ -92,7 +92,7 @@ def test_compose_settings_are_settings(tmp_path: Path) -> None:
 
 def test_prometheus_scrapes_the_workers_port() -> None:
     """Prometheus asks the service of compose at the port that a worker serves by default."""
-    (scrape,) = PROMETHEUS["scrape_configs"]
+    (scrape,) = [each for each in PROMETHEUS["scrape_configs"] if each["job_name"] == "longshore"]
     (discovery,) = scrape["dns_sd_configs"]
     assert discovery["port"] == HttpSettings().port
     assert set(discovery["names"]) <= set(COMPOSE["services"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,14 +29,17 @@ WAIT: Final = "500ms"
 
 
 class Receivers:
-    """An HTTP server that stands for PagerDuty and Slack and keeps what it is sent."""
+    """An HTTP server that stands for PagerDuty and Slack and keeps what it is sent, and when (Unix
+    time)."""
 
     def __init__(self) -> None:
         told = self.told = []  # type: list[tuple[str, dict[str, Any]]]
+        told_at_s = self.told_at_s = []  # type: list[float]
 
         class Answering(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                told_at_s.append(time.time())
                 told.append((self.path.strip("/"), json.loads(body)))
                 self.send_response(202 if self.path == "/pagerduty" else 200)
                 self.end_headers()

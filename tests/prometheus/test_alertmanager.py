@@ -185,3 +185,43 @@ def test_without_a_worker_it_is_no_news_that_one_is_missing(
         held_back = manager.suppressed()
     assert held_back == {("WorkerDown of a", "warning")}
     assert sorted(kind for kind, _ in receivers.told) == ["pagerduty", "pagerduty", "slack"]
+
+
+def test_of_one_cause_only_the_cause_is_told(
+    alertmanager_program: str, receivers: Receivers
+) -> None:
+    """What follows from something worse is held back where that is, and nowhere else."""
+    fraud, other = {"model": "fraud", "version": "1"}, {"model": "other", "version": "1"}
+    with RealAlertmanager(alertmanager_program, receivers) as manager:
+        manager.fire(
+            alert("RestoreRefused", "critical", instance="a"),
+            alert("WorkerRestarting", "critical", instance="a"),
+            alert("WorkerRestarting", "critical", instance="b"),
+            alert("SnapshotsTooOld", "warning", instance="b"),
+            alert("CommitsStuck", "warning", instance="b"),
+            alert("CommitsStuck", "warning", instance="c"),
+            alert("PartitionStuck", "critical"),
+            alert("WorkersBehind", "warning"),
+            alert("ModelAlert", "warning", rule="data_quality", **fraud),
+            alert("FeatureFault", "info", feature="amount", **fraud),
+            alert("FeatureFault", "info", feature="amount", **other),
+            alert("Watchdog", "none"),
+        )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(receivers.told) < 6 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        held_back = manager.suppressed()
+    assert held_back == {
+        ("WorkerRestarting of a", "critical"),
+        ("CommitsStuck of b", "warning"),
+        ("WorkersBehind of", "warning"),
+        ("FeatureFault of fraud 1", "info"),
+    }
+    assert "Watchdog" not in str(receivers.told)
+
+
+def test_the_watchdog_is_for_its_switch_alone(amtool: str) -> None:
+    """Whatever its severity, it wakes nobody."""
+    for severity in ("none", "critical"):
+        result = run(amtool, *TESTED, "alertname=Watchdog", f"severity={severity}")
+        assert result.stdout.splitlines()[-1] == "watchdog"
