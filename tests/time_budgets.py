@@ -27,6 +27,7 @@ BUDGETS_S: Final[Mapping[str, float]] = {
     "streams": 200.0,
     "examples": 120.0,
     "prometheus": 50.0,
+    "grafana": 30.0,
     "load_tests": 60.0,
     "simulation": 180.0,
     "fuzz": 50.0,
