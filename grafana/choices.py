@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.panels import Mark, Variable
 from grafana.palette import GREEN, PURPLE
+from grafana.panels import Mark, Variable
 from grafana.queries import JOB, MODEL, grown
 
 _SERVES: Final = "longshore_version_serves"
@@ -45,9 +45,7 @@ TO_FEATURE: Final = (
 
 TRIGGERS: Final = Mark(
     "Retraining triggers",
-    grown(
-        "drift_retraining_triggers_total", by="model, version, rule", over="$__rate_interval"
-    )
+    grown("drift_retraining_triggers_total", by="model, version, rule", over="$__rate_interval")
     + " > 0",
     PURPLE,
 )

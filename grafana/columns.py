@@ -20,7 +20,10 @@ def column_of(panel: Panel, at: int) -> str:
 def table_transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]:
     """Rows with equal labels become one; time goes, and labels stand first."""
     order = [*panel.labels, *(column_of(panel, at) for at in range(len(panel.queries)))]
-    kept = {"excludeByName": {"Time": True}, "indexByName": {name: i for i, name in enumerate(order)}}
+    kept = {
+        "excludeByName": {"Time": True},
+        "indexByName": {name: i for i, name in enumerate(order)},
+    }
     return [
         dashboard.DataTransformerConfig("merge", options={}),
         dashboard.DataTransformerConfig("organize", options={**kept, "renameByName": {}}),
@@ -29,7 +32,9 @@ def table_transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]
 
 def column_overrides(panel: Panel) -> list[dashboard.DashboardFieldConfigSourceOverrides]:
     """How each column is shown."""
-    found = [_named(column_of(panel, at), _of_query(query)) for at, query in enumerate(panel.queries)]
+    found = [
+        _named(column_of(panel, at), _of_query(query)) for at, query in enumerate(panel.queries)
+    ]
     label, link = panel.label_link
     if label:
         found.append(_named(label, [_link(link)]))

@@ -53,7 +53,9 @@ COMPARISON: Final = (
         "The newest decision, and where the comparison is: comparing, watching what was promoted, "
         "or over.",
         (
-            Query(_of("comparison_decision", by=f"{_PAIR}, decision"), f"{_NAMED} {{{{decision}}}}"),
+            Query(
+                _of("comparison_decision", by=f"{_PAIR}, decision"), f"{_NAMED} {{{{decision}}}}"
+            ),
             Query(_of("comparison_phase", by=f"{_PAIR}, phase"), f"{_NAMED} {{{{phase}}}}"),
         ),
         "state-timeline",
@@ -69,9 +71,7 @@ COMPARISON: Final = (
         (
             Query(_of("comparison_measure", 'role="champion"', by=_MEASURED), "Champion"),
             Query(_of("comparison_measure", 'role="challenger"', by=_MEASURED), "Challenger"),
-            Query(
-                _of("comparison_p_value", by=_MEASURED), "p-value", unit="sci", steps=SURE
-            ),
+            Query(_of("comparison_p_value", by=_MEASURED), "p-value", unit="sci", steps=SURE),
             Query(_of("comparison_looks", by=_MEASURED), "Looks", unit="short"),
             Query(_of("comparison_elapsed", by=_MEASURED), "Passed", unit="percentunit"),
         ),
@@ -95,11 +95,7 @@ COMPARISON: Final = (
     Panel(
         "Guards",
         "Whether what must not become worse holds. A guard that does not hold rejects.",
-        (
-            Query(
-                _of("comparison_guard_held", by=f"{_PAIR}, guard"), f"{_NAMED} {{{{guard}}}}"
-            ),
-        ),
+        (Query(_of("comparison_guard_held", by=f"{_PAIR}, guard"), f"{_NAMED} {{{{guard}}}}"),),
         "state-timeline",
         "none",
         6,

@@ -109,8 +109,16 @@ _SIZE: Final = (
     ),
 )
 _SHAPE: Final = (
-    Panel("Bins and contributions", "Where reference and current bins are told.", (), "text",
-          "none", 8, 8, content=_BINS),
+    Panel(
+        "Bins and contributions",
+        "Where reference and current bins are told.",
+        (),
+        "text",
+        "none",
+        8,
+        8,
+        content=_BINS,
+    ),
     Panel(
         "Other distances",
         "Kolmogorov-Smirnov and Jensen-Shannon, from 0 (the same) to 1; Wasserstein in spreads of "

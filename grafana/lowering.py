@@ -115,7 +115,7 @@ def _custom(panel: Panel) -> object:
         return statushistory.FieldConfig(fill_opacity=85)
     if panel.kind == "state-timeline":
         return statetimeline.FieldConfig(fill_opacity=85)
-    return None
+    return common.TableFieldOptions() if panel.kind == "table" else None
 
 
 def _shades(colour: str) -> dashboard.FieldColor:

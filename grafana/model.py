@@ -17,9 +17,7 @@ _STATUS: Final = Panel(
     "Six dimensions",
     "The worst of the newest windows, whatever length is chosen above. Operations and business "
     "show their worst open alert; unknown means that nothing was measured.",
-    tuple(
-        Query(f"max({expr})", name, steps=steps) for name, (expr, steps) in DIMENSIONS.items()
-    ),
+    tuple(Query(f"max({expr})", name, steps=steps) for name, (expr, steps) in DIMENSIONS.items()),
     "stat",
     "none",
     12,
@@ -33,9 +31,7 @@ _ALERTS: Final = Panel(
     "evidence is in the record on the topic alerts and on the live page.",
     (
         Query(
-            newest(
-                "drift_alert_active", by="severity, rule, cause, version", where=MODEL
-            ),
+            newest("drift_alert_active", by="severity, rule, cause, version", where=MODEL),
             "Open",
             unit="short",
         ),

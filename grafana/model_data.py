@@ -1,4 +1,4 @@
-"""Data and predictions of one model: what moved, how far, how sure, and what is bad data instead."""
+"""Data and predictions of one model: what moved, how far, how sure, and what is bad data."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ DATA_DRIFT: Final = (
         "for more than the training data's own swing.",
         (
             Query(
-                among_worst(
-                    newest("drift_psi", by=_BY_FEATURE), "drift_psi", _BY_FEATURE, _SHOWN
-                ),
+                among_worst(newest("drift_psi", by=_BY_FEATURE), "drift_psi", _BY_FEATURE, _SHOWN),
                 "{{feature}} {{window}}",
             ),
         ),
@@ -104,7 +102,10 @@ PREDICTION: Final = (
             Query(newest("prediction_psi_p_value"), "Score (PSI)", unit="sci", steps=SURE),
             Query(newest("prediction_mean_shift_p_value"), "Mean of score", unit="sci", steps=SURE),
             Query(
-                newest("prediction_positive_ratio_p_value"), "Positive share", unit="sci", steps=SURE
+                newest("prediction_positive_ratio_p_value"),
+                "Positive share",
+                unit="sci",
+                steps=SURE,
             ),
             Query(newest("prediction_class_psi_p_value"), "Classes (PSI)", unit="sci", steps=SURE),
         ),
@@ -136,7 +137,9 @@ PREDICTION: Final = (
         "judges it, because PSI cannot see 0.2 % become 0.4 %.",
         (
             Query(newest("prediction_positive_ratio"), f"{OF_WINDOW} share"),
-            Query(newest("prediction_positive_ratio_expected"), f"{OF_WINDOW} reference", "reference"),
+            Query(
+                newest("prediction_positive_ratio_expected"), f"{OF_WINDOW} reference", "reference"
+            ),
         ),
         "timeseries",
         "percentunit",

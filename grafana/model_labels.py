@@ -25,7 +25,7 @@ MEASURES: Final = (
     "r2",
 )
 MEASURE: Final = Variable(
-    "measure", "Measure", "", "The measure of performance shown.", False, MEASURES
+    "measure", "Measure", "", "The measure of performance shown.", is_multi=False, choices=MEASURES
 )
 _BY_MEASURE: Final = f"{BY_WINDOW}, measure"
 
@@ -130,7 +130,8 @@ _ESTIMATE: Final = Panel(
     "score means has changed (concept drift), and estimates of now are as wrong.",
     (
         Query(
-            f'max by (__name__, {BY_WINDOW}) ({{__name__=~"model_[a-z0-9_]+_estimated_error", {WINDOW}, __name__!~"model_cohort_.+"}})',
+            f'max by (__name__, {BY_WINDOW}) ({{__name__=~"model_[a-z0-9_]+_estimated_error", '
+            f'__name__!~"model_cohort_.+", {WINDOW}}})',
             "{{__name__}} {{window}}",
         ),
     ),
@@ -190,9 +191,7 @@ _SELECTED: Final = Panel(
     "labels (declined payments, say) performance is that of the others only.",
     (
         Query(
-            newest(
-                "model_cohort_decision_labelled_ratio", by=f"{BY_WINDOW}, maturity, decision"
-            ),
+            newest("model_cohort_decision_labelled_ratio", by=f"{BY_WINDOW}, maturity, decision"),
             f"{OF_WINDOW} {{{{maturity}}}} {{{{decision}}}}",
         ),
     ),

@@ -122,7 +122,9 @@ BUSINESS: Final = (
             Query(newest("business_approval_ratio"), f"{OF_WINDOW} approvals"),
             Query(newest("business_default_ratio"), f"{OF_WINDOW} defaults"),
             Query(
-                newest("business_default_ratio_baseline"), f"{OF_WINDOW} defaults, training", "reference"
+                newest("business_default_ratio_baseline"),
+                f"{OF_WINDOW} defaults, training",
+                "reference",
             ),
         ),
         "timeseries",
@@ -138,7 +140,9 @@ BUSINESS: Final = (
         (
             Query(newest("business_cost_per_prediction"), f"{OF_WINDOW} cost"),
             Query(
-                newest("business_cost_per_prediction_baseline"), f"{OF_WINDOW} training", "reference"
+                newest("business_cost_per_prediction_baseline"),
+                f"{OF_WINDOW} training",
+                "reference",
             ),
         ),
         "timeseries",

@@ -71,11 +71,7 @@ _NOW: Final = (
         "Age of the oldest snapshot",
         "Since a worker's newest snapshot became durable, the oldest of all workers. After a crash "
         "what was read since is read again; nothing is lost.",
-        (
-            Query(
-                f"max(time() - longshore_last_snapshot_timestamp_seconds{{{WORKER}}})", "age"
-            ),
-        ),
+        (Query(f"max(time() - longshore_last_snapshot_timestamp_seconds{{{WORKER}}})", "age"),),
         "stat",
         "s",
         4,
@@ -116,11 +112,7 @@ _STATE: Final = (
     Panel(
         "Age of the newest snapshot",
         "By worker; the alert SnapshotsTooOld fires above 120 s while something was read.",
-        (
-            Query(
-                f"time() - {_of('longshore_last_snapshot_timestamp_seconds')}", "{{instance}}"
-            ),
-        ),
+        (Query(f"time() - {_of('longshore_last_snapshot_timestamp_seconds')}", "{{instance}}"),),
         "timeseries",
         "s",
         8,
@@ -190,9 +182,7 @@ _STATE: Final = (
                 unit="short",
                 steps=ANY_IS_WATCH,
             ),
-            Query(
-                f"time() - {_of('longshore_start_time_seconds')}", "Up for", unit="s"
-            ),
+            Query(f"time() - {_of('longshore_start_time_seconds')}", "Up for", unit="s"),
         ),
         "table",
         "short",

@@ -19,11 +19,7 @@ CLOCKS: Final = (
     Panel(
         "Lag by topic",
         "Records that are not read yet.",
-        (
-            Query(
-                f"sum by (topic) (longshore_consumer_lag_records{{{WORKER}}})", "{{topic}}"
-            ),
-        ),
+        (Query(f"sum by (topic) (longshore_consumer_lag_records{{{WORKER}}})", "{{topic}}"),),
         "timeseries",
         "short",
         8,
@@ -37,7 +33,7 @@ CLOCKS: Final = (
         "still while others move is a source without records.",
         (
             Query(
-                f"time() - {newest('longshore_watermark_timestamp_seconds', by=BY_MODEL, where=MODEL)}",
+                f"time() - max by ({BY_MODEL}) (longshore_watermark_timestamp_seconds{{{MODEL}}})",
                 f"{_VERSION} data",
             ),
             Query(
@@ -137,11 +133,7 @@ RECORDS: Final = (
         "Late records",
         "Records a second beyond lateness and amend: in no window. Raise lateness or amend in the "
         "spec where this is normal.",
-        (
-            Query(
-                per_second("longshore_records_late_total", by=BY_MODEL), _VERSION
-            ),
-        ),
+        (Query(per_second("longshore_records_late_total", by=BY_MODEL), _VERSION),),
         "timeseries",
         "cps",
         6,
@@ -185,9 +177,7 @@ RECORDS: Final = (
         "Events that the join keeps, and those let go above label.pending in the time shown.",
         (
             Query(f"sum by ({BY_MODEL}) (longshore_join_events{{{MODEL}}})", f"{_VERSION} kept"),
-            Query(
-                grown("longshore_join_forgotten_total", by=BY_MODEL), f"{_VERSION} let go"
-            ),
+            Query(grown("longshore_join_forgotten_total", by=BY_MODEL), f"{_VERSION} let go"),
         ),
         "timeseries",
         "short",
@@ -208,11 +198,7 @@ RECORDS: Final = (
     Panel(
         "Windows judged",
         "Windows judged a second, revisions included.",
-        (
-            Query(
-                per_second("longshore_judgements_total", by=BY_MODEL), _VERSION
-            ),
-        ),
+        (Query(per_second("longshore_judgements_total", by=BY_MODEL), _VERSION),),
         "timeseries",
         "cps",
         8,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.choices import MARKS, MODELS, TO_MODEL, VERSIONS
-from grafana.palette import ANY_IS_BAD, ANY_IS_WATCH, LEVELS, PLAIN, USED, YES_IS_GOOD
+from grafana.palette import ANY_IS_BAD, ANY_IS_WATCH, LEVELS, PLAIN, USED, YES_IS_GOOD, Step
 from grafana.panels import Page, Panel, Query, Row
 from grafana.queries import BY_MODEL, MODEL, newest
 from grafana.status import DIMENSIONS, EVERY, TROUBLE, open_alerts
@@ -18,7 +18,7 @@ _EXPECTED: Final = (
 )
 
 
-def _count(title: str, says: str, expr: str, steps: tuple[object, ...]) -> Panel:
+def _count(title: str, says: str, expr: str, steps: tuple[Step, ...]) -> Panel:
     return Panel(
         title, says, (Query(expr, title),), "stat", "short", 4, 4, steps, decimals=0, empty="0"
     )
@@ -30,7 +30,8 @@ def _levelled(at: str) -> str:
 
 
 def _open(severity: str) -> str:
-    return f'sum(max by (model, version, rule, cause) (drift_alert_active{{{MODEL}, severity="{severity}"}})) or vector(0)'
+    active = f'drift_alert_active{{{MODEL}, severity="{severity}"}}'
+    return f"sum(max by (model, version, rule, cause) ({active})) or vector(0)"
 
 
 _NOW: Final = (

@@ -26,7 +26,7 @@ PSI_DRIFT: Final = 0.20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From ``at`` on (None: from below everything) a value has this colour and, in a status, word."""
+    """From ``at`` on (None: below everything) a value has this colour and, in a status, word."""
 
     at: float | None
     colour: str

@@ -12,7 +12,9 @@ from typing import Final, Literal
 
 from grafana.palette import PLAIN, Step
 
-Kind = Literal["timeseries", "stat", "table", "status-history", "state-timeline", "bargauge", "text"]
+Kind = Literal[
+    "timeseries", "stat", "table", "status-history", "state-timeline", "bargauge", "text"
+]
 Role = Literal["value", "reference", "limit", "estimate"]
 COLUMNS: Final = 24
 

@@ -154,9 +154,7 @@ _TERMS: Final = (
         "From when until when a version serves, event time; of versions registered on the topic "
         "models. No end: nobody took over.",
         (
-            Query(
-                f"1000 * {_of('longshore_version_from_seconds')}", "From", unit="dateTimeAsIso"
-            ),
+            Query(f"1000 * {_of('longshore_version_from_seconds')}", "From", unit="dateTimeAsIso"),
             Query(
                 f"1000 * {_of('longshore_version_until_seconds')}", "Until", unit="dateTimeAsIso"
             ),

@@ -61,4 +61,4 @@ TROUBLE: Final = or_unknown(
     f' or drift_alert_active{{{MODEL}, severity="INFO"}}'
     f" or max by ({BY_MODEL}) (drift_window_level{{{MODEL}}}))"
 )
-"""What the overview is sorted by: 100 a page, 10 a warning, 1 a notice, and the level of the data."""
+"""What the overview is sorted by: 100 a page, 10 a warning, 1 a notice, and the data's level."""

@@ -26,7 +26,9 @@ STARTS: Final = (
 )
 """What the names of metrics begin with, before an underscore."""
 METRIC: Final = rf"(?:{'|'.join(STARTS)})_[a-z0-9_]+"
-SELECTOR: Final = re.compile(rf"(?<![\w:$])((?:[a-z]\w*:[\w:]+|{METRIC}|up)\b)(\{{[^{{}}]*\}})?(?!\w)")
+SELECTOR: Final = re.compile(
+    rf"(?<![\w:$])((?:[a-z]\w*:[\w:]+|{METRIC}|up)\b)(\{{[^{{}}]*\}})?(?!\w)"
+)
 STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -37,8 +39,8 @@ class Expression:
     place: str
     """File, panel and query, or file and rule."""
     text: str
-    chosen: tuple[tuple[str, str], ...] = ()
-    """Names and values of variables that this is asked with."""
+    choices: tuple[tuple[str, str], ...] = ()
+    """Name of a variable and a value, of each that it has by itself."""
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -57,19 +59,16 @@ def variables(board: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def of_dashboards() -> Iterator[Expression]:
-    """Every query of a panel, an annotation and a variable; what has a variable with fixed choices
-    is asked with each of them."""
+    """Every query of a panel, an annotation and a variable, with the choices that are fixed."""
     for name, board in dashboards().items():
         for place, text in _texts(board):
-            choices = [
+            choices = tuple(
                 (each["name"], option["value"])
                 for each in variables(board).values()
                 if each["type"] == "custom" and f"${each['name']}" in text
                 for option in each["options"]
-            ]
-            for choice in choices or [()]:
-                said = f" ({choice[1]})" if choice else ""
-                yield Expression(f"{name}: {place}{said}", text, (choice,) if choice else ())
+            )
+            yield Expression(f"{name}: {place}", text, choices)
 
 
 def _texts(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -103,7 +102,7 @@ def selectors(expression: Expression) -> Iterator[Expression]:
 
 def names(text: str) -> set[str]:
     """The metrics that PromQL names by themselves, without those that a matcher describes."""
-    return set(re.findall(rf"\b{METRIC}\b", STRING.sub('""', text)))
+    return set(re.findall(rf"(?<![\w:]){METRIC}(?![\w:])", STRING.sub('""', text)))
 
 
 def patterns(text: str) -> set[str]:

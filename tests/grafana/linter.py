@@ -22,7 +22,7 @@ LEFT_OUT: Final = {
 }
 """Rule of the linter -> why it is not kept everywhere."""
 UNITS: Final = frozenset(
-    "none short percent percentunit sci string s ms reqps cps ops Bps bytes dateTimeAsIso".split()
+    ("none", "short", "percentunit", "sci", "s", "reqps", "cps", "Bps", "dateTimeAsIso")
 )
 """Of Grafana's units those in use."""
 COUNTED: Final = re.compile(rf"\b({METRIC}_total)\b")
@@ -68,8 +68,9 @@ def target_job_rule(board: Board) -> Iterator[str]:
         for name, matchers in re.findall(rf"\b({METRIC}|up)\b(\{{[^{{}}]*\}})?", _bare(text)):
             if 'job=~""' not in matchers:
                 yield f"{place}: {name} is not chosen by job"
-        if text.count('job=~"$job"') < text.count("__name__=~") // 2:
-            yield f"{place}: a described name is not chosen by job"
+        for described in re.findall(r"\{[^{}]*__name__[^{}]*\}", text):
+            if 'job=~"$job"' not in described:
+                yield f"{place}: {described} is not chosen by job"
 
 
 def template_on_time_change_reload_rule(board: Board) -> Iterator[str]:
@@ -121,7 +122,7 @@ def panel_no_targets_rule(board: Board) -> Iterator[str]:
 def target_rate_interval_rule(board: Board) -> Iterator[str]:
     """Rates follow the interval of the scrapes; growth is that of the time shown."""
     for place, text in _exprs(board):
-        for window in re.findall(r"\[([^\]]+)\]", text):
+        for window in re.findall(r"\[([^\]]+)\]", _bare(text)):
             if window not in RANGES:
                 yield f"{place}: over [{window}]"
         for window in re.findall(r"\brate\([^\[]+\[([^\]]+)\]", text):
@@ -133,7 +134,7 @@ def target_counter_agg_rule(board: Board) -> Iterator[str]:
     """A counter is read by its growth only: it begins anew with its worker."""
     for place, text in _exprs(board):
         grown = [name for name, _ in GROWTH.findall(text)]
-        counted = COUNTED.findall(STRING.sub('""', text))
+        counted = COUNTED.findall(_bare(text))
         if sorted(counted) != sorted(name for name in grown if name.endswith("_total")):
             yield f"{place}: a counter by itself"
 
@@ -194,7 +195,7 @@ def the_grid(board: Board) -> Iterator[str]:
                     yield f"{panel['title']}: over {taken.get((x, y), 'the edge')}"
                 taken[x, y] = panel["title"]
         least = {"row": (24, 1), "stat": (3, 4)}.get(panel["type"], (6, 5))
-        if (at["w"], at["h"]) < least or at["h"] > 22:
+        if at["w"] < least[0] or at["h"] < least[1] or at["h"] > 22:
             yield f"{panel['title']}: {at['w']} x {at['h']}"
 
 
