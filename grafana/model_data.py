@@ -25,7 +25,7 @@ DATA_DRIFT: Final = (
         (
             Query(
                 among_worst(newest("drift_psi", by=_BY_FEATURE), "drift_psi", _BY_FEATURE, _SHOWN),
-                "{{feature}} {{window}}",
+                "{{feature}} {{window}} {{version}}",
             ),
         ),
         "status-history",
@@ -188,11 +188,11 @@ DATA_QUALITY: Final = (
         (
             Query(
                 newest("feature_quality_fault", by=f"{_BY_FEATURE}, fault"),
-                "{{feature}} {{fault}} {{window}}",
+                "{{feature}} {{fault}} {{window}} {{version}}",
             ),
             Query(
                 newest("serving_quality_fault", by=f"{BY_WINDOW}, fault"),
-                "records {{fault}} {{window}}",
+                "records {{fault}} {{window}} {{version}}",
             ),
         ),
         "state-timeline",

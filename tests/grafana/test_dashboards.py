@@ -127,3 +127,14 @@ def test_grafana_finds_them() -> None:
     for board in dashboards().values():
         chosen = variables(board)["datasource"]["current"]
         assert (chosen["value"], chosen["text"]) == (SOURCE["uid"], SOURCE["name"])
+
+
+def test_pages_know_nothing_of_the_engine() -> None:
+    """What they know is what a worker exposes."""
+    imports = [
+        line
+        for path in (ROOT / "grafana").glob("*.py")
+        for line in path.read_text().splitlines()
+        if re.match(r"\s*(from|import) (detectors|engine|streams|tests)\b", line)
+    ]
+    assert imports == []

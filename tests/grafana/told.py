@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from engine.model import MonitoredModel
 from engine.pipeline import Pipeline
+from streams.delays import Delays
 from tests.streams.metrics_page import pipelines
 from tests.streams.test_metrics import exposed, live_of, model, pipeline_of
 
@@ -21,17 +22,15 @@ def told() -> list[tuple[str, str]]:
     """Before and after, of each worker: those of docs/metrics.md, and one that asks for
     retraining."""
     found = [*pipelines(), pipeline_of(model())]
-    return [(_exposed(_unread(each)), _exposed(each)) for each in found]
+    return [(_unread(each), exposed(live_of(each))) for each in found]
 
 
-def _exposed(pipeline: Pipeline) -> str:
-    return exposed(live_of(pipeline))
-
-
-def _unread(pipeline: Pipeline) -> Pipeline:
-    """One with the same models that has read nothing."""
+def _unread(pipeline: Pipeline) -> str:
+    """What a worker with the same models shows that has read nothing."""
     models: Sequence[MonitoredModel] = [judge.model for judge in pipeline.judges.values()]
-    return Pipeline(models, len(pipeline.tallies))
+    live = live_of(Pipeline(models, len(pipeline.tallies)))
+    live.delays = Delays()
+    return exposed(live)
 
 
 class Worker(ThreadingHTTPServer):
