@@ -42,6 +42,10 @@ TO_FEATURE: Final = (
     f"/d/longshore-feature?{_KEPT}&${{model:queryparam}}&${{version:queryparam}}"
     "&${window:queryparam}&var-feature=${__data.fields.feature}"
 )
+_LIVE: Final = "${live_page}/#/model/${model}/${__data.fields.version}"
+LIVE_MODEL: Final = f"{_LIVE}/overview?window=${{__data.fields.window}}"
+LIVE_FEATURE: Final = f"{_LIVE}/feature/${{feature}}?window=${{__data.fields.window}}"
+"""Views of the worker's own page."""
 
 TRIGGERS: Final = Mark(
     "Retraining triggers",

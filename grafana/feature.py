@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.choices import FEATURE, MARKS, ONE_MODEL, VERSIONS, WINDOWS
+from grafana.choices import FEATURE, LIVE_FEATURE, MARKS, ONE_MODEL, VERSIONS, WINDOWS
 from grafana.palette import ANY_IS_BAD, LEVELS, PSI, SURE, YES_IS_BAD
 from grafana.panels import Page, Panel, Query, Row
 from grafana.queries import BY_WINDOW, OF_WINDOW, newest
@@ -15,7 +15,7 @@ _BINS: Final = """\
 need thousands of series more. Reference and current share of every bin, and what it contributes to
 PSI, are
 
-* on the worker's [live page](${live_page}), over time;
+* on the worker's [live page](${live_page}), over time: click a version in the table above;
 * in each record of the topic `judgements`, under `features` as `bins`, of features at WATCH or
   DRIFT; the ones that moved most also as `top_bins` in the `evidence` of alerts and triggers;
 * in what `longshore replay` writes, for any time that the topics still have.
@@ -44,7 +44,8 @@ _NOW: Final = (
     ),
     Panel(
         "Newest windows",
-        "PSI, what it is held against, how sure, and on how many events (n) of the window.",
+        "PSI, what it is held against, how sure, and on how many events (n) of the window. Click a "
+        "version for its bins and their contributions on the live page.",
         (
             Query(_of("drift_level"), "Level", steps=LEVELS),
             Query(_of("drift_psi"), "PSI", steps=PSI),
@@ -58,6 +59,7 @@ _NOW: Final = (
         6,
         decimals=3,
         labels=("version", "window"),
+        label_link=("version", LIVE_FEATURE),
     ),
 )
 _SIZE: Final = (

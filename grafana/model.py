@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.choices import MARKS, ONE_MODEL, VERSIONS, WINDOWS
+from grafana.choices import LIVE_MODEL, MARKS, ONE_MODEL, VERSIONS, WINDOWS
 from grafana.model_data import DATA_DRIFT, DATA_QUALITY, PREDICTION
 from grafana.model_labels import MEASURE, PERFORMANCE
 from grafana.model_service import BUSINESS, OPERATIONS
@@ -46,7 +46,7 @@ _ALERTS: Final = Panel(
 _WINDOWS: Final = Panel(
     "Newest windows",
     "Events of the newest judged window of each length, and how long ago it ended by event time. "
-    "Every gauge on this page is of these windows.",
+    "Every gauge on this page is of these windows. Click a version for its live page.",
     (
         Query(newest("drift_window_events"), "Events", unit="short"),
         Query(
@@ -61,6 +61,7 @@ _WINDOWS: Final = Panel(
     6,
     5,
     labels=("version", "window"),
+    label_link=("version", LIVE_MODEL),
 )
 _LEVEL: Final = Panel(
     "Level of the data by window",
