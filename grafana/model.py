@@ -8,21 +8,22 @@ from grafana.choices import LIVE_MODEL, MARKS, ONE_MODEL, VERSIONS, WINDOWS
 from grafana.model_data import DATA_DRIFT, DATA_QUALITY, PREDICTION
 from grafana.model_labels import MEASURE, PERFORMANCE
 from grafana.model_service import BUSINESS, OPERATIONS
-from grafana.palette import LEVELS
+from grafana.palette import LEVELS, TROUBLES
 from grafana.panels import Page, Panel, Query, Row
 from grafana.queries import BY_WINDOW, MODEL, OF_WINDOW, WINDOW, newest
 from grafana.status import DIMENSIONS
 
 _STATUS: Final = Panel(
     "Six dimensions",
-    "The worst of the newest windows, whatever length is chosen above. Operations and business "
-    "show their worst open alert; unknown means that nothing was measured.",
-    tuple(Query(f"max({expr})", name, steps=steps) for name, (expr, steps) in DIMENSIONS.items()),
+    "The worse of the level of the newest windows, whatever length is chosen above, and of the "
+    "open alerts. Operations and business have no level: well where something was measured and "
+    "no alert is open. Unknown: nothing was measured.",
+    tuple(Query(f"max({expr})", name) for name, expr in DIMENSIONS.items()),
     "stat",
     "none",
     12,
     5,
-    LEVELS,
+    TROUBLES,
     empty="unknown",
 )
 _ALERTS: Final = Panel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.choices import MARKS, MODELS, TO_MODEL, VERSIONS
-from grafana.palette import ANY_IS_BAD, ANY_IS_WATCH, LEVELS, PLAIN, USED, YES_IS_GOOD, Step
+from grafana.palette import ANY_IS_BAD, ANY_IS_WATCH, LEVELS, PLAIN, TROUBLES, USED, YES_IS_GOOD, Step
 from grafana.panels import Page, Panel, Query, Row
 from grafana.queries import BY_MODEL, MODEL, newest
 from grafana.status import DIMENSIONS, EVERY, TROUBLE, open_alerts
@@ -77,13 +77,13 @@ _NOW: Final = (
 
 _TABLE: Final = Panel(
     "Models by trouble",
-    "One row a version, worst first: 100 a critical alert, 10 a warning, 1 a notice, and the level "
-    "of the data. Each dimension shows the worst of its newest windows; operations and business "
-    "have no level and show their worst open alert. Unknown means that nothing was measured. Click "
-    "a model for its page.",
+    "One row a version, worst first: by the severity of its worst alert, then by dimensions in "
+    "trouble, by those to be watched, and by open alerts. A dimension is the worse of the level of "
+    "its newest windows and of its open alerts; operations and business have no level. Unknown: "
+    "nothing was measured. Click a model for its page.",
     (
         Query(TROUBLE, "Trouble", unit="short"),
-        *(Query(expr, name, steps=steps) for name, (expr, steps) in DIMENSIONS.items()),
+        *(Query(expr, name, steps=TROUBLES) for name, expr in DIMENSIONS.items()),
         Query(open_alerts("CRITICAL"), "Critical", unit="short", steps=ANY_IS_BAD),
         Query(open_alerts("WARNING"), "Warnings", unit="short", steps=ANY_IS_WATCH),
         Query(_PAGES, "Pages in budget period", unit="short"),

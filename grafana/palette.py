@@ -42,11 +42,11 @@ LEVELS: Final = (
 """Levels as metrics tell them: 0 unknown, 1 stable, 2 watch, 3 drift."""
 TROUBLES: Final = (
     Step(None, GREY, "unknown"),
-    Step(1, SKY, "quiet"),
-    Step(2, ORANGE, "warning"),
-    Step(3, VERMILION, "critical"),
+    Step(1, SKY, "well"),
+    Step(2, ORANGE, "watch"),
+    Step(3, VERMILION, "trouble"),
 )
-"""Of dimensions that have alerts and no level: the worst open alert."""
+"""Of dimensions."""
 PSI: Final = (Step(None, SKY), Step(PSI_WATCH, ORANGE), Step(PSI_DRIFT, VERMILION))
 YES_IS_GOOD: Final = (Step(None, VERMILION, "no"), Step(1, SKY, "yes"))
 YES_IS_BAD: Final = (Step(None, SKY, "no"), Step(1, VERMILION, "yes"))

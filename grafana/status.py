@@ -1,19 +1,17 @@
-"""The six dimensions of a model as one status each: 0 unknown, 1 well, 2 look, 3 act.
+"""The six dimensions of a model as one status each: 0 unknown, 1 well, 2 to be watched, 3 trouble.
 
-Rule.  Where the worker tells a level it is shown as it is, the worst of all windows.  Operations
-and business have no level; of them the worst open alert is told, and that there is none only where
-something was measured.  A model without any number of a dimension is unknown in it, never well.
+Rule.  A dimension is as bad as the worse of two things: the level of the newest window of each
+length, and the severity of its open alerts; the worker's live page says the same.  Operations and
+business have no level: where something is measured they are well, and their alerts say the rest.  A
+model without any number of a dimension is unknown in it, never well.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from grafana.palette import LEVELS, TROUBLES, Step
 from grafana.queries import BY_MODEL, MODEL
 
-OPERATIONS: Final = "operations|volume|service_level"
-BUSINESS: Final = "business|outcomes"
 EVERY: Final = f"max by ({BY_MODEL}) (longshore_version_serves{{{MODEL}}})"
 """One series for each version that is judged."""
 
@@ -23,42 +21,62 @@ def or_unknown(expr: str) -> str:
     return f"{expr} or 0 * {EVERY}"
 
 
-def _level(*metrics: str) -> str:
-    found = " or ".join(f"{metric}{{{MODEL}}}" for metric in metrics)
-    return or_unknown(f"max by ({BY_MODEL}) ({found})")
+def _active(severity: str, rules: str = "") -> str:
+    of = f', rule=~"{rules}"' if rules else ""
+    return f'drift_alert_active{{{MODEL}{of}, severity="{severity}"}}'
 
 
-def _alerts(rules: str, measured: str) -> str:
-    """The worst open alert of ``rules``; 1 without any, where ``measured`` has a number."""
-    alert = f'drift_alert_active{{{MODEL}, rule=~"{rules}", severity'
-    return or_unknown(
-        f'max by ({BY_MODEL}) (3 * {alert}="CRITICAL"}} or 2 * {alert}=~"WARNING|INFO"}}'
-        f" or 0 * {measured}{{{MODEL}}} + 1)"
+def _dimension(found: str, rules: str = "") -> str:
+    """The worst of what was found and of the open alerts of ``rules``."""
+    if not rules:
+        return or_unknown(f"max by ({BY_MODEL}) ({found})")
+    alerts = (
+        f"3 * {_active('CRITICAL', rules)} or 2 * {_active('WARNING', rules)} "
+        f"or {_active('INFO', rules)}"
     )
+    return or_unknown(f"max by ({BY_MODEL}) ({alerts} or {found})")
 
 
-DIMENSIONS: Final[dict[str, tuple[str, tuple[Step, ...]]]] = {
-    "Data drift": (_level("drift_window_level"), LEVELS),
-    "Prediction": (_level("prediction_level", "prediction_class_level"), LEVELS),
-    "Performance": (_level("model_performance_level"), LEVELS),
-    "Data quality": (_level("drift_quality_level"), LEVELS),
-    "Operations": (_alerts(OPERATIONS, "serving_events_per_second"), TROUBLES),
-    "Business": (_alerts(BUSINESS, "business_approval_ratio"), TROUBLES),
+def _level(*metrics: str) -> str:
+    return f'{{__name__=~"{"|".join(metrics)}", {MODEL}}}'
+
+
+def _measured(metric: str) -> str:
+    return f"0 * {metric}{{{MODEL}}} + 1"
+
+
+DIMENSIONS: Final[dict[str, str]] = {
+    "Performance": _dimension(
+        _level("model_performance_level"), "performance|performance_chart|concept"
+    ),
+    "Data drift": _dimension(_level("drift_window_level"), "psi_features"),
+    "Prediction": _dimension(_level("prediction_level", "prediction_class_level")),
+    "Data quality": _dimension(_level("drift_quality_level"), "data_quality"),
+    "Operations": _dimension(
+        _measured("serving_events_per_second"), "operations|volume|service_level"
+    ),
+    "Business": _dimension(
+        _measured("business_approval_ratio"), "business|business_kpi|outcomes"
+    ),
 }
-"""Heading -> expression by model and version, and its steps."""
+"""Heading -> expression by model and version."""
 
 
 def open_alerts(severity: str) -> str:
     """Open episodes of a severity."""
-    found = f'sum by ({BY_MODEL}) (drift_alert_active{{{MODEL}, severity="{severity}"}})'
-    return or_unknown(found)
+    return or_unknown(f"sum by ({BY_MODEL}) ({_active(severity)})")
 
 
-TROUBLE: Final = or_unknown(
-    f"sum by ({BY_MODEL}) ("
-    f'100 * drift_alert_active{{{MODEL}, severity="CRITICAL"}}'
-    f' or 10 * drift_alert_active{{{MODEL}, severity="WARNING"}}'
-    f' or drift_alert_active{{{MODEL}, severity="INFO"}}'
-    f" or max by ({BY_MODEL}) (drift_window_level{{{MODEL}}}))"
+def _dimensions_at(status: int) -> str:
+    return " + ".join(f"(({expr}) == bool {status})" for expr in DIMENSIONS.values())
+
+
+_WORST: Final = or_unknown(
+    f"max by ({BY_MODEL}) (2 * {_active('CRITICAL')} or {_active('WARNING')})"
 )
-"""What the overview is sorted by: 100 a page, 10 a warning, 1 a notice, and the data's level."""
+_OPEN: Final = or_unknown(f"sum by ({BY_MODEL}) (drift_alert_active{{{MODEL}}})")
+TROUBLE: Final = (
+    f"1000 * ({_WORST}) + 100 * ({_dimensions_at(3)}) + 10 * ({_dimensions_at(2)}) + ({_OPEN})"
+)
+"""What the overview is sorted by: severity of the worst alert, then dimensions in trouble, then
+those to be watched, then open alerts."""
