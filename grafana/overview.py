@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.choices import MARKS, MODELS, TO_MODEL, VERSIONS
-from grafana.palette import ANY_IS_BAD, ANY_IS_WATCH, LEVELS, PLAIN, TROUBLES, USED, YES_IS_GOOD, Step
+from grafana.palette import (
+    ANY_IS_BAD,
+    ANY_IS_WATCH,
+    LEVELS,
+    PLAIN,
+    TROUBLES,
+    USED,
+    YES_IS_GOOD,
+    Step,
+)
 from grafana.panels import Page, Panel, Query, Row
 from grafana.queries import BY_MODEL, MODEL, newest
 from grafana.status import DIMENSIONS, EVERY, TROUBLE, open_alerts

@@ -55,9 +55,7 @@ DIMENSIONS: Final[dict[str, str]] = {
     "Operations": _dimension(
         _measured("serving_events_per_second"), "operations|volume|service_level"
     ),
-    "Business": _dimension(
-        _measured("business_approval_ratio"), "business|business_kpi|outcomes"
-    ),
+    "Business": _dimension(_measured("business_approval_ratio"), "business|business_kpi|outcomes"),
 }
 """Heading -> expression by model and version."""
 
