@@ -41,7 +41,7 @@ test: $(STAMP) ## all tests; the last lines say what was left out and how to get
 
 check: $(STAMP) ## ruff, mypy strict, house rules; all of them, even when the first fails
 	@failed=; \
-	for command in "ruff check ." "ruff format --check ." "mypy detectors engine streams" \
+	for command in "ruff check ." "ruff format --check ." "mypy detectors engine streams grafana" \
 	    "pytest -q tests/test_house_rules.py"; do \
 	  echo "$$command"; $(VENV)/bin/$$command || failed="$$failed, $$command"; \
 	done; \

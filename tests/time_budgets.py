@@ -31,6 +31,7 @@ BUDGETS_S: Final[Mapping[str, float]] = {
     "examples": 120.0,
     "prometheus": 50.0,
     "stack": 45.0,
+    "grafana": 30.0,
     "load_tests": 60.0,
     "simulation": 180.0,
     "fuzz": 50.0,

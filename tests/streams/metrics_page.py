@@ -16,8 +16,10 @@ from engine.pipeline import Pipeline
 from tests.engine.champion.test_comparison import BETTER, LABEL, whole
 from tests.engine.champion.test_split import SPLIT, streams
 from tests.engine.champion.worlds import versions
-from tests.engine.models import logs_of
+from tests.engine.models import MINUTE, logs_of
+from tests.engine.test_take_over import AT, FIRST, MODELS, TERMS, log
 from tests.streams.test_metrics import exposed, live_of
+from tests.streams.test_performance_gauges import pipeline as promising
 from tests.streams.whole_story import small, story
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -59,8 +61,7 @@ class Told:
 def families() -> dict[str, Told]:
     """Everything that the streams expose, by the name that is queried."""
     found: dict[str, Told] = {}
-    others = (small("multiclass"), small("regression"), compared(), split())
-    for pipeline in (story().pipeline, *others):
+    for pipeline in pipelines():
         for family in text_string_to_metric_families(exposed(live_of(pipeline))):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -71,11 +72,17 @@ def families() -> dict[str, Told]:
     return found
 
 
+def pipelines() -> tuple[Pipeline, ...]:
+    """Those in which everything happens, between them."""
+    others = (small("multiclass"), small("regression"), compared(), split())
+    return (story().pipeline, *others, promising(), taken_over())
+
+
 def compared() -> Pipeline:
     """Two versions of one model, of which the second is promoted."""
     pipeline = Pipeline(versions(BETTER, LABEL), 1)
-    for log in whole(0.15, 1):
-        pipeline.accept(log)
+    for each in whole(0.15, 1):
+        pipeline.accept(each)
     pipeline.flush()
     return pipeline
 
@@ -84,8 +91,17 @@ def split() -> Pipeline:
     """Two versions that divide users, and not by the promised share."""
     pipeline = Pipeline(versions(SPLIT, LABEL), 1)
     made, known = streams(0.25, 0.5)
-    for log in [*logs_of(made, 1), *logs_of(known, 1, "labels")]:
-        pipeline.accept(log)
+    for each in [*logs_of(made, 1), *logs_of(known, 1, "labels")]:
+        pipeline.accept(each)
+    pipeline.flush()
+    return pipeline
+
+
+def taken_over() -> Pipeline:
+    """A version that served until another took over."""
+    pipeline = Pipeline([FIRST], 1)
+    pipeline.learn(MODELS, TERMS)
+    pipeline.accept(log(AT + 3 * MINUTE))
     pipeline.flush()
     return pipeline
 
