@@ -18,7 +18,10 @@ from tests.time_budgets import TimeBudgets
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-ORDER: Final = ("test_", "detectors", "engine", "streams", "examples", "prometheus", "docs", "kafka", "web")
+ORDER: Final = (
+    *("test_", "detectors", "engine", "streams", "examples", "prometheus", "docs"),
+    *("kafka", "web"),
+)
 """Quick and telling first: the first part of a test's path below ``tests``."""
 
 MARKED_BY: Final = {

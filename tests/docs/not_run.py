@@ -21,5 +21,11 @@ NOT_RUN: Final = [
     ("docs/how-to/secured-brokers.md", NO_AUTHORISER),
     ("docs/how-to/upgrading.md", "there is no service manager here"),
     ("docs/tutorial.md", "installs packages; the tests run in an environment that has them"),
+    ("examples/README.md", "the source of the flights is not in the repository"),
+    (
+        "examples/README.md",
+        "it listens until it is told to end; docs/how-to/retraining-consumer.md runs it once",
+    ),
+    ("examples/README.md", "tests/kafka/test_retraining_loop.py runs it"),
 ]
 """(page, reason)."""

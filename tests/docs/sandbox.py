@@ -4,8 +4,10 @@ Rule.  What is unlike a reader's machine is listed here and nowhere else:
 
 * programs come from a folder in front of PATH: ``longshore`` and ``python`` are this environment's,
   ``make install`` is done already, ``make kafka-up`` prints the address of the test's broker;
+* programs that install, or reach beyond the folder (``pip``, ``apt-get``, ``docker`` and so on), are
+  refused: what needs them is marked as not run;
 * pages that begin with ``cd examples/...`` start in a copy of the repository in which the flights
-  are every third one from March to mid-June;
+  are every eighth one from March to mid-June;
 * :data:`REPLACED`: ports, topic prefix and pace, so that tests run side by side and in minutes.
 
 A command that fails ends the session, as ``set -e`` does, and the test says at which block.  What
@@ -39,9 +41,16 @@ REPLACED: Final = {
 TOPIC: Final = re.compile(r"\bdrift\.(?=[a-z])")
 PROGRAMS: Final = {
     "longshore": 'exec "{python}" -m streams.cli "$@"',
-    "python": 'exec "{python}" "$@"',
-    "python3": 'exec "{python}" "$@"',
+    **dict.fromkeys(
+        ("python", "python3"),
+        'case "$*" in *"-m pip"* | *"-m ensurepip"*) echo "the sandbox installs nothing" >&2; exit 1 ;; esac\n'
+        'exec "{python}" "$@"',
+    ),
     "kafka-console-producer.sh": "exec java {java} org.apache.kafka.tools.ConsoleProducer {at}",
+    **dict.fromkeys(
+        ("pip", "pip3", "apt-get", "apt", "docker", "mvn", "sudo", "systemctl", "git"),
+        'echo "the sandbox changes no machine: $0 $*" >&2\nexit 1',
+    ),
     "make": """\
 for word in "$@"; do
   case $word in

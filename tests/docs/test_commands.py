@@ -20,7 +20,7 @@ from tests.left_out import missing
 PAGES: Final = {str(path.relative_to(ROOT)): read_page(path) for path in documented()}
 LIMIT_S: Final = 150.0
 NONE: Final = {("", "")}
-EVERY: Final = 3
+EVERY: Final = 8
 """Of so many flights one is replayed."""
 PLAIN, BROKER, LONG, LONG_BROKER = (
     [page for page in PAGES.values() if page.run and page.session == kind] for kind in SESSIONS
@@ -171,6 +171,18 @@ def test_a_failing_command_is_told(tmp_path: Path) -> None:
     went = run(page, tmp_path, tmp_path / "none", brokers="", limit_s=20)
     assert went.failure().startswith("line 6: exit code 1")
     assert [each.text for each in went.told] == ["one\n", ""]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["pip install x", "python -m pip install x", "apt-get install x", "docker ps", "make demo"],
+)
+def test_the_sandbox_changes_no_machine(command: str, tmp_path: Path) -> None:
+    """What would install or start something outside of the folder is refused, so that a block which
+    lacks its marker fails instead."""
+    page = parse(f"```sh\n{command}\n```\n", "docs/x.md")
+    went = run(page, tmp_path, tmp_path / "none", brokers="", limit_s=20)
+    assert "sandbox" in went.failure()
 
 
 def test_what_is_printed_is_compared() -> None:
