@@ -195,28 +195,37 @@ def _fitting(field: str, column: ColumnFacts) -> str:
 
 
 def _feature(column: ColumnFacts) -> Guess:
-    name, distinct = column.name, column.distinct
-    if column.kind == "empty" or distinct <= 1:
+    name = column.name
+    if column.kind == "empty" or column.distinct <= 1:
         return Guess(name, "left out", "has no two values")
     if column.kind in {"time", "naive time", "other"}:
         return Guess(name, "left out", f"is no number and no category ({column.kind})")
-    if column.kind == "text" or column.is_code:
-        if distinct > OWN_SHARE * column.filled or distinct > MAX_CATEGORIES:
-            return Guess(name, "left out", f"{distinct:,} values: an id, or free text?")
-        kept = min(MOST_CATEGORIES, distinct)
-        return Guess(name, "categorical", f"{distinct:,} values", kept)
     if column.kind == "flag":
         return Guess(name, "categorical", "true or false", 2)
+    if column.kind == "text" or column.is_code:
+        return _text_feature(column)
+    return _number_feature(column)
+
+
+def _text_feature(column: ColumnFacts) -> Guess:
+    distinct = column.distinct
+    if distinct > OWN_SHARE * column.filled or distinct > MAX_CATEGORIES:
+        return Guess(column.name, "left out", f"{distinct:,} values: an id, or free text?")
+    return Guess(column.name, "categorical", f"{distinct:,} values", min(MOST_CATEGORIES, distinct))
+
+
+def _number_feature(column: ColumnFacts) -> Guess:
+    name, distinct = column.name, column.distinct
     span = f"{column.low:.6g} to {column.high:.6g}"
-    if column.is_whole and column.is_unique:
+    if not column.is_whole:
+        return Guess(name, "numeric", span)
+    if column.is_unique:
         return Guess(name, "left out", f"a number of its own in every row, {span}: an id?")
-    if column.is_whole and name.lower().endswith(CODE_ENDS) and distinct <= MAX_CATEGORIES:
+    if name.lower().endswith(CODE_ENDS) and distinct <= MAX_CATEGORIES:
         kept = min(MOST_CATEGORIES, distinct)
         return Guess(name, "categorical", f"{distinct:,} numbers that look like codes", kept)
-    if column.is_whole and distinct <= FEW_VALUES:
-        return Guess(
-            name, "numeric", f"{distinct} whole values, {span}: categorical if they are codes"
-        )
+    if distinct <= FEW_VALUES:
+        span = f"{distinct} whole values, {span}: categorical if they are codes"
     return Guess(name, "numeric", span)
 
 

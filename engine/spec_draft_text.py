@@ -23,7 +23,8 @@ def draft_text(found: Draft, model: str, version: str, table: str) -> str:
 
 def _head(found: Draft, model: str, version: str, table: str) -> Iterator[str]:
     pane = PANES[found.windows[0]]
-    yield f"# Drafted from {_one_line(table)}. Every comment is a guess or a question: read all of them."
+    yield f"# Drafted from {_one_line(table)}."
+    yield "# Every comment is a guess or a question: read all of them."
     yield f"model: {_quoted(model)}"
     yield f"version: {_quoted(version)}"
     yield "inventory:"

@@ -48,9 +48,7 @@ def _named(command: click.Command) -> click.Command:
     show_default=True,
     help="The spec to write (YAML); one that is there is never overwritten.",
 )
-def init(
-    data: Path, model: str, model_version: str, out: Path, **columns: str | None
-) -> None:
+def init(data: Path, model: str, model_version: str, out: Path, **columns: str | None) -> None:
     """Draft a spec from a table: which columns are features, of which type, and which are not.
 
     Every guess stands in the file as a comment with its reason; read them before you go on.
@@ -68,7 +66,9 @@ def init(
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise Refused(f"{out}: is there already", hint="name another --out, or remove it") from error
+        raise Refused(
+            f"{out}: is there already", hint="name another --out, or remove it"
+        ) from error
     except OSError as error:
         raise Failed(f"{out}: cannot be written: {error.strerror}") from error
     _report(found)

@@ -85,6 +85,7 @@ def longshore_faults(words: list[str]) -> Iterator[str]:
     """What click would say of the subcommand and the names of the options."""
     command: click.Command = main
     path = "longshore"
+    words = [word for word in words if not re.fullmatch(r"\[.*\]|\.\.\.", word)]
     while isinstance(command, click.Group):
         if not words or words[0].startswith("-"):
             break

@@ -196,7 +196,19 @@ def _bare(words: list[str]) -> list[str]:
     return kept[:-1] if ends and kept and kept[-1].isdigit() else kept
 
 
-KEYWORDS: Final = {"export", "until", "while", "do", "done", "if", "then", "else", "fi", "!", "exec"}
+KEYWORDS: Final = {
+    "export",
+    "until",
+    "while",
+    "do",
+    "done",
+    "if",
+    "then",
+    "else",
+    "fi",
+    "!",
+    "exec",
+}
 
 
 def links(page: Page) -> Iterator[tuple[int, str]]:

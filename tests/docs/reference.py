@@ -29,7 +29,25 @@ from tests.docs.whole_specs import WHOLE
 
 DIRECTORY: Final = ROOT / "docs" / "reference"
 MADE: Final = "Made by `python -m tests.docs.reference`; a test compares it with the code."
-NOTHING: Final = "–"
+OF_SPECS: Final = f"""\
+{MADE}
+A spec is YAML; `longshore init` drafts one, `longshore check` lists every fault with its line.
+Durations are whole numbers with a unit: `500ms`, `10s`, `5m`, `1h`, `7d`. Shares and points are
+absolute: 0.05 is five in a hundred. Names in capitals stand for one of many. A key that is not here
+is a fault."""
+OF_SETTINGS: Final = f"""\
+{MADE}
+One YAML file (`--config`, `LONGSHORE_CONFIG`), the environment over it, the options of a command
+over both. Lists are separated by commas in the environment, a model there is `SPEC:PROFILE`. All
+faults are told at once, each with its place. Secrets: [security](../security.md)."""
+OF_EVENTS: Final = f"""\
+{MADE}
+The JSON Schemas are in [schemas/](../../schemas). An event is one JSON object, bare or in a
+structured CloudEvents envelope; its key is the `event_id`, its partition the murmur2 of that
+([producers](../how-to/producers.md)). Unknown fields are ignored, `null` is missing, a wrong type
+in one feature spoils that feature only. What cannot be used goes to `dead-letters`, with its
+reason."""
+NOTHING: Final = "-"
 
 
 def spec_page() -> str:
@@ -38,10 +56,7 @@ def spec_page() -> str:
     lines = [
         "# The spec",
         "",
-        f"{MADE} A spec is YAML; `longshore init` drafts one, `longshore check` lists every fault "
-        "with its line. Durations are whole numbers with a unit: `500ms`, `10s`, `5m`, `1h`, `7d`. "
-        "Shares and points are absolute: 0.05 is five in a hundred. Names in capitals stand for one "
-        "of many. A key that is not here is a fault.",
+        OF_SPECS,
         "",
     ]
     for section, words in SECTIONS.items():
@@ -69,10 +84,7 @@ def settings_page() -> str:
     lines = [
         "# Settings of a worker",
         "",
-        f"{MADE} One YAML file (`--config`, `LONGSHORE_CONFIG`), the environment over it, the options "
-        "of a command over both. Lists are separated by commas in the environment, a model there is "
-        "`SPEC:PROFILE`. All faults are told at once, each with its place. Secrets: "
-        "[security](../security.md).",
+        OF_SETTINGS,
         "",
         "| setting | environment | type | default | what it says |",
         "|---|---|---|---|---|",
@@ -118,11 +130,7 @@ def events_page() -> str:
     lines = [
         "# Events and topics",
         "",
-        f"{MADE} The JSON Schemas are in [schemas/](../../schemas). An event is one JSON object, bare "
-        "or in a structured CloudEvents envelope; its key is the `event_id`, its partition the murmur2 "
-        "of that ([producers](../how-to/producers.md)). Unknown fields are ignored, `null` is missing, "
-        "a wrong type in one feature spoils that feature only. What cannot be used goes to "
-        "`dead-letters` with its reason.",
+        OF_EVENTS,
         "",
     ]
     for name, kind in EVENT_TYPES.items():
@@ -138,7 +146,9 @@ def events_page() -> str:
     for role in ROLES:
         key, says = TOPICS_SAY[role]
         kept = "compacted" if role in COMPACTED_ROLES else "by time"
-        lines.append(_row(f"`{role}`" + (" (input)" if role in INPUT_ROLES else ""), key, kept, says))
+        lines.append(
+            _row(f"`{role}`" + (" (input)" if role in INPUT_ROLES else ""), key, kept, says)
+        )
     return "\n".join([*lines, ""])
 
 
@@ -153,7 +163,13 @@ def _event_type(kind: Any) -> str:  # noqa: ANN401 - a type expression
 
 def cli_page() -> str:
     """Every command with its options."""
-    lines = ["# The command line", "", MADE, "", "Exit codes: 0 done, 1 failed, 2 wrong usage or bad "]
+    lines = [
+        "# The command line",
+        "",
+        MADE,
+        "",
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or bad ",
+    ]
     lines[-1] += "configuration. A message says what is wrong, where, and what to do next."
     context = click.Context(main, info_name="longshore")
     for name in COMMANDS:
@@ -172,9 +188,7 @@ def _command(command: click.Command, path: str) -> Iterator[str]:
     words = " ".join(command.collect_usage_pieces(context))
     yield from ("", f"## {path}", "", f"    {path} {words}", "")
     yield from _help(inspect.cleandoc(command.help or ""))
-    options = [
-        one for one in command.params if isinstance(one, click.Option) and not one.hidden
-    ]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     if options:
         yield from ("", "| option | value | default | what it does |", "|---|---|---|---|")
         yield from (_option(one, context) for one in options)
@@ -185,7 +199,7 @@ def _help(text: str) -> Iterator[str]:
     for paragraph in text.split("\n\n"):
         if paragraph.lstrip().startswith("\b"):
             lines = paragraph.split("\n")[1:]
-            yield from [line if line.startswith(" ") else f"{line}\n" for line in lines]
+            yield from [f"  {line}" if line.startswith(" ") else f"{line}\n" for line in lines]
             continue
         yield from (paragraph, "")
 

@@ -4,8 +4,8 @@ Rule.  What is unlike a reader's machine is listed here and nowhere else:
 
 * programs come from a folder in front of PATH: ``longshore`` and ``python`` are this environment's,
   ``make install`` is done already, ``make kafka-up`` prints the address of the test's broker;
-* programs that install, or reach beyond the folder (``pip``, ``apt-get``, ``docker`` and so on), are
-  refused: what needs them is marked as not run;
+* programs that install, or reach beyond the folder (``pip``, ``apt-get``, ``docker`` and so on),
+  are refused: what needs them is marked as not run;
 * pages that begin with ``cd examples/...`` start in a copy of the repository in which the flights
   are every eighth one from March to mid-June;
 * :data:`REPLACED`: ports, topic prefix and pace, so that tests run side by side and in minutes.
@@ -39,13 +39,14 @@ REPLACED: Final = {
 }
 """What pages say -> what is run."""
 TOPIC: Final = re.compile(r"\bdrift\.(?=[a-z])")
+PYTHON: Final = """\
+case "$*" in
+  *"-m pip"* | *"-m ensurepip"* | *"-m venv"*) echo "the sandbox installs nothing" >&2; exit 1 ;;
+esac
+exec "{python}" "$@\""""
 PROGRAMS: Final = {
     "longshore": 'exec "{python}" -m streams.cli "$@"',
-    **dict.fromkeys(
-        ("python", "python3"),
-        'case "$*" in *"-m pip"* | *"-m ensurepip"*) echo "the sandbox installs nothing" >&2; exit 1 ;; esac\n'
-        'exec "{python}" "$@"',
-    ),
+    **dict.fromkeys(("python", "python3"), PYTHON),
     "kafka-console-producer.sh": "exec java {java} org.apache.kafka.tools.ConsoleProducer {at}",
     **dict.fromkeys(
         ("pip", "pip3", "apt-get", "apt", "docker", "mvn", "sudo", "systemctl", "git"),
@@ -65,10 +66,11 @@ exit 1""",
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one block printed, on either stream."""
+    """What one block printed, on either stream, and how long it took."""
 
     block: Block
     text: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +168,8 @@ def _script(page: Page, directory: Path, ports: dict[str, int], prefix: str) -> 
             saved.write_text(own(block.text))
             lines.append(f"cp '{saved}' '{name}'")
         elif block in page.run and is_there(block):
-            lines += [f"echo '{BEGIN}{block.line}'", own(block.text)]
-    return "\n".join(lines) + "\n"
+            lines += [f'echo "{BEGIN}{block.line} at $EPOCHREALTIME"', own(block.text)]
+    return "\n".join([*lines, f'echo "{BEGIN}0 at $EPOCHREALTIME"']) + "\n"
 
 
 def _finished(
@@ -203,11 +205,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _told(page: Page, log: str) -> tuple[Told, ...]:
-    parts = re.split(rf"^{BEGIN}(\d+)$\n?", log, flags=re.MULTILINE)
+    begins = re.split(rf"^{BEGIN}(\d+) at ([\d.]+)$\n?", log, flags=re.MULTILINE)
     by_line = {block.line: block for block in page.blocks}
+    lines, times, texts = begins[1::3], list(map(float, begins[2::3])), begins[3::3]
+    ends = [*times[1:], *times[-1:]]
     return tuple(
-        Told(by_line[int(line)], text)
-        for line, text in zip(parts[1::2], parts[2::2], strict=True)
+        Told(by_line[int(line)], text, end - begin)
+        for line, begin, end, text in zip(lines, times, ends, texts, strict=True)
+        if line != "0"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which fields a spec has, of which type, with which default and bounds: as the reader asks for them.
+"""Which fields a spec has, with type, default and bounds: as the reader asks for them.
 
 Rule.  The readers of a spec ask :class:`engine.spec_fields.Fields` for each field that they know,
 with its default and bounds.  So whoever listens while specs are read that have everything hears all
@@ -55,7 +55,7 @@ OF_THE_SPEC_READ: Final = {
     "comparison.guards.METRIC.at_most": "latencies are durations",
 }
 """Bounds that depend on the rest of the spec, in words."""
-NOT_WRITTEN: Final = "–"
+NOT_WRITTEN: Final = "-"
 REQUIRED: Final = "required"
 
 
@@ -138,30 +138,33 @@ def _field(path: str, kind: str, args: tuple[Any, ...], options: dict[str, Any])
     def given(at: int, name: str, otherwise: object = None) -> Any:  # noqa: ANN401
         return args[at] if len(args) > at else options.get(name, otherwise)
 
+    type_, default, bounds = kind, NOT_WRITTEN, ""
     if kind in {"whole", "number"}:
         type_ = "whole number" if kind == "whole" else "number"
-        low, high = given(1, "low", -inf), given(2, "high", inf)
-        return Asked(path, type_, _number(given(0, "default")), _range(low, high, _number))
-    if kind == "duration":
-        low, high = given(1, "low_ms", 0), given(2, "high_ms", MAX_DURATION_MS)
-        default = given(0, "default_ms")
-        return Asked(path, kind, _duration(default), _range(low, high, _duration))
-    if kind == "flag":
-        return Asked(path, "true or false", str(options["default"]).lower(), "")
-    if kind == "choice":
-        default = given(0, "default")
-        listed = ", ".join(f"`{choice}`" for choice in given(1, "choices"))
-        return Asked(path, "one of", REQUIRED if default is None else f"`{default}`", listed)
-    if kind == "text":
-        default = given(0, "default")
-        shown = REQUIRED if default is None else f"`{default}`" if default else NOT_WRITTEN
-        return Asked(path, kind, shown, given(2, "meaning", ""))
-    if kind == "scalar":
-        return Asked(path, given(0, "expected"), NOT_WRITTEN, "")
-    if kind == "raw":
-        return Asked(path, "list of two", NOT_WRITTEN, "numbers, `null` for an open end")
-    required = options.get("required", False)
-    return Asked(path, "list", REQUIRED if required else NOT_WRITTEN, f"at most {args[0]:,}")
+        default = _number(given(0, "default"))
+        bounds = _range(given(1, "low", -inf), given(2, "high", inf), _number)
+    elif kind == "duration":
+        default = _duration(given(0, "default_ms"))
+        bounds = _range(given(1, "low_ms", 0), given(2, "high_ms", MAX_DURATION_MS), _duration)
+    elif kind == "flag":
+        type_, default = "true or false", str(options["default"]).lower()
+    elif kind == "choice":
+        type_, default = "one of", _quoted(given(0, "default"))
+        bounds = ", ".join(f"`{choice}`" for choice in given(1, "choices"))
+    elif kind == "text":
+        default, bounds = _quoted(given(0, "default")), given(2, "meaning", "")
+    elif kind == "scalar":
+        type_ = given(0, "expected")
+    elif kind == "raw":
+        type_, bounds = "list of two", "numbers, `null` for an open end"
+    else:
+        type_, bounds = "list", f"at most {args[0]:,}"
+        default = REQUIRED if options.get("required", False) else NOT_WRITTEN
+    return Asked(path, type_, default, bounds)
+
+
+def _quoted(default: str | None) -> str:
+    return REQUIRED if default is None else f"`{default}`" if default else NOT_WRITTEN
 
 
 def _number(value: float) -> str:

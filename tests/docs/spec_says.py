@@ -15,7 +15,7 @@ SECTIONS: Final = {
     "inventory": "Who answers for the model. Required.",
     "time": "Event time of predictions and features.",
     "windows": "A list of lengths (`[1h, 7d]`) or mappings.",
-    "features": "A mapping of name to what it is. Required; the name is the column's and the event's.",
+    "features": "Name to what it is. Required; the name is the column's and the event's.",
     "psi": "Bands of PSI, and its smoothing.",
     "prediction": "What the model says.",
     "label": "The labels' own clock.",
@@ -59,8 +59,9 @@ SAYS: Final = {
     "features.FEATURE.bins": "coarse bins, quantiles of the reference (numeric)",
     "features.FEATURE.fine_bins": "cells that KS, Jensen-Shannon and Wasserstein are made from; "
     "a default that `bins` divides (numeric)",
-    "features.FEATURE.categories": "most frequent categories kept apart; others are one (categorical)",
-    "features.FEATURE.required": "`null` or absent is missing and told; else it is only counted",
+    "features.FEATURE.categories": "most frequent categories kept apart (categorical)",
+    "features.FEATURE.required": "for whoever reads the spec; missing values are tested of every "
+    "feature alike",
     "features.FEATURE.sensitive": "its categories are never shown",
     "features.FEATURE.unchecked": "kinds of quality fault that are normal here",
     "features.FEATURE.unit": "so that a change of unit can be named (numeric)",
@@ -89,7 +90,7 @@ SAYS: Final = {
     "retraining.cooldown": "time after a request in which there is no other",
     "retraining.answer_within": "time to answer a request before an alert; `null` for any",
     "retraining.ready_within": "time to a new model before an alert; `null` for any",
-    "retraining.improvement_veto": "wait for the labels of the same time; none where they are better",
+    "retraining.improvement_veto": "wait for labels of the same time; none where better",
     "retraining.time_zone": "IANA name; of the schedule and of the budget's quarters",
     "retraining.schedule.every": "required; a point of the calendar at which to ask",
     "retraining.schedule.day": "1 to 28 of the month, or a day of the week",
@@ -150,7 +151,7 @@ SAYS: Final = {
     "performance.of_last": OF_LAST,
     "performance.min_labels": "a window with fewer is UNKNOWN",
     "performance.worse_by": "points worse than the reference that are DRIFT, of all shares",
-    "performance.MEASURE.worse_by": "of this measure, in its own unit; `MEASURE: null` leaves it out",
+    "performance.MEASURE.worse_by": "in the measure's own unit; `MEASURE: null` leaves it out",
     "performance.MEASURE.at_least": "what was promised, of a measure that is better when high",
     "performance.MEASURE.at_most": "what was promised, of one that is better when low",
     "performance.chart.sigmas": "limits of the control chart",
@@ -161,7 +162,7 @@ SAYS: Final = {
     "business.of_last": OF_LAST,
     "business.approved": "the decision that is an approval",
     "business.value_step": "values are summed as whole numbers of this",
-    "business.FIGURE.min": "limit of `approval_rate`, `value_per_prediction`, `value_per_approval`, "
+    "business.FIGURE.min": "of `approval_rate`, `value_per_prediction`, `value_per_approval`, "
     "`default_rate` or `cost_per_prediction`",
     "business.FIGURE.max": "the other limit",
     "business.costs.OUTCOME.each": "what one `false_positive` (and so on) costs; below 0 it earns",
@@ -193,13 +194,14 @@ SAYS: Final = {
     "comparison.stages[].share": "required; a last stage of 1 is the promotion itself",
     "comparison.stages[].least": "how long it lasts at least",
     "comparison.stages[].events": "of the challenger that it needs at least",
-    "comparison.settle": "from a stage's decision until users have moved; default the first look after it is known",
+    "comparison.settle": "from a stage's decision until users have moved; default the first "
+    "look after it is known",
     "comparison.run": "another number begins anew",
     "comparison.guards.METRIC.at_most": "where a metric of the challenger must stay",
     "comparison.guards.METRIC.at_least": "the same, from below",
     "comparison.guards.METRIC.worse_by": "how much worse than the champion's it may be",
     "comparison.guards.METRIC.worse_by_share": "the same as a share of the champion's",
     "estimators.ESTIMATOR.PARAMETER": "its parameters, as the linked page lists them",
-    "columns.FIELD": "the column; a field's own name where it is left out. `ts_zone: UTC` says what "
+    "columns.FIELD": "the column; the field's own name where left out. `ts_zone: UTC` says what "
     "times without a zone mean",
 }

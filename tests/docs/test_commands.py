@@ -49,6 +49,8 @@ def verified(page: Page, directory: Path, checkout: Path, brokers: str = "") -> 
     assert not went.failure(), f"{page.name}, {went.failure()}"
     there = [block for block in page.run if is_there(block)]
     assert len(went.told) == len(there), f"{page.name} took {time.monotonic() - began:.0f} s"
+    for each in went.told:
+        print(f"{page.name}:{each.block.line} took {each.seconds:.1f} s")
     told = {each.block.line: each.text for each in went.told}
     before = 0
     for block in page.blocks:
@@ -86,9 +88,7 @@ def test_long_commands(page: Page, tmp_path: Path, checkout: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", LONG_BROKER, ids=lambda page: page.name)
-def test_long_commands_on_a_broker(
-    page: Page, tmp_path: Path, checkout: Path, kafka: str
-) -> None:
+def test_long_commands_on_a_broker(page: Page, tmp_path: Path, checkout: Path, kafka: str) -> None:
     """Those that want a broker beside."""
     verified(page, tmp_path, checkout, kafka)
 
