@@ -6,6 +6,7 @@ page, anywhere:
 * ``<!-- not run: REASON -->`` above a block of commands: it is looked at and not run;
 * ``<!-- needs: PROGRAM PACKAGE -->`` above a block: it is run where the program is installed, and
   :mod:`tests.docs.test_commands` says how to get the package where it is not;
+* ``<!-- long: REASON -->`` above a block: it is run with ``--long`` only;
 * ``<!-- prints -->`` above a block: what the commands before it print, where ``…`` is anything;
 * ``<!-- file: NAME -->`` above a block: the reader saves it under that name;
 * ``<!-- session: NAME -->`` for a page: what its commands need (:data:`SESSIONS`).
@@ -27,7 +28,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SESSIONS: Final = ("plain", "broker", "long", "long broker")
 """What a page may need; ``long`` takes more time than the tests of a change have."""
 SHELLS: Final = ("sh", "bash", "shell", "console")
-DIRECTIVES: Final = ("not run", "needs", "prints", "file", "session")
+DIRECTIVES: Final = ("not run", "needs", "long", "prints", "file", "session")
 _FENCE: Final = re.compile(r"^(\s*)(`{3,}|~{3,})\s*(\w*)\s*$")
 _DIRECTIVE: Final = re.compile(r"^\s*<!--\s*([a-z ]+?)(?::\s*(.*?))?\s*-->\s*$")
 _SPAN: Final = re.compile(r"(`+)(.+?)\1", re.DOTALL)

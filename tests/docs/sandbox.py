@@ -88,8 +88,17 @@ class Session:
         return f"line {last.block.line}: exit code {self.status}\n{last.text[-3000:]}"
 
 
-def run(page: Page, directory: Path, checkout: Path, *, brokers: str, limit_s: float) -> Session:
-    """Run the blocks of ``page`` in ``directory``; ``brokers`` is empty where there is none."""
+def run(
+    page: Page,
+    directory: Path,
+    checkout: Path,
+    *,
+    brokers: str = "",
+    limit_s: float,
+    whole: bool = False,
+) -> Session:
+    """Run the blocks of ``page`` in ``directory``; ``brokers`` is empty where there is none, and
+    only of a ``whole`` page those that take long are run."""
     programs = directory / "programs"
     _write_programs(programs, with_kafka=bool(brokers))
     home = checkout if page.name in IN_CHECKOUT else directory / "reader"
@@ -98,7 +107,7 @@ def run(page: Page, directory: Path, checkout: Path, *, brokers: str, limit_s: f
     ports = dict(zip(WORKER_PORTS, free_ports(len(WORKER_PORTS)), strict=True))
     prefix = f"docs-{page.name.removesuffix('.md').replace('/', '-').lower()}."
     script = directory / "session.sh"
-    script.write_text(_script(page, directory, ports, prefix))
+    script.write_text(_script(page, directory, ports, prefix, whole=whole))
     environment = {
         **{name: text for name, text in os.environ.items() if not name.startswith("LONGSHORE_")},
         **{name: text for name, text in QUICK.items() if name != "LONGSHORE_HTTP_PORT"},
@@ -136,10 +145,12 @@ def checkout_copy(directory: Path, flights: Path) -> Path:
     return there
 
 
-def is_there(block: Block) -> bool:
-    """Whether the program that a block needs is installed."""
+def is_run(block: Block, *, whole: bool) -> bool:
+    """Whether the program that a block needs is installed, and there is time for it."""
     program, _ = block.needs
-    return not program or shutil.which(program) is not None
+    return (not program or shutil.which(program) is not None) and (
+        whole or "long" not in block.directives
+    )
 
 
 def _write_programs(programs: Path, *, with_kafka: bool) -> None:
@@ -153,7 +164,7 @@ def _write_programs(programs: Path, *, with_kafka: bool) -> None:
         path.chmod(0o755)
 
 
-def _script(page: Page, directory: Path, ports: dict[str, int], prefix: str) -> str:
+def _script(page: Page, directory: Path, ports: dict[str, int], prefix: str, *, whole: bool) -> str:
     def own(text: str) -> str:
         for said, port in ports.items():
             text = text.replace(said, f"127.0.0.1:{port}")
@@ -167,7 +178,7 @@ def _script(page: Page, directory: Path, ports: dict[str, int], prefix: str) -> 
             saved = directory / "saved" / f"{block.line}"
             saved.write_text(own(block.text))
             lines.append(f"cp '{saved}' '{name}'")
-        elif block in page.run and is_there(block):
+        elif block in page.run and is_run(block, whole=whole):
             lines += [f'echo "{BEGIN}{block.line} at $EPOCHREALTIME"', own(block.text)]
     return "\n".join([*lines, f'echo "{BEGIN}0 at $EPOCHREALTIME"']) + "\n"
 

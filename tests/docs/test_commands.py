@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ import pytest
 from tests.docs.command_checks import command_faults, page_faults
 from tests.docs.not_run import NOT_RUN
 from tests.docs.pages import ROOT, SESSIONS, Page, command_lines, documented, parse, read_page
-from tests.docs.sandbox import Session, checkout_copy, is_there, run, unlike
+from tests.docs.sandbox import checkout_copy, is_run, run, unlike
 from tests.kafka.oracles import SPRING_ENDS_MS
 from tests.left_out import missing
 
@@ -25,6 +25,9 @@ EVERY: Final = 8
 PLAIN, BROKER, LONG, LONG_BROKER = (
     [page for page in PAGES.values() if page.run and page.session == kind] for kind in SESSIONS
 )
+WITH_LONG_BLOCKS: Final = [
+    page for page in (*PLAIN, *BROKER) if any("long" in block.directives for block in page.run)
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +45,24 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout_copy(tmp_path_factory.mktemp("checkout"), tables)
 
 
-def verified(page: Page, directory: Path, checkout: Path, brokers: str = "") -> Session:
+def verified(
+    page: Page, directory: Path, checkout: Path, brokers: str = "", *, whole: bool = False
+) -> None:
     """Run a page; every command succeeded, and printed what the page says."""
-    began = time.monotonic()
-    went = run(page, directory, checkout, brokers=brokers, limit_s=LIMIT_S)
-    assert not went.failure(), f"{page.name}, {went.failure()}"
-    there = [block for block in page.run if is_there(block)]
-    assert len(went.told) == len(there), f"{page.name} took {time.monotonic() - began:.0f} s"
+    went = run(page, directory, checkout, brokers=brokers, limit_s=LIMIT_S, whole=whole)
     for each in went.told:
-        print(f"{page.name}:{each.block.line} took {each.seconds:.1f} s")
+        sys.stdout.write(f"{page.name}:{each.block.line} took {each.seconds:.1f} s\n")
+    assert not went.failure(), f"{page.name}, {went.failure()}"
+    there = [block for block in page.run if is_run(block, whole=whole)]
+    assert [each.block for each in went.told] == there
     told = {each.block.line: each.text for each in went.told}
     before = 0
     for block in page.blocks:
-        if "prints" in block.directives:
-            missing = unlike(block.text, told[before])
-            assert not missing, f"{page.name}:{block.line}: {missing}, but: {told[before]}"
-        elif block.line in told:
+        if "prints" in block.directives and before in told:
+            missing_lines = unlike(block.text, told[before])
+            assert not missing_lines, f"{page.name}:{block.line}: {missing_lines}: {told[before]}"
+        elif block.is_commands:
             before = block.line
-    return went
 
 
 @pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)
@@ -68,7 +71,6 @@ def test_commands_of_a_page(page: Page, tmp_path: Path, checkout: Path) -> None:
     verified(page, tmp_path, checkout)
 
 
-@pytest.mark.kafka
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("page", BROKER, ids=lambda page: page.name)
 def test_commands_on_a_broker(page: Page, tmp_path: Path, checkout: Path, kafka: str) -> None:
@@ -78,19 +80,12 @@ def test_commands_on_a_broker(page: Page, tmp_path: Path, checkout: Path, kafka:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", LONG, ids=lambda page: page.name)
-def test_long_commands(page: Page, tmp_path: Path, checkout: Path) -> None:
-    """Pages that take minutes."""
-    verified(page, tmp_path, checkout)
-
-
-@pytest.mark.long
-@pytest.mark.kafka
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", LONG_BROKER, ids=lambda page: page.name)
-def test_long_commands_on_a_broker(page: Page, tmp_path: Path, checkout: Path, kafka: str) -> None:
-    """Those that want a broker beside."""
-    verified(page, tmp_path, checkout, kafka)
+@pytest.mark.parametrize(
+    "page", [*LONG, *LONG_BROKER, *WITH_LONG_BLOCKS], ids=lambda page: page.name
+)
+def test_whole_pages(page: Page, tmp_path: Path, checkout: Path, kafka: str) -> None:
+    """Pages that take minutes, and those of which a block does."""
+    verified(page, tmp_path, checkout, kafka, whole=True)
 
 
 @pytest.mark.parametrize("needs", sorted({b.needs for p in PAGES.values() for b in p.run} - NONE))
@@ -168,7 +163,7 @@ def test_a_failing_command_is_told(tmp_path: Path) -> None:
     """With the line of its block; what comes after it is not run, and a process in the background
     is ended."""
     page = parse("```sh\nsleep 600 &\necho one\n```\n\n```sh\nfalse\necho two\n```\n", "docs/x.md")
-    went = run(page, tmp_path, tmp_path / "none", brokers="", limit_s=20)
+    went = run(page, tmp_path, tmp_path / "none", limit_s=20)
     assert went.failure().startswith("line 6: exit code 1")
     assert [each.text for each in went.told] == ["one\n", ""]
 
@@ -181,7 +176,7 @@ def test_the_sandbox_changes_no_machine(command: str, tmp_path: Path) -> None:
     """What would install or start something outside of the folder is refused, so that a block which
     lacks its marker fails instead."""
     page = parse(f"```sh\n{command}\n```\n", "docs/x.md")
-    went = run(page, tmp_path, tmp_path / "none", brokers="", limit_s=20)
+    went = run(page, tmp_path, tmp_path / "none", limit_s=20)
     assert "sandbox" in went.failure()
 
 
