@@ -85,6 +85,13 @@ class ColumnFacts:
         """Whether each row has a value that no other has."""
         return self.filled == self.rows > 1 and self.distinct == self.rows
 
+    @property
+    def is_share(self) -> bool:
+        """Whether all values are numbers from 0 to 1."""
+        if self.kind != "number" or self.low is None or self.high is None:
+            return False
+        return self.low >= 0.0 and self.high <= 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -168,8 +175,7 @@ def _placed(field: str, columns: list[ColumnFacts]) -> Placed | None:
                     column.name, f"its name ends with {end}{_fitting(field, column)}: is it?"
                 )
     for column in columns if field == "score" else []:
-        is_share = column.kind == "number" and 0.0 <= column.low <= column.high <= 1.0
-        if is_share and column.name.lower().startswith(SHARE_STARTS):
+        if column.is_share and column.name.lower().startswith(SHARE_STARTS):
             return Placed(column.name, f"its name begins like a score{_fitting(field, column)}")
     return None
 

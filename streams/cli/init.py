@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,11 +15,14 @@ from streams.cli.terminal import err
 if TYPE_CHECKING:
     from engine.spec_draft import Draft
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 FIELDS = {"id": "event_id", "time": "ts", "score": "score", "decision": "decision"}
 """Option -> field of the event; ``--label`` is the label's."""
 
 
-def _named(command: click.Command) -> click.Command:
+def _named(command: _Command) -> _Command:
+    """``--id`` and so on, as arguments ``id_column`` and so on."""
     for option, what in (
         ("label", "what turned out to be true"),
         ("decision", "the decision"),
@@ -26,13 +30,12 @@ def _named(command: click.Command) -> click.Command:
         ("time", "the time of the event"),
         ("id", "the id of the event"),
     ):
-        decorate = click.option(
+        command = click.option(
             f"--{option}",
             f"{option}_column",
             metavar="COLUMN",
             help=f"Column with {what}; guessed where it is left out.",
-        )
-        command = decorate(command)
+        )(command)
     return command
 
 
@@ -87,6 +90,11 @@ def _drafted(data: Path, columns: dict[str, str | None]) -> Draft:
     except TableError as error:
         raise Refused(str(error)) from error
     known = [column.name for column in facts]
+    if len(known) == 1 and any(separator in known[0] for separator in ";\t|"):
+        raise Refused(
+            f"{data}: has one column, {known[0][:80]!r}",
+            hint="separate the columns by commas, with a point in numbers, or write Parquet",
+        )
     options = {option.removesuffix("_column"): name for option, name in columns.items() if name}
     faults = [
         f"--{option}: has no column {name!r}{did_you_mean(name, known)}"

@@ -20,6 +20,8 @@ from tests.left_out import missing
 PAGES: Final = {str(path.relative_to(ROOT)): read_page(path) for path in documented()}
 LIMIT_S: Final = 150.0
 NONE: Final = {("", "")}
+USUAL_PROGRAMS: Final = ("curl", "jq", "openssl")
+"""What readers are taken to have."""
 EVERY: Final = 8
 """Of so many flights one is replayed."""
 PLAIN, BROKER, LONG, LONG_BROKER = (
@@ -33,6 +35,9 @@ WITH_LONG_BLOCKS: Final = [
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository for pages whose reader stands in it, with fewer flights."""
+    for program in USUAL_PROGRAMS:
+        if shutil.which(program) is None:
+            missing(program, f"apt-get install {program}")
     tables = tmp_path_factory.mktemp("tables")
     flights = ROOT / "examples" / "flights"
     predictions = pl.read_parquet(flights / "predictions.parquet")

@@ -153,6 +153,15 @@ def test_what_cannot_be_drafted_is_refused(data: pl.DataFrame, said: str, tmp_pa
     assert not (tmp_path / "spec.yaml").exists()
 
 
+def test_another_separator_is_named(tmp_path: Path) -> None:
+    """A table with semicolons has one column to us, which nobody would understand."""
+    path = tmp_path / "data.csv"
+    path.write_text("id;amount\n1;2,5\n")
+    done = CliRunner().invoke(main, ["init", "--model", "m", "--data", str(path)])
+    assert done.exit_code == 2
+    assert "by commas" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
