@@ -8,7 +8,7 @@ time without a zone means is never guessed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from engine.spec_sections import MAX_CATEGORIES
@@ -25,7 +25,7 @@ FIELD_NAMES: Final = {
 }
 """Field of an event -> names of columns that it usually has; the first that fits is taken."""
 CLOSE_NAMES: Final = {
-    "event_id": ("_id", "_no", "_number", "_uuid"),
+    "event_id": ("_id", "_no", "_number", "_uuid", "_ref", "_key"),
     "ts": ("_at", "_ts", "_time", "_timestamp"),
     "score": ("_score", "_probability", "_proba"),
 }
@@ -39,6 +39,7 @@ OWN_SHARE: Final = 0.5
 MOST_CATEGORIES: Final = 50
 FEW_VALUES: Final = 12
 BINARY_VALUES: Final = 2
+LABEL_QUESTION: Final = "Is it what turned out to be true? Then it is no feature: --label"
 LEAST_ROWS: Final = 1_000
 """Rows of a usual window: below, the smallest change that is told apart from chance is large."""
 LEAST_BLOCKS: Final = 8
@@ -123,6 +124,8 @@ class Draft:
     """Whether times have no zone, so that nothing works until somebody says what they are."""
     prediction: Literal["binary", "multiclass", "regression"]
     prediction_why: str
+    unique: tuple[str, ...]
+    """Columns in which each row has a value of its own: one of them may be the event's id."""
 
 
 def draft(columns: list[ColumnFacts], named: dict[str, str]) -> Draft:
@@ -138,11 +141,17 @@ def draft(columns: list[ColumnFacts], named: dict[str, str]) -> Draft:
         if found is not None:
             fields[field] = found
     taken = {placed.column for placed in fields.values()}
-    features = tuple(_feature(column) for column in columns if column.name not in taken)
+    features = tuple(
+        _feature(column, asks="label" not in fields)
+        for column in columns
+        if column.name not in taken
+    )
     time = facts.get(fields["ts"].column) if "ts" in fields else None
     windows, why = _windows(time)
     lacks_zone = time is not None and time.kind == "naive time"
-    return Draft(fields, features, windows, why, lacks_zone, *_prediction(fields, facts))
+    kind, kind_why = _prediction(fields, facts)
+    unique = tuple(column.name for column in columns if column.is_unique)
+    return Draft(fields, features, windows, why, lacks_zone, kind, kind_why, unique)
 
 
 def _prediction(
@@ -200,7 +209,16 @@ def _fitting(field: str, column: ColumnFacts) -> str:
     return "" if field in {"ts", "label_ts"} else f", {column.distinct} values"
 
 
-def _feature(column: ColumnFacts) -> Guess:
+def _feature(column: ColumnFacts, *, asks: bool) -> Guess:
+    """What a column is as a feature.  Where no label is known, one with two values ``asks`` whether
+    it is that: a label among the features would always look like the model's best."""
+    guess = _as_feature(column)
+    if asks and guess.kind != "left out" and column.distinct == BINARY_VALUES:
+        return replace(guess, why=f"{guess.why}. {LABEL_QUESTION}")
+    return guess
+
+
+def _as_feature(column: ColumnFacts) -> Guess:
     name = column.name
     if column.kind == "empty" or column.distinct <= 1:
         return Guess(name, "left out", "has no two values")

@@ -14,6 +14,13 @@ from engine.spec_draft import LENGTHS, PANES, Draft, Guess
 from engine.spec_sections import feature_name_fault
 
 _PLAIN_LENGTH: Final = 40
+SHOWN_IDS: Final = 5
+QUESTIONS: Final = {
+    "event_id": "which column names an event? Needed to replay and to publish",
+    "ts": "which column is the time of an event? Needed to replay and to publish",
+    "score": "which column is the score? A score or a decision is needed",
+}
+"""Field that was not found -> what to ask."""
 
 
 def draft_text(found: Draft, model: str, version: str, table: str) -> str:
@@ -96,14 +103,18 @@ def _columns(found: Draft) -> Iterator[str]:
         yield f"  {field}: {_quoted(placed.column)}  # {_one_line(placed.why)}"
     if found.lacks_zone:
         yield "  # ts_zone: UTC  # the times name no zone; take the mark away if they are UTC"
-    for field, say in (
-        ("event_id", "which column names an event? Needed to replay and to publish"),
-        ("ts", "which column is the time of an event? Needed to replay and to publish"),
-        ("score", "which column is the score? A score or a decision is needed"),
-    ):
+    for field, question in QUESTIONS.items():
         lacks = field not in found.fields
         if lacks and not (field == "score" and "decision" in found.fields):
-            yield f"  # {field}: COLUMN  # {say}"
+            yield f"  # {field}: COLUMN  # {question}{_candidates(found, field)}"
+
+
+def _candidates(found: Draft, field: str) -> str:
+    """Columns of which one may name the event; which, nobody can see from here."""
+    if field != "event_id" or not found.unique:
+        return ""
+    listed = ", ".join(_one_line(name) for name in found.unique[:SHOWN_IDS])
+    return f"; each row has its own {listed}"
 
 
 def _quoted(text: str) -> str:

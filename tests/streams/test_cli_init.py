@@ -153,6 +153,18 @@ def test_what_cannot_be_drafted_is_refused(data: pl.DataFrame, said: str, tmp_pa
     assert not (tmp_path / "spec.yaml").exists()
 
 
+def test_what_may_be_the_label_or_the_id_is_asked(tmp_path: Path) -> None:
+    """A column of two values under a name that says nothing is a feature to us, and the truth
+    perhaps to whoever knows: it is asked, as is which of the unique columns is the id."""
+    done = init(tmp_path, data=table().rename({"y_true": "stayed", "visit_id": "who"}))
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "spec.yaml").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("  stayed: ")]
+    assert "Then it is no feature: --label" in line
+    (line,) = [line for line in text.splitlines() if "event_id: COLUMN" in line]
+    assert line.endswith("each row has its own who, seen_at, notes, row, p_stay")
+
+
 def test_another_separator_is_named(tmp_path: Path) -> None:
     """A table with semicolons has one column to us, which nobody would understand."""
     path = tmp_path / "data.csv"
