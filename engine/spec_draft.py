@@ -150,7 +150,11 @@ def draft(columns: list[ColumnFacts], named: dict[str, str]) -> Draft:
     windows, why = _windows(time)
     lacks_zone = time is not None and time.kind == "naive time"
     kind, kind_why = _prediction(fields, facts)
-    unique = tuple(column.name for column in columns if column.is_unique)
+    unique = tuple(
+        column.name
+        for column in columns
+        if column.is_unique and (column.kind == "text" or column.is_whole)
+    )
     return Draft(fields, features, windows, why, lacks_zone, kind, kind_why, unique)
 
 
