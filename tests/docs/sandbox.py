@@ -29,7 +29,7 @@ from typing import Final
 from tests.docs.pages import ROOT, Block, Page
 from tests.kafka.libraries import kafka_libraries
 from tests.kafka.longshore_run import QUICK
-from tests.owned_process import free_ports
+from tests.owned_process import WATCHDOG, free_ports
 
 BEGIN: Final = "@@ block at line "
 WORKER_PORTS: Final = ("127.0.0.1:9646", "127.0.0.1:9647")
@@ -197,12 +197,20 @@ def _finished(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        # Ends the session when the tests themselves are killed.
+        watchdog = subprocess.Popen(
+            ["sh", "-c", WATCHDOG, "watchdog", str(process.pid), str(script)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         try:
             status = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             status = -1
         finally:
             _end(process)
+            watchdog.kill()
+            watchdog.communicate()
     return Session(_told(page, log.read_text(errors="replace")), status)
 
 
