@@ -20,15 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
 ORDER: Final = (
-    "test_",
-    "detectors",
-    "engine",
-    "streams",
-    "examples",
-    "prometheus",
-    "grafana",
-    "kafka",
-    "web",
+    *("test_", "detectors", "engine", "streams", "examples", "prometheus", "grafana", "docs"),
+    *("kafka", "web"),
 )
 """Quick and telling first: the first part of a test's path below ``tests``."""
 

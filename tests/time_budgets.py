@@ -35,6 +35,7 @@ BUDGETS_S: Final[Mapping[str, float]] = {
     "load_tests": 60.0,
     "simulation": 180.0,
     "fuzz": 50.0,
+    "docs": 100.0,
     "kafka": 1200.0,
 }
 """Seconds of test processes by suite; ``project`` are the files right below ``tests``."""

@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 COMMANDS: Final = {
+    "init": "Draft a spec from a table, with a comment at every guess.",
     "profile": "Build a model's reference profile from its training table.",
     "check": "List every fault of a spec, or say what it will watch.",
     "replay": "Run files through the same engine as the worker, without Kafka.",
@@ -58,6 +59,7 @@ def main() -> None:
 
     \b
     Ten minutes to a picture of your own model:
+      longshore init    --data training.csv --model NAME
       longshore profile spec.yaml --data training.parquet --out profile.json
       longshore check   spec.yaml --profile profile.json
       longshore replay  spec.yaml --profile profile.json --predictions history.parquet --out out

@@ -46,6 +46,7 @@ REASONS: Final[dict[str, str]] = {
     "retraining: Where they stand: D": _CALENDAR,
     "retraining: Budget of requests left in the quarter: A": _UNLIMITED,
     "retraining: Budget of requests left in the quarter: B": _UNLIMITED,
+    "retraining: Wanted and not asked for: A": "what asked was not held back",
     "retraining: Challenger less champion: ": _COMPARED,
     "retraining: How sure: ": _COMPARED,
     "retraining: Decision: ": _COMPARED,

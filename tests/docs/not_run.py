@@ -1,0 +1,31 @@
+"""The blocks of commands in the documentation that no test runs, each with its reason.
+
+Rule.  The list is the pages' own, in their order; a block that joins or leaves it is a change of
+this file, so that somebody decides it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NO_NEW_MODEL: Final = (
+    "there is no new model here; docs/closing-the-loop.md has a job that makes one, and its test"
+)
+NO_AUTHORISER: Final = (
+    "needs brokers with an authoriser; tests/kafka/test_secured_broker.py has them and proves the "
+    "rights"
+)
+NOT_RUN: Final = [
+    ("docs/how-to/retraining-consumer.md", NO_NEW_MODEL),
+    ("docs/how-to/scaling-out.md", "needs Docker"),
+    ("docs/how-to/secured-brokers.md", NO_AUTHORISER),
+    ("docs/how-to/upgrading.md", "there is no service manager here"),
+    ("docs/tutorial.md", "installs packages; the tests run in an environment that has them"),
+    ("examples/README.md", "the source of the flights is not in the repository"),
+    (
+        "examples/README.md",
+        "it listens until it is told to end; docs/how-to/retraining-consumer.md runs it once",
+    ),
+    ("examples/README.md", "tests/kafka/test_retraining_loop.py runs it"),
+]
+"""(page, reason)."""
