@@ -10,11 +10,19 @@ refused.
 A version that is known is never another one while a worker runs: other content under its name is
 refused, and is what the next start finds.  That holds also where it was taken off the topic in
 between: whoever looks at the topic at another moment sees nothing of that.
+
+A registration is stamped with the time at which it was appended, in ms, and above every one before
+it in its partition: a topic that was deleted and made anew begins at offset 0 again, and what is
+registered on it is newer all the same than all that was registered before.
+
+Versions whose term has an end do not count toward MAX_MODELS, or who retrains every week would
+have to start anew every few years.  Of them MAX_ENDED_VERSIONS are kept; those that end first go,
+which is a function of what is registered alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +30,7 @@ from engine.model import MonitoredModel, build_model
 from engine.profile import ProfileError, decode_profile
 from engine.spec_faults import SpecError
 from engine.terms import Registered, Term, terms_of
+from engine.timestamps import NEWEST_MS
 from streams.control import ControlRecord
 from streams.model_files import MAX_MODELS, read_spec_text
 from streams.model_records import (
@@ -30,6 +39,7 @@ from streams.model_records import (
     ModelRecordError,
     assembled,
     decode_head,
+    home_of,
     part_keys,
     read_key,
     unpacked,
@@ -39,6 +49,9 @@ MAX_HELD_PART_BYTES: Final = 536_870_912
 """Parts that no head has made use of yet; the oldest are forgotten, and their head is torn."""
 MAX_UNBUILT_BYTES: Final = 1_073_741_824
 """Versions that wait to be built, packed; further ones are refused."""
+MAX_ENDED_VERSIONS: Final = 1_000
+"""Versions that are known beside those that serve on; of more, those that ended first are let
+go."""
 FAULTS_TOLD: Final = 5
 
 
@@ -58,6 +71,7 @@ class _Version:
 
     head: Head
     record: ControlRecord
+    stamp: int
     packed: bytes | None
     """None once it was built."""
     built: MonitoredModel | None = None
@@ -71,6 +85,8 @@ class ModelRegister:
     """Those given in files."""
     builds: bool = True
     """Without it heads are looked at and no version is built."""
+    partitions: Callable[[], int] = lambda: 0
+    """Of the topic; 0 is unknown."""
     parts_held: int = 0
     """Bytes of parts that wait for their head."""
     _versions: dict[str, _Version] = field(default_factory=dict)
@@ -78,6 +94,10 @@ class ModelRegister:
     _parts: dict[bytes, bytes] = field(default_factory=dict)
     _stamps: dict[str, int] = field(default_factory=dict)
     """Of the newest head by model, also of one that said that a version is gone."""
+    _newest: dict[int, int] = field(default_factory=dict)
+    """The newest stamp of each partition."""
+    _let_go: set[str] = field(default_factory=set)
+    """Ended versions that gave way to others that ended later."""
     _gone: dict[str, Content] = field(default_factory=dict)
     """What versions were that ran here and were taken off the topic."""
 
@@ -85,18 +105,37 @@ class ModelRegister:
         """Take one record; the refusal when it cannot be used."""
         try:
             model, version, is_part = read_key(record.key)
+            self._refuse_strayed(model, record.partition)
             if is_part:
                 self._take_part(record.key or b"", record.value)
             else:
+                stamp = self._stamp_of(record)
                 head = None if record.value is None else decode_head(model, version, record.value)
                 if head is None:
                     self._forget(f"{model}@{version}")
                 else:
-                    self._take_head(head, record)
-                self._stamps[model] = record.offset + 1
+                    self._take_head(head, record, stamp)
+                self._stamps[model] = self._newest[record.partition] = stamp
         except ModelRecordError as error:
             return Refusal(record, error.reason, str(error))
         return None
+
+    def _refuse_strayed(self, model: str, partition: int) -> None:
+        """Of two partitions nobody could say which head is the newer one."""
+        count = self.partitions()
+        if count and home_of(model, count) != partition:
+            raise ModelRecordError(
+                "other_partition",
+                f"it lies in partition {partition}, and {model} is of partition "
+                f"{home_of(model, count)} of {count}: where partitions were added, register anew",
+            )
+
+    def _stamp_of(self, record: ControlRecord) -> int:
+        """When it was appended; its place where nobody said when, or not earlier than the record
+        before it."""
+        at_ms = record.timestamp_ms
+        told = at_ms if 0 < at_ms <= NEWEST_MS else record.offset + 1
+        return max(told, self._newest.get(record.partition, 0) + 1)
 
     def _take_part(self, key: bytes, value: bytes | None) -> None:
         self.parts_held -= len(self._parts.pop(key, b""))
@@ -116,14 +155,18 @@ class ModelRegister:
             while len(self._gone) > MAX_MODELS:
                 del self._gone[next(iter(self._gone))]
 
-    def _take_head(self, head: Head, record: ControlRecord) -> None:
+    def _take_head(self, head: Head, record: ControlRecord, stamp: int) -> None:
         known = self._unbuilt.get(head.key) or self._versions.get(head.key)
         same = known is not None and known.head.content == head.content
+        was_let_go = self.builds and known is not None and known.built is None
+        was_let_go = was_let_go and head.key not in self._unbuilt
+        if same and was_let_go and self._parts.keys() >= set(part_keys(head)):
+            known, same = None, False  # it may be to serve again
         packed = b"" if same else assembled(head, self._parts)
         for key in part_keys(head):
             self._take_part(key, None)
         if known is not None and same:
-            known.head, known.record = head, record
+            known.head, known.record, known.stamp = head, record, stamp
             return
         built = known is not None and known.built is not None
         if built or self._gone.get(head.key, head.content) != head.content:
@@ -134,7 +177,7 @@ class ModelRegister:
             )
         if self.builds:
             self._refuse_too_many(len(packed))
-        self._unbuilt[head.key] = _Version(head, record, packed if self.builds else None)
+        self._unbuilt[head.key] = _Version(head, record, stamp, packed if self.builds else None)
 
     def _refuse_too_many(self, more_bytes: int) -> None:
         waiting = sum(len(version.packed or b"") for version in self._unbuilt.values())
@@ -144,13 +187,16 @@ class ModelRegister:
     def settle(self) -> list[Refusal]:
         """Build what is new; the refusals of what cannot be built.  Takes seconds for large
         profiles and touches nothing else, so a thread may do it."""
-        refusals = []
+        refusals: list[Refusal] = []
         if not self.builds:
             self._versions |= self._unbuilt
             self._unbuilt.clear()
+            return refusals
+        serving = self._make_room()
         for key, version in list(self._unbuilt.items()):
             try:
-                version.built = self._build(version)
+                if key not in self._let_go:
+                    version.built = self._build(version, serving)
             except ModelRecordError as error:
                 refusals.append(Refusal(version.record, error.reason, str(error)))
             else:
@@ -159,15 +205,29 @@ class ModelRegister:
             del self._unbuilt[key]
         return refusals
 
-    def _build(self, version: _Version) -> MonitoredModel:
+    def _make_room(self) -> list[str]:
+        """Let ended versions go that are too many; all others, by when they came."""
+        terms = self._terms({**self._versions, **self._unbuilt})
+        in_files = [model.key for model in self.files]
+        ends = {key: term.until_ms for key, term in terms.items()}
+        ended = sorted(
+            (at_ms, key) for key, at_ms in ends.items() if at_ms is not None and key not in in_files
+        )
+        self._let_go = {key for _, key in ended[: max(0, len(ended) - MAX_ENDED_VERSIONS)]}
+        for key in self._let_go & self._versions.keys():
+            self._versions[key].built = None
+        known = dict.fromkeys([*in_files, *self._versions, *self._unbuilt])
+        return [key for key in known if ends[key] is None]
+
+    def _build(self, version: _Version, serving: Sequence[str]) -> MonitoredModel:
         head = version.head
         built = build_version(*unpacked(version.packed or b""))
         if built.key != head.key:
             raise ModelRecordError("other_version", f"its spec is of {built.key}, not {head.key}")
         given = next((model for model in self.files if model.key == head.key), None)
         if given is None:
-            if len(self.models()) >= MAX_MODELS:
-                raise ModelRecordError("too_many", f"more than {MAX_MODELS} models")
+            if built.key in serving[MAX_MODELS:]:
+                raise ModelRecordError("too_many", f"more than {MAX_MODELS} models that serve on")
             return built
         if (given.policy_hash, given.profile.hash) != (built.policy_hash, built.profile.hash):
             raise ModelRecordError(
@@ -185,25 +245,33 @@ class ModelRegister:
         return list(found.values())
 
     def terms(self) -> dict[str, Term]:
-        """``model@version`` -> from when until when it serves."""
+        """``model@version`` -> from when until when it serves, also of those that were let go."""
+        found = self._terms(self._versions)
+        names = {model.spec.model for model in self.files}
+        names |= {held.head.model for held in self._versions.values()}
+        self._stamps = {name: self._stamps[name] for name in names & self._stamps.keys()}
+        return found
+
+    def _terms(self, versions: Mapping[str, _Version]) -> dict[str, Term]:
         named: dict[str, list[Registered]] = {}
-        in_files = {model.key for model in self.files}
-        for model in self.models():
-            held = self._versions.get(model.key)
+        status = {model.key: model.spec.inventory.status for model in self.files}
+        places = {model.key: (model.spec.model, model.spec.version) for model in self.files}
+        places |= {key: (held.head.model, held.head.version) for key, held in versions.items()}
+        for key, (name, version) in places.items():
+            held = versions.get(key)
             told = Registered(
-                version=model.spec.version,
-                in_files=model.key in in_files,
-                status=model.spec.inventory.status,
-                stamp=0 if held is None else held.record.offset + 1,
+                version=version,
+                in_files=key in status,
+                status=status.get(key, ""),
+                stamp=0 if held is None else held.stamp,
                 effective_from_ms=None if held is None else held.head.effective_from_ms,
                 retired_ms=None if held is None else held.head.retired_ms,
             )
-            named.setdefault(model.spec.model, []).append(told)
-        self._stamps = {name: self._stamps.get(name, 0) for name in named}
+            named.setdefault(name, []).append(told)
         return {
             f"{name}@{version}": term
-            for name, versions in named.items()
-            for version, term in terms_of(versions, stamp=self._stamps[name]).items()
+            for name, told in named.items()
+            for version, term in terms_of(told, stamp=self._stamps.get(name, 0)).items()
         }
 
     def heads(self) -> list[Head]:

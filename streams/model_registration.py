@@ -56,7 +56,8 @@ def registered(settings: Settings) -> list[Head]:
     """What stands on the topic now, by key; streams.control.ControlError when it cannot be read."""
 
     async def read() -> list[Head]:
-        reader, register = ModelsReader(settings), ModelRegister(builds=False)
+        reader = ModelsReader(settings)
+        register = ModelRegister(builds=False, partitions=lambda: len(reader.positions))
         try:
             await reader.begin({})
             async for records in reader.to_end():
