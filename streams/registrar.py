@@ -230,6 +230,8 @@ class Registrar:
         self._known, self._terms = keys, terms
         if changed:
             self._core.learn(models, terms)
+            serving = sum(terms[key].until_ms is None for key in keys)
+            self.live.usage["models"] = lambda: serving
         if (changed or refusals) and self.learned is not None:
             await self.learned()
 

@@ -72,7 +72,8 @@ def test_whoever_meets_an_unknown_version_asks_first() -> None:
     async def main() -> None:
         feed, core = Feed(), Core()
         first = model_of(spec_text(version="v1"))
-        registrar = Registrar(feed, ModelRegister([first]), core, LiveState())
+        live = LiveState()
+        registrar = Registrar(feed, ModelRegister([first]), core, live)
         await registrar.begin()
         assert core.models == ["m@v1"]
         await registrar.meet({"m@v2"})
@@ -83,6 +84,7 @@ def test_whoever_meets_an_unknown_version_asks_first() -> None:
         await registrar.meet({"m@v3"})
         assert (feed.asked, core.models) == (2, ["m@v1", "m@v2"])
         assert core.terms["m@v1"].successor == "v2"
+        assert live.usage["models"]() == 1, "what has an end is not counted"
 
     asyncio.run(main())
 
