@@ -29,7 +29,7 @@ from typing import Final
 from engine.model import MonitoredModel, build_model
 from engine.profile import ProfileError, decode_profile
 from engine.spec_faults import SpecError
-from engine.terms import Registered, Term, terms_of
+from engine.terms import Term
 from engine.timestamps import NEWEST_MS
 from streams.control import ControlRecord
 from streams.model_files import MAX_MODELS, read_spec_text
@@ -44,11 +44,14 @@ from streams.model_records import (
     read_key,
     unpacked,
 )
+from streams.registered_terms import ended_first, terms_among
 
 MAX_HELD_PART_BYTES: Final = 536_870_912
 """Parts that no head has made use of yet; the oldest are forgotten, and their head is torn."""
 MAX_UNBUILT_BYTES: Final = 1_073_741_824
 """Versions that wait to be built, packed; further ones are refused."""
+MAX_UNBUILT: Final = 3_000
+"""The same by their number: those that serve, those that ended, and as many more."""
 MAX_ENDED_VERSIONS: Final = 1_000
 """Versions that are known beside those that serve on; of more, those that ended first are let
 go."""
@@ -180,9 +183,14 @@ class ModelRegister:
         self._unbuilt[head.key] = _Version(head, record, stamp, packed if self.builds else None)
 
     def _refuse_too_many(self, more_bytes: int) -> None:
+        if self._is_full(more_bytes):
+            self._make_room()
+            if self._is_full(more_bytes):
+                raise ModelRecordError("too_many", "more versions at once than can be built")
+
+    def _is_full(self, more_bytes: int) -> bool:
         waiting = sum(len(version.packed or b"") for version in self._unbuilt.values())
-        if len(self._unbuilt) >= MAX_MODELS or waiting + more_bytes > MAX_UNBUILT_BYTES:
-            raise ModelRecordError("too_many", "more versions at once than can be built")
+        return len(self._unbuilt) >= MAX_UNBUILT or waiting + more_bytes > MAX_UNBUILT_BYTES
 
     def settle(self) -> list[Refusal]:
         """Build what is new; the refusals of what cannot be built.  Takes seconds for large
@@ -195,29 +203,34 @@ class ModelRegister:
         serving = self._make_room()
         for key, version in list(self._unbuilt.items()):
             try:
-                if key not in self._let_go:
-                    version.built = self._build(version, serving)
+                version.built = self._build(version, serving)
             except ModelRecordError as error:
                 refusals.append(Refusal(version.record, error.reason, str(error)))
             else:
                 self._versions[key] = version
             version.packed = None
             del self._unbuilt[key]
-        return refusals
+        return refusals + self._called_back()
 
     def _make_room(self) -> list[str]:
-        """Let ended versions go that are too many; all others, by when they came."""
+        """Let ended versions go that are too many; those that serve on, by when they came."""
         terms = self._terms({**self._versions, **self._unbuilt})
         in_files = [model.key for model in self.files]
-        ends = {key: term.until_ms for key, term in terms.items()}
-        ended = sorted(
-            (at_ms, key) for key, at_ms in ends.items() if at_ms is not None and key not in in_files
-        )
-        self._let_go = {key for _, key in ended[: max(0, len(ended) - MAX_ENDED_VERSIONS)]}
-        for key in self._let_go & self._versions.keys():
-            self._versions[key].built = None
+        self._let_go = ended_first(terms, in_files, MAX_ENDED_VERSIONS)
+        for key in self._let_go:
+            version = self._unbuilt.pop(key, None) or self._versions[key]
+            version.built = version.packed = None
+            self._versions[key] = version
         known = dict.fromkeys([*in_files, *self._versions, *self._unbuilt])
-        return [key for key in known if ends[key] is None]
+        return [key for key in known if terms[key].until_ms is None]
+
+    def _called_back(self) -> list[Refusal]:
+        """Versions that were let go when they had ended, and that are to serve again without having
+        come again: they are as if they had not been registered."""
+        gone = {key for key, version in self._versions.items() if version.built is None}
+        records = [self._versions.pop(key).record for key in sorted(gone - self._let_go)]
+        text = "it had ended and was let go: register it again"
+        return [Refusal(record, "too_many", text) for record in records]
 
     def _build(self, version: _Version, serving: Sequence[str]) -> MonitoredModel:
         head = version.head
@@ -253,26 +266,8 @@ class ModelRegister:
         return found
 
     def _terms(self, versions: Mapping[str, _Version]) -> dict[str, Term]:
-        named: dict[str, list[Registered]] = {}
-        status = {model.key: model.spec.inventory.status for model in self.files}
-        places = {model.key: (model.spec.model, model.spec.version) for model in self.files}
-        places |= {key: (held.head.model, held.head.version) for key, held in versions.items()}
-        for key, (name, version) in places.items():
-            held = versions.get(key)
-            told = Registered(
-                version=version,
-                in_files=key in status,
-                status=status.get(key, ""),
-                stamp=0 if held is None else held.stamp,
-                effective_from_ms=None if held is None else held.head.effective_from_ms,
-                retired_ms=None if held is None else held.head.retired_ms,
-            )
-            named.setdefault(name, []).append(told)
-        return {
-            f"{name}@{version}": term
-            for name, told in named.items()
-            for version, term in terms_of(told, stamp=self._stamps.get(name, 0)).items()
-        }
+        heads = {key: (version.head, version.stamp) for key, version in versions.items()}
+        return terms_among(self.files, heads, self._stamps)
 
     def heads(self) -> list[Head]:
         """Those of the topic that can be used, by key; settled ones only."""
