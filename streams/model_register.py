@@ -12,7 +12,7 @@ refused, and is what the next start finds.  That holds also where it was taken o
 between: whoever looks at the topic at another moment sees nothing of that.
 
 A registration is stamped with the time at which it was appended, in ms, and above every one before
-it in its partition: a topic that was deleted and made anew begins at offset 0 again, and what is
+it of its model: a topic that was deleted and made anew begins at offset 0 again, and what is
 registered on it is newer all the same than all that was registered before.
 
 Versions whose term has an end do not count toward MAX_MODELS, or who retrains every week would
@@ -97,8 +97,6 @@ class ModelRegister:
     _parts: dict[bytes, bytes] = field(default_factory=dict)
     _stamps: dict[str, int] = field(default_factory=dict)
     """Of the newest head by model, also of one that said that a version is gone."""
-    _newest: dict[int, int] = field(default_factory=dict)
-    """The newest stamp of each partition."""
     _let_go: set[str] = field(default_factory=set)
     """Ended versions that gave way to others that ended later."""
     _gone: dict[str, Content] = field(default_factory=dict)
@@ -112,13 +110,13 @@ class ModelRegister:
             if is_part:
                 self._take_part(record.key or b"", record.value)
             else:
-                stamp = self._stamp_of(record)
+                stamp = self._stamp_of(model, record)
                 head = None if record.value is None else decode_head(model, version, record.value)
                 if head is None:
                     self._forget(f"{model}@{version}")
                 else:
                     self._take_head(head, record, stamp)
-                self._stamps[model] = self._newest[record.partition] = stamp
+                self._stamps[model] = stamp
         except ModelRecordError as error:
             return Refusal(record, error.reason, str(error))
         return None
@@ -133,12 +131,12 @@ class ModelRegister:
                 f"{home_of(model, count)} of {count}: where partitions were added, register anew",
             )
 
-    def _stamp_of(self, record: ControlRecord) -> int:
-        """When it was appended; its place where nobody said when, or not earlier than the record
-        before it."""
+    def _stamp_of(self, model: str, record: ControlRecord) -> int:
+        """When it was appended, its place where nobody said when; above that of the head before it
+        of the same model, whatever other models say."""
         at_ms = record.timestamp_ms
         told = at_ms if 0 < at_ms <= NEWEST_MS else record.offset + 1
-        return max(told, self._newest.get(record.partition, 0) + 1)
+        return max(told, self._stamps.get(model, 0) + 1)
 
     def _take_part(self, key: bytes, value: bytes | None) -> None:
         self.parts_held -= len(self._parts.pop(key, b""))

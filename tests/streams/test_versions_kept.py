@@ -20,6 +20,7 @@ from streams.model_register import ModelRegister, build_version
 from streams.snapshots import Record
 from tests.engine.models import model_of, spec_text
 from tests.streams.test_model_register import at, records, taken
+from tests.thoroughness import examples
 
 T0 = 1_700_000_000_000
 HOUR = 3_600_000
@@ -175,7 +176,7 @@ def known(log: Sequence[ControlRecord]) -> tuple[list[MonitoredModel], Terms]:
     return register.models(), terms
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=7),
     st.floats(0.0, 1.0),
