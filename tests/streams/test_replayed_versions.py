@@ -113,8 +113,8 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: bytes, says: st
 
 
 def test_each_record_is_learned_as_it_was_written() -> None:
-    """So a term has the stamp of the record that it follows from, and not of the newest: the time at
-    which it was appended, or one more where a head of the model was in the same ms."""
+    """So a term has the stamp of the record that it follows from, and not of the newest: when it
+    was appended, or one more where another head of the model was in the same ms."""
     records = written(*applied("v1", AT - MINUTE), *applied("v2", AT))
     found = versions_of([FIRST], told(records))
     assert found.files == []
