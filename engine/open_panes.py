@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -94,6 +94,8 @@ class OpenPanes:
         if pane is None:
             pane = self.panes[start_ms] = OpenBasePane()
             heappush(self._waiting, start_ms)
+        if held.users and pane.rolled is not None:
+            held = replace(held, users=b"")  # they were looked at
         known = pane.held.get(partition)
         if known is None or known.stamp < held.stamp:
             pane.held[partition] = held
@@ -114,6 +116,12 @@ class OpenPanes:
         start_ms = heappop(self._waiting)
         heappush(self._rolled, start_ms)
         return start_ms, self.panes[start_ms]
+
+    def forget_users(self, pane: OpenBasePane) -> None:
+        """Keep none of the users of a pane that was rolled: a look at them is made once."""
+        for partition, held in pane.held.items():
+            self.bytes -= len(held.users)
+            pane.held[partition] = replace(held, users=b"")
 
     def finish(self) -> tuple[int, OpenBasePane]:
         """Let the first rolled pane go."""

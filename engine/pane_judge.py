@@ -114,11 +114,16 @@ class PaneJudge(ABC):
         if not self._marks.take(record):
             return []
         moved = {number for number, flow in self.flows.items() if flow.advance()}
+        moved |= self._drawn_along()
         if not moved:
             return []
         if self._is_timed_by(moved):
             self.moved_by_ms = record.moved_by_ms
         return self.go_on()
+
+    def _drawn_along(self) -> set[int]:
+        """Planes that others move when these move."""
+        return set()
 
     @abstractmethod
     def go_on(self) -> list[Publish]:

@@ -43,6 +43,11 @@ class Packed:
         return unpack(self.content, size)
 
 
+def is_stored(stored: bytes) -> bool:
+    """Whether this is what stands in a state for a block."""
+    return stored[:1] in {_INLINE, _PIECE}
+
+
 def piece_named(stored: bytes) -> bytes | None:
     """The digest of the piece that a block in a state stands for; None when it is no piece."""
     return stored[1:] if stored[:1] == _PIECE else None

@@ -74,6 +74,19 @@ class PlaneFlow:
         self._goal_ms = goal_ms
         return True
 
+    def catch_up(self, goal_ms: int) -> bool:
+        """Take it that event time is this far at least; whether it moved."""
+        known_ms = self.clock_ms if self._goal_ms is None else self._goal_ms
+        if known_ms is not None and goal_ms <= known_ms:
+            return False
+        self._goal_ms = goal_ms
+        return True
+
+    @property
+    def goal_ms(self) -> int | None:
+        """How far event time has come; None where all that was due by then is done."""
+        return self._goal_ms
+
     @property
     def behind(self) -> bool:
         """Whether something is due that was not done yet."""
@@ -146,6 +159,7 @@ class PlaneFlow:
         self._remember_alarms(pane)
         if self.plane.users:
             self.users = [] if passed else [h.users for _, h in sorted(pane.held.items())]
+            self.merge.open.forget_users(pane)
         for ring in self.rings.values():
             ring.add(start_ms, on_time, amended=False)
 

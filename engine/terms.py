@@ -36,7 +36,8 @@ class Term(msgspec.Struct, frozen=True, array_like=True):
     successor: str = ""
     """The version that takes over at ``until_ms``; empty where it was retired."""
     stamp: Whole = 0
-    """Of the newest registration that it follows from; a term of a lower one says nothing."""
+    """Of the newest registration that it follows from, when it was appended (ms); a term of a lower
+    one says nothing."""
 
     def covers(self, start_ms: int, end_ms: int) -> bool:
         """Whether all of [start, end) lies within it."""

@@ -63,6 +63,10 @@ class Bench:
     control: dict[str, int] = field(default_factory=dict)
     """Next record of each partition of a control topic (:func:`streams.forwarding.place_of`):
     those before were handed on to these judges, or are none of theirs."""
+    forgotten: set[str] = field(default_factory=set)
+    """Judges that were let go since, and of which snapshots may be left."""
+    swept: bool = False
+    """Whether snapshots that are nobody's were looked for."""
 
     def covered(self, position: int) -> dict[str, int]:
         """All that a snapshot of it covers, the panes up to ``position``."""

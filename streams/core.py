@@ -200,17 +200,25 @@ class EngineCore:
         """
         from engine.tenure import term_record  # noqa: PLC0415
 
+        term, known = self._term_and_known(key, judge)
+        if term.stamp < known.stamp or term.is_like(known):
+            return None
+        of = self._comparisons.get(key) or self._models[key]
+        return term_record(of.spec.model, key, term)
+
+    def is_outdated(self, key: str, judge: JudgeLike) -> bool:
+        """Whether a judge knows another term from a newer registration than what was read says."""
+        term, known = self._term_and_known(key, judge)
+        return term.stamp < known.stamp and not term.is_like(known)
+
+    def _term_and_known(self, key: str, judge: JudgeLike) -> tuple[Term, Term]:
+        """What registrations say, and what the judge knows."""
         comparison = self._comparisons.get(key)
         if comparison is None:
             term = self._terms.get(key, FOR_EVER)
-            knows = cast("Judge", judge).decisions.tenure.term
-        else:
-            versions = comparison.versions
-            term = term_of_both(self._terms.get(each, FOR_EVER) for each in versions)
-            knows = cast("ComparisonJudge", judge).state.term
-        if term.stamp < knows.stamp or term.is_like(knows):
-            return None
-        return term_record((comparison or self._models[key]).spec.model, key, term)
+            return term, cast("Judge", judge).decisions.tenure.term
+        term = term_of_both(self._terms.get(each, FOR_EVER) for each in comparison.versions)
+        return term, cast("ComparisonJudge", judge).state.term
 
     def models(self) -> Mapping[str, str]:
         """Key -> model name."""

@@ -31,6 +31,7 @@ from streams.benches import (
 from streams.checkpoint import MAX_UNSETTLED, Outbox
 from streams.core import Core, Effects, JudgeLike
 from streams.feed import PanesBatch
+from streams.forgetting import forget
 from streams.live import LiveState
 from streams.recovery import Recovery
 from streams.repeats import Repeats
@@ -136,9 +137,8 @@ class Judging:
                 continue
             name = judge_name(key)
             build = partial(self._build, key)
-            judge, restored, mine = recovery.resume(
-                name, build, committed=committed, at_least=bench.name.generation
-            )
+            place = {"at_least": bench.name.generation, "partition": partition}
+            judge, restored, mine = recovery.resume(name, build, committed=committed, **place)
             own = Name(name, partition, mine, recovery.owner)
             if key in bench.listed and self._snapshots.newest(name) is None:
                 recovery.trouble(name, f"snapshot {name}: it was written and is gone")
@@ -285,6 +285,8 @@ class Judging:
         await self._write_heads(heads)
         for bench, at, listed in heads:
             bench.durable, bench.listed = at[PANES], listed
+        for bench in list(self.benches.values()):
+            await forget(bench, self._snapshots)
 
     async def _write_heads(
         self, heads: Sequence[tuple[Bench, Mapping[str, int], Mapping[str, int]]]

@@ -11,8 +11,10 @@ log that the judge reads (:mod:`engine.tenure`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Protocol, cast
 
 from engine.effects import Publish
@@ -26,8 +28,11 @@ from streams.core import JudgeLike, TallyLike
 from streams.judging import Judging
 from streams.recovery import Recovery
 from streams.registrar import Registrar
+from streams.repeats import Repeats
 from streams.snapshot_table import GivenUpError, Name, SnapshotTable
 from streams.tallying import Tallying
+
+log = logging.getLogger("longshore.worker")
 
 
 class TeachingCore(Protocol):
@@ -47,6 +52,9 @@ class TeachingCore(Protocol):
 
     def untold_term(self, key: str, judge: JudgeLike) -> Publish | None:
         """What tells a judge its term; None when it knows it."""
+
+    def is_outdated(self, key: str, judge: JudgeLike) -> bool:
+        """Whether a judge knows another term, and a newer one."""
 
 
 class Learning:
@@ -71,6 +79,7 @@ class Learning:
         self._snapshots = snapshots
         self._outbox = outbox
         self._live = registrar.live
+        self._repeats = Repeats()
         tallying.before = self._look_at_batch
         judging.before = self._look_at_pane
 
@@ -95,6 +104,7 @@ class Learning:
             for key in bench.seats.keys() - models.keys():
                 del bench.seats[key]
                 bench.listed.pop(key, None)  # it misses what comes until it is registered again
+                bench.forgotten.add(key)
                 self._live.judges.pop(key, None)
                 bench.unsaved = True
             for key, model in models.items():
@@ -103,8 +113,22 @@ class Learning:
             untold = (self._core.untold_term(key, s.judge) for key, s in bench.seats.items())
             effects = [effect for effect in untold if effect is not None]
             bench.sent += await self._outbox.begin(effects)
+            self._warn_of_outdated(bench)
         letters = self.registrar.letters(self._partitions, self._judging.benches.keys())
         await self._outbox.deliver(letters)
+
+    def _warn_of_outdated(self, bench: Bench) -> None:
+        """Registrations that a judge has heard of are gone from ``models``: it goes on by them."""
+        for key, seat in bench.seats.items():
+            if self._core.is_outdated(key, seat.judge):
+                ending = self._repeats.ending("outdated", monotonic())
+                if ending is not None:
+                    log.warning(
+                        "%s serves by a registration that is newer than all that models has of it: "
+                        "was the topic deleted, or a version of it? Register it again%s",
+                        key,
+                        ending,
+                    )
 
     async def _seat(self, bench: Bench, key: str, recovery: Recovery) -> None:
         """A seat for a version that was learned.
@@ -118,7 +142,9 @@ class Learning:
         def build(snapshot: Snapshot | None, _: int) -> JudgeLike:
             return self._core.judge(key, snapshot if listed is not None else None)
 
-        judge, restored, mine = recovery.resume(name, build, committed=bool(bench.durable))
+        judge, restored, mine = recovery.resume(
+            name, build, committed=bool(bench.durable), partition=bench.name.partition
+        )
         kept = 0 if restored is None else restored.covered.get(PANES, 0)
         later = restored is not None and restored.generation > bench.listed_by
         if listed is not None and kept < listed and not later:
@@ -134,6 +160,7 @@ class Learning:
             async with self._judging.still:
                 if self._judging.benches.get(own.partition) is not bench:
                     return  # given up meanwhile
+                bench.forgotten.discard(key)
                 bench.seats[key] = Seat(judge=judge, name=own, covered=covered, unsaved=True)
                 bench.unsaved = True
                 self._live.judges[key] = judge

@@ -44,6 +44,7 @@ REASONS: Final = (
     "torn",
     "unusable",
     "other_version",
+    "other_partition",
     "version_differs",
     "too_many",
 )

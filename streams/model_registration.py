@@ -59,7 +59,7 @@ def read_version(spec: Path, profile: Path) -> VersionFiles:
 
 def registered(settings: Settings) -> list[Head]:
     """What stands on the topic now, by key; streams.control.ControlError when it cannot be read."""
-    return _read(settings, ModelRegister(builds=False), lambda _: True).heads()
+    return _read(settings, lambda _: True, builds=False).heads()
 
 
 def registered_specs(settings: Settings, model: str) -> dict[str, Spec]:
@@ -74,7 +74,7 @@ def registered_specs(settings: Settings, model: str) -> dict[str, Spec]:
         except ModelRecordError:
             return False
 
-    register = _read(settings, ModelRegister(), is_of_it)
+    register = _read(settings, is_of_it, builds=True)
     return {one.spec.version: one.spec for one in register.models()}
 
 
@@ -82,19 +82,21 @@ def topic_records(settings: Settings) -> list[ControlRecord]:
     """All that the topic holds, model by model in its order; raises as :func:`registered` does."""
 
     async def read() -> list[ControlRecord]:
-        return [one async for records in _whole_topic(settings) for one in records]
+        return [one async for records in _whole_topic(ModelsReader(settings)) for one in records]
 
     # Of a model all records lie in one partition.
     return sorted(asyncio.run(read()), key=lambda record: (record.partition, record.offset))
 
 
 def _read(
-    settings: Settings, register: ModelRegister, wanted: Callable[[ControlRecord], bool]
+    settings: Settings, wanted: Callable[[ControlRecord], bool], *, builds: bool
 ) -> ModelRegister:
     """The register with all that stands on the topic now, of the records that are wanted."""
+    reader = ModelsReader(settings)
+    register = ModelRegister(builds=builds, partitions=lambda: len(reader.positions))
 
     async def read() -> None:
-        async for records in _whole_topic(settings):
+        async for records in _whole_topic(reader):
             for record in filter(wanted, records):
                 register.take(record)
 
@@ -103,8 +105,7 @@ def _read(
     return register
 
 
-async def _whole_topic(settings: Settings) -> AsyncIterator[list[ControlRecord]]:
-    reader = ModelsReader(settings)
+async def _whole_topic(reader: ModelsReader) -> AsyncIterator[list[ControlRecord]]:
     try:
         await reader.begin({})
         async for records in reader.to_end():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from engine.model import MonitoredModel
 from streams.clients import librdkafka_options
 from streams.control import ASK_WAIT_S, END_WAIT_S, ControlError, ControlReader, ControlRecord
+from streams.live import LiveState
 from streams.model_records import home_of
+from streams.model_register import ModelRegister
+from streams.registrar import LearningCore, Registrar
 from streams.settings import Settings
 from streams.snapshots import Record
 from streams.starting_offsets import Source
@@ -51,6 +55,19 @@ class ModelsReader(ControlReader):
             except KafkaException as error:
                 raise ControlError(f"topic {self._name}: {error.args[0].str()}") from error
         return ends
+
+
+def registrar_of(
+    settings: Settings,
+    files: Sequence[MonitoredModel],
+    core: LearningCore,
+    live: LiveState,
+    prepare: Callable[[Sequence[MonitoredModel]], None],
+) -> Registrar:
+    """Who follows the topic for a worker that has these versions in files."""
+    feed = ModelsReader(settings)
+    register = ModelRegister(files, partitions=lambda: len(feed.positions))
+    return Registrar(feed, register, core, live, prepare)
 
 
 class ModelsWriteError(RuntimeError):

@@ -52,8 +52,9 @@ class Saved(Protocol):
     def owner(self, name: str) -> Owner | None:
         """The newest owner of ``name``."""
 
-    def restore(self, name: str) -> Restored | None:
-        """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
+    def restore(self, name: str, partition: int | None = None) -> Restored | None:
+        """The newest snapshot of ``name``, of this partition; SnapshotError when it cannot be
+        used."""
 
 
 class Resumed(NamedTuple, Generic[T]):
@@ -89,11 +90,13 @@ class Recovery:
         *,
         committed: bool,
         at_least: int = 0,
+        partition: int | None = None,
     ) -> Resumed[T]:
         """Build ``name`` from its snapshot and a generation of its own, at least ``at_least``;
         anew where it is unusable.
 
-        ``committed``: whether the group has committed offsets of what the name counts.  Raises
+        ``partition`` of the snapshots is where it must lie, ``committed`` whether the group has
+        committed offsets of what the name counts.  Raises
         StaleOwnerError when an owner of a later generation of the group has come since; a group
         that was deleted begins at 1 again, but then has no offsets either until its first owner
         saves.
@@ -109,7 +112,7 @@ class Recovery:
         first = max(mine.generation * LIVES, at_least)
         number = first if highest is None else max(first, highest + 1)
         try:
-            restored = self._snapshots.restore(name)
+            restored = self._snapshots.restore(name, partition)
             built = build(None if restored is None else restored.snapshot, number)
         except SnapshotError as error:
             self.trouble(name, f"snapshot {name}: {error}")

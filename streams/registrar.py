@@ -5,10 +5,14 @@ meets a version that nobody here knows asks first whether it was registered mean
 that was registered before its first event loses none of them, however late this worker would have
 looked.
 The same question is asked once in ASK_AGAIN_S, so that a version that nobody registers costs a
-question a second; of any number of them, one a batch.
+question a second.  Of names that nobody asked for yet, MAX_ASKED_AT_ONCE questions can be asked in
+a row and then one in ASK_AGAIN_S: a flood of them costs no more, and what is registered meanwhile
+is known within LOOK_EVERY_S anyway.  Only panes of a version that is unknown are always asked
+about: they cannot be had again.
 
-What cannot be used is told in the log by every worker, and goes to the dead letters by that which
-holds the partition of the model's panes; the worker goes on with what it has.
+What cannot be used is told in the log by every worker, a line a minute for each reason, and goes
+to the dead letters by that which holds the partition of the model's panes; the worker goes on with
+what it has.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from streams.control import ControlError, ControlRecord
 from streams.live import LiveState
 from streams.model_records import ModelRecordError, read_key
 from streams.model_register import ModelRegister, Refusal
+from streams.repeats import Repeats
 from streams.starting_offsets import Source
 
 log = logging.getLogger("longshore.worker")
@@ -42,8 +47,10 @@ LOOK_EVERY_S: Final = 1.0
 ASK_AGAIN_S: Final = 1.0
 MAX_ASKED_NAMES: Final = 1_000
 """Unknown versions of which it is known when they were last asked for."""
+MAX_ASKED_AT_ONCE: Final = 20
+"""Questions about new names that are asked in a row."""
 MAX_LETTERS: Final = 1_000
-"""Refused records that wait for somebody to send their dead letters; the oldest are only logged."""
+"""Refused records that wait for somebody to send their dead letters; the oldest get none."""
 
 
 class ModelsFeed(Protocol):
@@ -93,6 +100,8 @@ class Registrar:
         self._terms: Mapping[str, Term] | None = None
         self._reading = asyncio.Lock()
         self._asked_s: dict[tuple[str, bool], float] = {}
+        self._patience = _Patience()
+        self._repeats = Repeats()
         self._letters: list[Refusal] = []
         self._steps: set[asyncio.Task[bool]] = set()
         self._failed: BaseException | None = None
@@ -122,6 +131,8 @@ class Registrar:
         asked = self._asked_s
         questions = {(name, of_panes) for name in names}
         if all(now_s - asked[each] < ASK_AGAIN_S if each in asked else False for each in questions):
+            return
+        if not of_panes and not self._patience.allows(now_s):
             return
         if not await self._read_on(f"{', '.join(sorted(names))} stays unknown meanwhile"):
             return
@@ -173,7 +184,9 @@ class Registrar:
                     count += len(records)
                     refusals += self._taken(records)
             except ControlError as error:
-                log.warning("%s; %s", error, otherwise)
+                ending = self._repeats.ending("unread", asyncio.get_running_loop().time())
+                if ending is not None:
+                    log.warning("%s; %s%s", error, otherwise, ending)
                 return False
             finally:
                 if count:
@@ -200,10 +213,11 @@ class Registrar:
         for refusal in refusals:
             reasons = self.live.refused_model_records
             reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
-            record = refusal.record
-            log.error(
-                "models/%d offset %d is not used: %s", record.partition, record.offset, refusal.text
-            )
+            record, now_s = refusal.record, asyncio.get_running_loop().time()
+            ending = self._repeats.ending(refusal.reason, now_s)
+            if ending is not None:
+                where = f"models/{record.partition} offset {record.offset}"
+                log.error("%s is not used: %s%s", where, refusal.text, ending)
         self._letters = (self._letters + refusals)[-MAX_LETTERS:]
         models, terms = self._register.models(), self._register.terms()
         new = [model for model in models if model.key not in self._known]
@@ -216,8 +230,26 @@ class Registrar:
         self._known, self._terms = keys, terms
         if changed:
             self._core.learn(models, terms)
+            serving = sum(terms[key].until_ms is None for key in keys)
+            self.live.usage["models"] = lambda: serving
         if (changed or refusals) and self.learned is not None:
             await self.learned()
+
+
+class _Patience:
+    """How many questions may still be asked."""
+
+    def __init__(self) -> None:
+        self._left, self._at_s = float(MAX_ASKED_AT_ONCE), 0.0
+
+    def allows(self, now_s: float) -> bool:
+        """Whether one more may be asked now; it counts as asked then."""
+        earned = (now_s - self._at_s) / ASK_AGAIN_S
+        self._left, self._at_s = min(MAX_ASKED_AT_ONCE, self._left + earned), now_s
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
 
 
 def told(key: str, term: Term) -> str:

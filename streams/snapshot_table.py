@@ -27,6 +27,7 @@ from streams.snapshots import (
     encode_claim,
     encode_head,
     encode_piece,
+    head_key,
     owner_of,
     piece_keys,
     restore,
@@ -104,6 +105,11 @@ class SnapshotTable:
         records: dict[bytes, bytes] = self._table.data.data
         return records
 
+    @property
+    def _partitions(self) -> dict[bytes, int]:
+        partitions: dict[bytes, int] = self._table.data._key_partition  # noqa: SLF001
+        return partitions
+
     def let_go(self) -> None:
         """Whatever is still being written ends in GivenUpError at its next step.
 
@@ -155,14 +161,32 @@ class SnapshotTable:
                 mine = [record for record, home in records if home == partition]
                 await self._write(partition, mine, life)
 
-    def restore(self, name: str) -> Restored | None:
-        """The newest snapshot of ``name``; SnapshotError when it cannot be used."""
+    def restore(self, name: str, partition: int | None = None) -> Restored | None:
+        """The newest snapshot of ``name``, which lies in that partition of the topic where one is
+        told; SnapshotError when it cannot be used."""
         generation = self._shelf.newest(name)
         if generation is None:
             return None
+        found = self._partitions.get(head_key(name, generation))
+        if partition is not None and found is not None and found != partition:
+            raise SnapshotError(f"its head lies in partition {found}, it is of {partition}")
         restored = restore(self._records, name, generation)
         self._home.refuse_foreign(restored)
         return restored
+
+    def kept_of(self, kind: str, partition: int) -> dict[str, int]:
+        """Names of a kind of which something is kept in a partition, with their newest number."""
+        homes = self._partitions
+        return {
+            name: number
+            for name, number in self._shelf.names(kind).items()
+            if all(homes.get(key) == partition for key in self._shelf.superseded(name, number + 1))
+        }
+
+    async def delete(self, name: str, partition: int, number: int) -> None:
+        """Delete all that was written of ``name`` up to this number, the heads first."""
+        old = self._shelf.superseded(name, number + 1)
+        await self._write(partition, [(key, None) for key in old], self._lives)
 
     async def write(self, to: Name, covered: Mapping[str, int], snapshot: Snapshot) -> None:
         """Make a snapshot durable: deletions, new pieces, parts; and when they are, the head."""
@@ -220,7 +244,7 @@ class SnapshotTable:
         if life != self._lives:
             raise GivenUpError("the partitions were given up while a snapshot was written")
         apply(self._records, records)
-        partitions: dict[bytes, int] = self._table.data._key_partition  # noqa: SLF001
+        partitions = self._partitions
         for key, value in records:
             # The store forgets keys by their partition when one moves away.
             if value is None:

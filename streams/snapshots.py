@@ -12,7 +12,7 @@ log is always a head.
 
 Keys: ``NAME/GENERATION`` the head, ``NAME/GENERATION/SLOT/NUMBER`` a part, and
 ``NAME/GENERATION/SHA-256/NUMBER`` a piece, ``NAME/GENERATION/claim`` the claim of an owner that may
-not have saved anything yet; NAME is ``tally/3``, ``judge/fraud@2``, ``panes/3``.
+have saved nothing yet; NAME is ``tally/3``, ``judge/fraud@2``, ``panes/3``.
 """
 
 from __future__ import annotations
@@ -108,6 +108,11 @@ class Shelf:
         else:
             name, generation = place
             self._keys.setdefault(name, {}).setdefault(generation, set()).add(key)
+
+    def names(self, kind: str) -> dict[str, int]:
+        """Names of a kind (``judge``) with the highest generation that wrote anything."""
+        found = {name: self.highest(name) for name in self._keys if name.startswith(f"{kind}/")}
+        return {name: number for name, number in found.items() if number is not None}
 
     def discard(self, key: bytes) -> None:
         """Forget a key."""
@@ -242,12 +247,10 @@ def encode_piece(
 
 
 def restore(records: Mapping[bytes, bytes], name: str, generation: int) -> Restored:
-    """The snapshot of ``name`` that this generation wrote.
-
-    Raises SnapshotError when it is of another schema, incomplete or damaged.
-    """
-    raw = records[head_key(name, generation)]
+    """The snapshot of ``name`` that this generation wrote; SnapshotError when it is of another
+    schema, incomplete or damaged."""
     try:
+        raw = records[head_key(name, generation)]
         schema = msgspec.msgpack.decode(raw, type=_Schema).schema
         if schema != SNAPSHOT_SCHEMA:
             raise SnapshotError(f"schema {schema}, this version reads {SNAPSHOT_SCHEMA}")
@@ -264,6 +267,8 @@ def restore(records: Mapping[bytes, bytes], name: str, generation: int) -> Resto
         digest: _joined(records, piece_keys(name, generation, digest, count), "piece")
         for digest, count in head.pieces
     }
+    if damaged := [d for d, piece in pieces.items() if hashlib.sha256(piece).digest() != d]:
+        raise SnapshotError(f"the piece {damaged[0].hex()[:16]} does not match its hash")
     return Restored(
         generation=generation,
         covered=head.covered,

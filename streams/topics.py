@@ -71,6 +71,9 @@ def topic_config(settings: Settings, role: str) -> dict[str, str]:
         config["segment.ms"] = str(SNAPSHOT_SEGMENT_MS)
         config["segment.bytes"] = str(SNAPSHOT_SEGMENT_BYTES)
         config["min.cleanable.dirty.ratio"] = str(SNAPSHOT_DIRTY_RATIO)
+    if role == "models":
+        # Registrations are stamped with it: brokers' clocks are one, registrars' are not.
+        config["message.timestamp.type"] = "LogAppendTime"
     if role == "panes":
         config["retention.ms"] = str(int(settings.panes_retention_h * 3_600_000))
     if role in CARRIES_RAW_RECORDS:

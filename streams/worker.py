@@ -31,8 +31,7 @@ from streams.health import health_view
 from streams.http import HttpServer
 from streams.lifeline import Lifeline
 from streams.live import LiveState
-from streams.model_register import ModelRegister
-from streams.models_log import ModelsReader
+from streams.models_log import registrar_of
 from streams.reach import ReachError, reach
 from streams.recovery import RestoreError
 from streams.registrar import Registrar
@@ -99,8 +98,7 @@ def run_worker(
     worker = Worker(settings, core or own, partitions, topics, registry, live, listening)
     worker.data_dir = data_dir
     if core is None:
-        feed, register = ModelsReader(settings), ModelRegister(models)
-        worker.registrar = Registrar(feed, register, own, live, warm_up)
+        worker.registrar = registrar_of(settings, models, own, live, warm_up)
     with tempfile.TemporaryDirectory(prefix="longshore-") as scratch:
         runner = asyncio.Runner()
         code = runner.run(worker.run(Path(scratch)))

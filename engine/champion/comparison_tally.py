@@ -62,6 +62,12 @@ class ComparisonTally(ModelTally):
         assert isinstance(self.state.joining, PairJoining), "a comparison joins pairs"
         return self.state.joining
 
+    @property
+    def open_cells(self) -> int:
+        """Cells of all open panes; a user takes as much memory as one."""
+        users = (pane.users for pane in self.state.panes.values())
+        return super().open_cells + sum(each.kept for each in users if each is not None)
+
     def accept_versions(
         self,
         topic: Topic,

@@ -5,22 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
-import msgspec
-
-from engine.canonical import content_hash
 from engine.champion.cells import CHALLENGER, CHAMPION, PAIRS, REPEATS
 from engine.champion.comparison import Comparison
 from engine.champion.deciding import Decision
 from engine.champion.guards import Guarded
 from engine.champion.measuring import Measured
 from engine.champion.state import Phase
-from engine.durations import format_duration
+from engine.champion.telling import Tree, judgement_of, promotion_of
 from engine.panes import Counts
-from engine.timestamps import ms_to_rfc3339
-
-SCHEMA: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class Evidence:
     measured: Measured
     guards: Sequence[Guarded]
     decision: Decision
-    split: dict[str, Any] | None = None
+    split: Tree | None = None
     """What there is to tell of the split; None of a comparison in the shadow."""
 
     @property
@@ -46,56 +39,21 @@ class Evidence:
         return "rollback" if self.phase == "watching" else "promotion"
 
 
-def judgement_tree(evidence: Evidence) -> dict[str, Any]:
+def judgement_tree(evidence: Evidence) -> Tree:
     """The judgement of a look."""
-    comparison = evidence.comparison
-    return {
-        "schema": SCHEMA,
-        "model": comparison.spec.model,
-        "version": comparison.spec.version,
-        "section": "comparison",
-        "champion": comparison.rules.champion,
-        "window": format_duration(comparison.rules.looks_ms),
-        "start": ms_to_rfc3339(evidence.began_ms),
-        "end": ms_to_rfc3339(evidence.end_ms),
-        "revision": 0,
-        "phase": evidence.phase,
-        **_body(evidence),
-    }
+    body = {"phase": evidence.phase, **_body(evidence)}
+    span = (evidence.began_ms, evidence.end_ms)
+    return judgement_of(evidence.comparison, "comparison", *span, body)
 
 
-def promotion_tree(evidence: Evidence) -> dict[str, Any]:
-    """The record of a decision; its id is that of what it is about, whenever it was made."""
-    comparison, decision = evidence.comparison, evidence.decision
-    rules = msgspec.to_builtins(comparison.rules)
-    about = [
-        comparison.spec.model,
-        comparison.rules.champion,
-        comparison.spec.version,
-        evidence.kind,
-        decision.verdict,
-        list(decision.reasons),
-        ms_to_rfc3339(evidence.end_ms),
-        comparison.layout.hash,
-        rules,
-    ]
-    return {
-        "promotion_id": content_hash(about),
-        "schema": SCHEMA,
-        "kind": evidence.kind,
-        "model": comparison.spec.model,
-        "champion": comparison.rules.champion,
-        "challenger": comparison.spec.version,
-        "from": ms_to_rfc3339(evidence.began_ms),
-        "until": ms_to_rfc3339(evidence.end_ms),
-        **_body(evidence),
-        "rules": rules,
-        "spec": comparison.policy_hash,
-        "layout": comparison.layout.hash,
-    }
+def promotion_tree(evidence: Evidence) -> Tree:
+    """The record of a decision."""
+    about = [evidence.decision.verdict, list(evidence.decision.reasons)]
+    span = (evidence.began_ms, evidence.end_ms)
+    return promotion_of(evidence.comparison, evidence.kind, about, *span, _body(evidence))
 
 
-def _body(evidence: Evidence) -> dict[str, Any]:
+def _body(evidence: Evidence) -> Tree:
     decision, measured, rules = evidence.decision, evidence.measured, evidence.comparison.rules
     look = decision.look
     return {

@@ -3,7 +3,8 @@
 Rule.  Planes, clocks and windows are those of every judge (:mod:`engine.judge`).  A look at the
 arms falls due by the predictions' clock, the look at the matches of the same time ``maturity``
 later; the second one decides, on the counts of both up to its end.  Only revision 0 is read: what
-is amended moves no decision.
+is amended moves no decision.  Where every source of predictions is idle, the labels' clock draws
+that of the arms along: what was said by then is all that there is.
 
 Where one of the versions serves no more, looks end with the time of its labels.
 
@@ -106,6 +107,11 @@ class ComparisonJudge(PaneJudge):
         first_ms = self.state.first_ms
         return first_ms is not None and record.start_ms >= first_ms
 
+    def _drawn_along(self) -> set[int]:
+        """The arms, as far as their matches are looked at."""
+        goals_ms = [flow.goal_ms for flow in self.flows.values() if flow.goal_ms is not None]
+        return {DATA} if goals_ms and self.flows[DATA].catch_up(max(goals_ms)) else set()
+
     def _over(self, flow: PlaneFlow) -> list[Publish]:
         """Resolve what is told of the split where the predictions' time stops for good."""
         limit_ms, clock_ms = self._limit_ms(flow), flow.clock_ms
@@ -121,19 +127,25 @@ class ComparisonJudge(PaneJudge):
             return self._note_split(due.end_ms, counts, users)
         if self.state.began_ms is None:
             if not _both_answered(counts, self.comparison.rules.mode):
-                return []
-            self.state.began_ms = due.end_ms - self.comparison.rules.looks_ms
-            if self.split is not None:
-                self.split.open(self.state.began_ms)
-        if self.state.first_ms is None:
-            self.state.first_ms = self.state.began_ms
+                return [] if self.split is None else self.split.alone(due.end_ms, counts, users)
+            self._begin(due.end_ms)
         waiting = self.state.waiting
-        waiting[due.end_ms] = pack(counts)
+        if due.end_ms > (self.state.began_ms or 0):
+            waiting[due.end_ms] = pack(counts)
         if len(waiting) > MAX_WAITING_LOOKS:
             first, second = sorted(waiting)[:2]
             together = unpack(waiting.pop(first), ARMS_SIZE) + unpack(waiting[second], ARMS_SIZE)
             waiting[second] = pack(together)
         return self._note_split(due.end_ms, counts, users)
+
+    def _begin(self, end_ms: int) -> None:
+        """Begin with the look that ends then, in which both answered first; of a split behind it:
+        somewhere within it the router began, and who came before could get the champion only."""
+        start_ms = self.state.first_ms = end_ms - self.comparison.rules.looks_ms
+        self.state.began_ms = start_ms
+        if self.split is not None:
+            self.split.open(start_ms)
+            self.state.began_ms = end_ms
 
     def _note_split(self, end_ms: int, counts: Counts, users: list[bytes]) -> list[Publish]:
         return [] if self.split is None else self.split.note(end_ms, counts, users)
@@ -146,7 +158,7 @@ class ComparisonJudge(PaneJudge):
         arms = _unpacked(state.arms, ARMS_SIZE)
         for end_ms in sorted(end for end in state.waiting if end <= due.end_ms):
             arms += unpack(state.waiting.pop(end_ms), ARMS_SIZE)
-        if state.phase == "over" or state.began_ms is None:
+        if state.phase == "over" or state.began_ms is None or due.end_ms <= state.began_ms:
             return out
         matches = _unpacked(state.matches, comparison.matches.size) + counts
         state.arms, state.matches = pack(arms), pack(matches)

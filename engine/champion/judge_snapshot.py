@@ -41,6 +41,7 @@ class ComparisonSnapshot(msgspec.Struct, frozen=True, array_like=True):
         """Put the planes back; SnapshotError or engine.panes.PaneError where they are not of this
         layout, or counts of the state are damaged."""
         refuse_times(self.planes.values(), self.marks.values())
+        self.state.split.thaw(pieces)
         for held, size in (
             (self.state.matches, comparison.matches.size),
             *((each, ARMS_SIZE) for each in (self.state.arms, *self.state.waiting.values())),
@@ -65,7 +66,7 @@ def save(
     frozen = ComparisonSnapshot(
         comparison.layout.hash,
         comparison.policy_hash,
-        state,
+        msgspec.structs.replace(state, split=state.split.frozen(pieces)),
         dict(sorted(marks.held.items())),
         {number: freeze_plane(flow, pieces) for number, flow in sorted(flows.items())},
         late_counts,

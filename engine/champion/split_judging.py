@@ -8,6 +8,10 @@ out to, each is worth half of the one before, so that all of them together err a
 ``share_significance``.  What was found stays: those who were compared until then are not who they
 were to be.
 
+A split that nobody begins: where only one version has users, the promised share is held against
+all or nothing as well, from the second look on and when ``settle`` has passed.  Its alert is over
+when both have users, and holds nothing back: what is compared are those who come from then on.
+
 Stages.  A stage is passed when it has lasted and has seen events enough, its split is sound and
 every guard holds that needs no label.  The next one begins ``settle`` later, in event time: until
 then users are on their way, and count nowhere.  What labels say decides by itself
@@ -75,11 +79,30 @@ class SplitJudging:
             state.waiting[second] = (pack(together), both.pack())
         return self.go_on()
 
+    def alone(self, end_ms: int, arms: Counts, users: list[bytes]) -> list[Publish]:
+        """Take a look in which one version alone answered, before any in which both did."""
+        state = self.state
+        if state.alone_ms is None:
+            state.alone_ms = end_ms  # somewhere in this look it began to be counted
+            return []
+        found = union_of([state.alone, *users], MAX_SPLIT_USERS, MAX_SPLIT_USERS)
+        state.alone = found.pack()
+        counts, rules = found.counts(), self.comparison.rules
+        highest = MismatchEvidence(state.log_e).after(_log_e(counts, self._stages[0].share))
+        state.log_e = highest.highest
+        waited = end_ms - state.alone_ms >= rules.settle_ms
+        evidence = SplitEvidence(
+            self.comparison, self._stages, 0, state.alone_ms, end_ms, arms, counts,
+            highest.p_value, waited and highest.p_value <= rules.share_significance, (),
+        )  # fmt: skip
+        return self._alert(evidence)
+
     def open(self, start_ms: int) -> None:
         """Begin with the look that starts then, and count users from the next one on: somewhere in
         the first one the router began, and who came before could get the champion only."""
         self.state.opened_ms = start_ms
         self.state.starts_ms = [start_ms + self._look_ms]
+        self.state.alone, self.state.alone_ms, self.state.log_e = b"", None, 0.0
 
     def decided(self, end_ms: int, *, final: bool) -> list[Publish]:
         """Go on after a look at labels was decided."""

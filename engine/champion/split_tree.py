@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
-import msgspec
-
-from engine.canonical import content_hash
 from engine.champion.cells import CHALLENGER, CHAMPION
 from engine.champion.comparison import Comparison
 from engine.champion.guards import Guarded
+from engine.champion.telling import Tree, judgement_of, promotion_of
 from engine.champion.users import UserCounts
 from engine.comparison_rules import Stage
-from engine.durations import format_duration
 from engine.panes import Counts
 from engine.timestamps import ms_to_rfc3339
-
-SCHEMA: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ class SplitEvidence:
         """That the challenger is to get."""
         return self.stages[self.stage].share
 
-    def users_tree(self) -> dict[str, Any]:
+    def users_tree(self) -> Tree:
         """Distinct users: of more than fit, those of a sample."""
         users = self.users
         return {
@@ -53,7 +47,7 @@ class SplitEvidence:
             "events_without": users.unknown,
         }
 
-    def versions_tree(self) -> list[dict[str, Any]]:
+    def versions_tree(self) -> list[Tree]:
         """Either version with the share of users that it was to get and did."""
         rules, users = self.comparison.rules, self.users
         total = users.champion + users.challenger
@@ -89,59 +83,28 @@ def short_of_stage(rule: Stage, lasted_ms: int, challengers: int) -> list[str]:
     return [name for name, is_so in short.items() if is_so]
 
 
-def split_tree(evidence: SplitEvidence) -> dict[str, Any]:
+def split_tree(evidence: SplitEvidence) -> Tree:
     """The judgement of a look."""
-    comparison = evidence.comparison
-    return {
-        "schema": SCHEMA,
-        "model": comparison.spec.model,
-        "version": comparison.spec.version,
-        "section": "split",
-        "champion": comparison.rules.champion,
-        "window": format_duration(comparison.rules.looks_ms),
-        "start": ms_to_rfc3339(evidence.began_ms),
-        "end": ms_to_rfc3339(evidence.end_ms),
-        "revision": 0,
-        **_body(evidence),
-    }
+    span = (evidence.began_ms, evidence.end_ms)
+    return judgement_of(evidence.comparison, "split", *span, _body(evidence))
 
 
 def stage_tree(
     evidence: SplitEvidence, verdict: str, reasons: list[str], next_ms: int | None
-) -> dict[str, Any]:
+) -> Tree:
     """The record of a decision on a stage; ``next_ms`` is when the next one begins."""
-    comparison = evidence.comparison
-    rules = msgspec.to_builtins(comparison.rules)
-    place = [comparison.spec.model, comparison.rules.champion, comparison.spec.version, "stage"]
-    about = [
-        *place, verdict, reasons, evidence.stage, ms_to_rfc3339(evidence.end_ms),
-        comparison.layout.hash, rules,
-    ]  # fmt: skip
-    following: dict[str, Any] = {}
+    following: Tree = {}
     if next_ms is not None:
         share = evidence.stages[evidence.stage + 1].share
         following = {"next": {"share": share, "from": ms_to_rfc3339(next_ms)}}
-    return {
-        "promotion_id": content_hash(about),
-        "schema": SCHEMA,
-        "kind": "stage",
-        "model": comparison.spec.model,
-        "champion": comparison.rules.champion,
-        "challenger": comparison.spec.version,
-        "from": ms_to_rfc3339(evidence.began_ms),
-        "until": ms_to_rfc3339(evidence.end_ms),
-        "decision": verdict,
-        "reasons": reasons,
-        "final": False,
-        **_body(evidence),
-        **following,
-        "rules": rules,
-        "spec": comparison.policy_hash,
-        "layout": comparison.layout.hash,
-    }
+    said = {"decision": verdict, "reasons": reasons, "final": False}
+    about = [verdict, reasons, evidence.stage]
+    span = (evidence.began_ms, evidence.end_ms)
+    body = {**said, **_body(evidence), **following}
+    return promotion_of(evidence.comparison, "stage", about, *span, body)
 
 
-def _body(evidence: SplitEvidence) -> dict[str, Any]:
+def _body(evidence: SplitEvidence) -> Tree:
     arms = evidence.arms
     return {
         "mode": "split",

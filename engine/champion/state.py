@@ -20,7 +20,7 @@ class ComparisonState(msgspec.Struct):
     phase: Phase = "comparing"
     """``watching``: promoted, and its predecessor is compared on, so that it can come back."""
     began_ms: Whole | None = None
-    """Start of the first look."""
+    """Start of the first look that is decided on."""
     first_ms: Whole | None = None
     """Start of the first look in which both answered, whatever began anew since."""
     arms: bytes = b""

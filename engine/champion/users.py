@@ -94,6 +94,11 @@ class Users:
         self._digests: Digests = np.empty(0, np.uint64) if digests is None else digests
         self._arms = np.empty(0, np.uint8) if arms is None else arms
 
+    @property
+    def kept(self) -> int:
+        """How many users are kept."""
+        return len(self._digests)
+
     def add(self, digests: Digests, arms: npt.NDArray[np.int64]) -> None:
         """Events of users, shape (n,); ``arms`` are 0 or 1 each."""
         known = digests > 0

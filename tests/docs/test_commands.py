@@ -14,7 +14,7 @@ from tests.docs.command_checks import command_faults, page_faults
 from tests.docs.not_run import NOT_RUN
 from tests.docs.pages import ROOT, SESSIONS, Page, command_lines, documented, parse, read_page
 from tests.docs.sandbox import checkout_copy, is_run, run, unlike
-from tests.kafka.oracles import SPRING_ENDS_MS
+from tests.kafka.oracles import SPRING_MS
 from tests.left_out import missing
 
 PAGES: Final = {str(path.relative_to(ROOT)): read_page(path) for path in documented()}
@@ -23,7 +23,7 @@ LIMIT_S: Final = {False: 150.0, True: 550.0}
 NONE: Final = {("", "")}
 USUAL_PROGRAMS: Final = ("curl", "jq", "openssl")
 """What readers are taken to have."""
-EVERY: Final = 8
+EVERY: Final = 4
 """Of so many flights one is replayed."""
 PLAIN, BROKER, LONG, LONG_BROKER = (
     [page for page in PAGES.values() if page.run and page.session == kind] for kind in SESSIONS
@@ -42,9 +42,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = tmp_path_factory.mktemp("tables")
     flights = ROOT / "examples" / "flights"
     predictions = pl.read_parquet(flights / "predictions.parquet")
-    predictions = predictions.filter(pl.col("ts") < SPRING_ENDS_MS).gather_every(EVERY)
+    predictions = predictions.filter(pl.col("ts").is_between(*SPRING_MS)).gather_every(EVERY)
     labels = pl.read_parquet(flights / "labels.parquet")
-    labels = labels.filter(pl.col("label_ts") < SPRING_ENDS_MS)
+    labels = labels.filter(pl.col("label_ts").is_between(*SPRING_MS))
     labels = labels.join(predictions.select("event_id"), on="event_id", how="semi")
     predictions.write_parquet(tables / "predictions.parquet")
     labels.write_parquet(tables / "labels.parquet")

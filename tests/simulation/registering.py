@@ -31,6 +31,8 @@ LATEST_S: Final = 5.0
 ACTS_S: Final = 10.0
 """Until what workers heard was told, judged and saved."""
 AT_ONCE: Final = 3
+COMPACTED: Final = 0.5
+"""Of the workers that start, the share that finds the topic compacted."""
 LONG_BEFORE: Final = 0.5
 """Of those that nobody waits for, the share that is registered at some time before."""
 
@@ -152,16 +154,20 @@ class Registering:
 
     def feed(self, worker: str) -> ModelsFeed:
         """What a worker reads the topic with."""
-        return ModelsFeed(self.log, Random(f"models {self._seed} {worker}"))
+        compacted = Random(f"compaction {self._seed} {worker}").random() < COMPACTED
+        return ModelsFeed(self.log, Random(f"models {self._seed} {worker}"), compacted=compacted)
 
 
 class ModelsFeed:
     """What :class:`streams.models_log.ModelsReader` is to a worker."""
 
-    def __init__(self, log: list[ControlRecord], chance: Random) -> None:
+    def __init__(self, log: list[ControlRecord], chance: Random, *, compacted: bool) -> None:
+        """``compacted``: of what stood there when it began, only the newest of each key is left."""
         self._log = log
         self._chance = chance
         self._at = 0
+        self._compacted = compacted
+        self._gone: set[int] = set()
 
     async def _ask(self) -> None:
         await asyncio.sleep(self._chance.random() ** 2 * ASK_S)
@@ -170,6 +176,9 @@ class ModelsFeed:
         """From the beginning."""
         await self._ask()
         self._at = 0
+        newest = {record.key: record.offset for record in self._log}
+        if self._compacted:
+            self._gone = {r.offset for r in self._log if newest[r.key] != r.offset}
 
     async def to_end(self) -> AsyncIterator[list[ControlRecord]]:
         """Everything until now."""
@@ -192,7 +201,7 @@ class ModelsFeed:
     def _take(self, end: int) -> list[ControlRecord]:
         first = self._at
         self._at = min(end, first + self._chance.randint(1, AT_ONCE))
-        return self._log[first : self._at]
+        return [r for r in self._log[first : self._at] if r.offset not in self._gone]
 
 
 async def in_turn(what: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401

@@ -57,11 +57,21 @@ class Listeners:
     """A core of listeners, for some of the models."""
 
     def __init__(self, models: tuple[str, ...]) -> None:
-        self._models = models
+        self.names = models
 
     def models(self) -> dict[str, str]:
         """Both versions are of one model."""
-        return dict.fromkeys(self._models, "m")
+        return dict.fromkeys(self.names, "m")
+
+    def teach(self, _: object) -> None:
+        """Nobody counts."""
+
+    def untold_term(self, *_: object) -> None:
+        """Nothing is registered."""
+
+    def is_outdated(self, *_: object) -> bool:
+        """Nor was anything."""
+        return False
 
     def judge(self, _: str, resume: Snapshot | None) -> Listener:
         """One more."""
@@ -84,10 +94,11 @@ class Life:
     ) -> None:
         self.sink = Sink()
         send, live = cast("Any", self.sink.send), LiveState()
+        self.live = live
         store: Any = SimpleNamespace(data=SimpleNamespace(data=records, _key_partition={}))
         self.table = SnapshotTable(store, "snapshots", send, live, Home(1))
-        core = cast("Any", Listeners(models))
-        outbox = Outbox(send, str, core.read, live)
+        self.core = Listeners(models)
+        core, outbox = cast("Any", self.core), Outbox(send, str, self.core.read, live)
         self.judging = Judging(core, 1, outbox, self.table, live)
         self.recovery = Recovery(policy, self.table, live, Owner("g", number))
 

@@ -42,9 +42,9 @@ def records(
     return found
 
 
-def at(number: int, record: Record) -> ControlRecord:
+def at(number: int, record: Record, timestamp_ms: int = -1, partition: int = 0) -> ControlRecord:
     """A record of the topic."""
-    return ControlRecord("models", 0, number, -1, *record)
+    return ControlRecord("models", partition, number, timestamp_ms, *record)
 
 
 def taken(register: ModelRegister, written: Sequence[Record], first: int = 0) -> list[str]:

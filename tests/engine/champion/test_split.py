@@ -112,9 +112,9 @@ def test_a_mismatch_holds_what_is_decided_after_its_alert() -> None:
     mature only when the mismatch was told, and nobody is promoted while its alert is open."""
     made, known = streams(0.25, 0.2)
     told = trees(run(versions(SPLIT, LABEL), whole(made, known, 2), 2), "promotions")[-1]
-    assert (told["decision"], told["until"]) == ("PROMOTE", "2013-01-07T10:02:00Z")
+    assert (told["decision"], told["until"]) == ("PROMOTE", "2013-01-07T10:03:00Z")
     other, _ = streams(0.25, 0.9)
-    broken_from = START + 2 * MINUTE
+    broken_from = START + 3 * MINUTE
     made = [a if a["ts"] < broken_from else b for a, b in zip(made, other, strict=True)]
     logs = whole(made, known, 2)
     out = run(versions(SPLIT, LABEL), logs, 2)
@@ -126,9 +126,9 @@ def test_a_mismatch_holds_what_is_decided_after_its_alert() -> None:
 
 
 def test_a_mismatch_after_a_pause_holds_the_look_behind_it() -> None:
-    """Two sound minutes of equals, five without anybody, and then a better challenger with another
+    """Two sound minutes of equals, six without anybody, and then a better challenger with another
     share: the first look behind the pause is decided by what its own users tell."""
-    rows, pause = 2 * 60 * EACH // 10, 5 * MINUTE
+    rows, pause = 2 * 60 * EACH // 10, 6 * MINUTE
     logs_apart = []
     for before, after in zip(streams(0.0, 0.2), streams(0.25, 0.9), strict=True):
         later = [{**each, "ts": each["ts"] + pause} for each in after[rows:]]
@@ -136,7 +136,7 @@ def test_a_mismatch_after_a_pause_holds_the_look_behind_it() -> None:
     logs = whole(logs_apart[0], logs_apart[1], 2)
     out = run(versions(SPLIT, LABEL), logs, 2)
     told = trees(out, "promotions")
-    assert (told[-1]["until"], told[-1]["reasons"]) == ("2013-01-07T10:08:00Z", ["sample_ratio"])
+    assert (told[-1]["until"], told[-1]["reasons"]) == ("2013-01-07T10:09:00Z", ["sample_ratio"])
     assert "PROMOTE" not in [each["decision"] for each in told]
     assert alerts(out)[0]["state"] == "open"
     assert told_of(disturbed(versions(SPLIT, LABEL), logs, 2)) == told_of(out)
