@@ -28,6 +28,7 @@ MARKED_BY: Final = {
     "promtool": "prometheus",
     "alertmanager_program": "prometheus",
     "amtool": "prometheus",
+    "browser": "browser",
 }
 """What uses the fixture gets the marker."""
 

@@ -94,6 +94,7 @@ def test_the_demo_ends_by_itself_with_the_trigger_of_a_replay(tmp_path: Path) ->
     windows = re.findall(r"^7d to (\S+) .* (UNKNOWN|STABLE|WATCH|DRIFT)", err, re.MULTILINE)
     assert windows[0][0] == "2013-03-07"
     assert trigger["window"]["end"][:10] in [end for end, _ in windows]
+    assert re.search(r"^live page: http://127\.0\.0\.1:\d+/#token=[\w-]{24}$", err, re.MULTILINE)
     series = re.search(r"(\d+) series of drift_psi at /metrics", err)
     assert series is not None
     assert int(series[1]) >= 15

@@ -26,27 +26,24 @@ const observer = new ResizeObserver((entries) => {
 });
 
 /**
- * A chart of rows {end: RFC 3339, ...}. Lines: [{label, of: row => number|null, color: "--name",
- * dash, width, bars, points, band: row => [low, high]}]. `at` marks a time.
+ * A chart of rows {end: RFC 3339, ...} and their ends in seconds. Lines: [{label, values, color: "--name",
+ * dash, width, bars}]. `at` marks a time.
  */
 export function chart({ title, rows, ends, lines, height = 150, at = null, format = number, note = "", zero = false, id }) {
   sweep();
   const place = h("div", { class: "plot", "aria-hidden": "true" });
   const known = lines.filter((line) => line.values.some((value) => value !== null));
-  const last = known.filter((line) => !line.quiet).map((line) => {
-    const values = line.values.filter((value) => value !== null);
-    return `${line.label} ${format(values[values.length - 1])}`;
-  });
+  const told = known.map((line) => `${line.label} ${format(shown(line, ends, at))}`);
   const numbers = h("details", { class: "numbers", toggle: (event) => {
     if (!event.target.open || event.target.children.length > 1) return;
     event.target.append(table(`${title}, numbers`, ["Window ends", ...known.map((line) => ({ text: line.label, class: "num" }))],
       rows.map((row, i) => h("tr", {}, h("th", { scope: "row" }, time(row.end)), known.map((line) => h("td", { class: "num" }, format(line.values[i]))))).reverse()));
   } }, h("summary", {}, h("span", { class: "hidden" }, `${title}: `), "Numbers"));
-  const legend = h("ul", { class: "legend" }, known.filter((line) => !line.quiet).map((line) => h("li", {},
-    swatch(line), ` ${line.label} `, h("b", {}, format(line.values.filter((v) => v !== null).at(-1))))));
+  const legend = h("ul", { class: "legend" }, known.map((line) => h("li", {},
+    swatch(line), ` ${line.label} `, h("b", {}, format(shown(line, ends, at))))));
   const figure = h("figure", { class: "chart" },
     h("figcaption", {}, h("span", { class: "title", id }, title), note ? h("span", { class: "note" }, note) : null),
-    known.length ? [legend, place, h("p", { class: "hidden" }, `Newest: ${last.join(", ")}.`), numbers]
+    known.length ? [legend, place, h("p", { class: "hidden" }, `In the window shown: ${told.join(", ")}.`), numbers]
       : h("p", { class: "dim" }, "No window has these numbers."));
   if (!known.length) return figure;
   const made = new Chart(place, ends, known, height, at, format, zero);
@@ -54,6 +51,12 @@ export function chart({ title, rows, ends, lines, height = 150, at = null, forma
   drawn.add(made);
   observer.observe(place);
   return figure;
+}
+
+/** The value of the window shown, or the newest that there is. */
+function shown(line, ends, at) {
+  const upto = at === null ? line.values : line.values.filter((_, i) => ends[i] <= at);
+  return upto.filter((value) => value !== null).at(-1);
 }
 
 function swatch(line) {
@@ -80,6 +83,7 @@ class Chart {
   mark(at) {
     this.at = at;
     this.plot?.redraw(false);
+    if (this.plot) this.read(this.plot);
   }
 
   end() {
@@ -97,9 +101,8 @@ class Chart {
       cursor: { y: false, points: { size: 6 }, drag: { setScale: false, x: false, y: false } },
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
       scales: { x: { time: true }, y: { range: (u, low, high) => this.range(low, high) } },
-      axes: [{ ...axis, size: 24, space: 60 }, { ...axis, size: 50, space: 28, values: (u, ticks) => ticks.map((tick) => this.format(tick)) }],
+      axes: [{ ...axis, size: 36, space: 60 }, { ...axis, size: 50, space: 28, values: (u, ticks) => ticks.map((tick) => this.format(tick)) }],
       series: [{}, ...this.lines.map((line) => this.series(line))],
-      bands: this.lines.flatMap((line, i) => (line.upper ? [{ series: [i + 1, i + 2], fill: `${style(line.color)}22` }] : [])),
       hooks: { draw: [(u) => this.drawMark(u)], setCursor: [(u) => this.read(u)] },
     };
     this.plot = new uPlot(options, [this.ends, ...this.lines.map((line) => line.values)], this.place);
@@ -115,10 +118,9 @@ class Chart {
   series(line) {
     const stroke = style(line.color);
     const made = { stroke, width: line.width ?? 1.6, dash: line.dash ? [5, 4] : undefined, spanGaps: true, points: { show: this.ends.length < 3, size: 4, stroke } };
-    if (line.quiet) made.width = 0;
     if (line.bars) {
       made.paths = uPlot.paths.bars({ size: [0.8, 18, 1], align: -1 });
-      made.fill = `${stroke}cc`;
+      made.fill = stroke;
       made.points = { show: false };
       made.width = 0;
     }
@@ -133,6 +135,7 @@ class Chart {
     u.ctx.save();
     u.ctx.strokeStyle = style("--accent");
     u.ctx.lineWidth = 1.5 * devicePixelRatio;
+    u.ctx.setLineDash([]);
     u.ctx.beginPath();
     u.ctx.moveTo(x, top);
     u.ctx.lineTo(x, top + height);
@@ -144,8 +147,8 @@ class Chart {
   read(u) {
     const items = this.place.previousElementSibling?.querySelectorAll?.("li b") ?? [];
     const at = u.cursor.idx;
-    this.lines.filter((line) => !line.quiet).forEach((line, i) => {
-      const value = at === null || at === undefined ? line.values.filter((v) => v !== null).at(-1) : line.values[at];
+    this.lines.forEach((line, i) => {
+      const value = at === null || at === undefined ? shown(line, this.ends, this.at) : line.values[at];
       if (items[i]) items[i].textContent = this.format(value);
     });
   }

@@ -41,10 +41,10 @@ function episode(alerts) {
 function triggers(context, told) {
   if (!told.length) return empty("Nothing has asked for retraining.", "A trigger comes when a rule under retraining: holds for as many windows as it says; longshore replay shows when it would have.");
   const { model, version, window, at } = context;
-  return table("Triggers", ["Window ends", "Rule", "Kind of drift", "Recommended", "Answer", ""], [...told].reverse().map(({ trigger, result }) => h("tr", {},
-    h("th", { scope: "row" }, time(trigger.window?.end)), h("td", {}, words(trigger.rule)), h("td", {}, words(trigger.drift_type ?? "–")),
-    h("td", {}, words(trigger.recommended ?? trigger.kind)), h("td", {}, result ? words(result.status) : "none yet"),
-    h("td", {}, h("a", { id: `t-${shortId(trigger.trigger_id)}`, href: address(["model", model, version, "trigger", trigger.trigger_id], { window, at }) },
+  return table("Triggers", ["Window ends", "Rule", "Drift", "Recommended", "Answer", ""], [...told].reverse().map(({ trigger, result }) => h("tr", {},
+    h("th", { scope: "row", class: "when" }, time(trigger.window?.end)), h("td", { class: "when" }, words(trigger.rule)), h("td", {}, words(trigger.drift_type ?? "–")),
+    h("td", {}, words(trigger.recommended ?? trigger.kind)), h("td", {}, result ? words(result.status) : h("span", { class: "when" }, "none yet")),
+    h("td", { class: "when" }, h("a", { id: `t-${shortId(trigger.trigger_id)}`, href: address(["model", model, version, "trigger", trigger.trigger_id], { window, at }) },
       "How it came about", h("span", { class: "hidden" }, `, ${words(trigger.rule)} at ${time(trigger.window?.end)}`))))));
 }
 
@@ -93,11 +93,16 @@ function path(steps) {
   }));
 }
 
+/** What was observed -> the name under which the rule asks for it. */
+const ASKED_AS = { features_over: "features", windows_over: "at_least" };
+
 function numbers(trigger) {
-  const names = [...new Set([...Object.keys(trigger.observed ?? {}), ...Object.keys(trigger.threshold ?? {})])];
+  const names = [...new Set([...Object.keys(trigger.observed ?? {}), ...Object.keys(trigger.threshold ?? {})])]
+    .filter((name) => !Object.values(ASKED_AS).includes(name));
   const shown = (value) => (value === undefined ? "–" : tree(value));
+  const asked = (name) => trigger.threshold?.[ASKED_AS[name]] ?? trigger.threshold?.[name];
   return table("The rule's numbers", ["Number", { text: "Observed", class: "num" }, { text: "Asked for", class: "num" }],
-    names.map((name) => h("tr", {}, h("th", { scope: "row" }, words(name)), h("td", { class: "num" }, shown(trigger.observed?.[name])), h("td", { class: "num" }, shown(trigger.threshold?.[name])))));
+    names.map((name) => h("tr", {}, h("th", { scope: "row" }, words(name)), h("td", { class: "num" }, shown(trigger.observed?.[name])), h("td", { class: "num" }, shown(asked(name))))));
 }
 
 function evidence(context, trigger) {

@@ -24,7 +24,7 @@ export async function featureTab(context, name) {
     h("p", { class: "note" }, sentence(found.shown, verdict)),
     h("div", { class: "grid two" },
       h("figure", { class: "chart" }, h("figcaption", {}, h("span", { class: "title" }, "Reference against current"), h("span", { class: "note" }, `${time(found.shown.start)} to ${time(found.shown.end)}`)),
-        verdict.bins?.length ? [histogram(verdict.bins), binTable(verdict.bins)] : empty("No bins in this window.", "Bins are told of features in WATCH or DRIFT: move the time slider to a window where this feature is one.")),
+        verdict.bins?.length ? [histogram(inOrder(verdict.bins)), binTable(verdict.bins)] : empty("No bins in this window.", "Bins are told of features in WATCH or DRIFT: move the time slider to a window where this feature is one.")),
       h("div", {},
         chart({ title: "PSI over time", rows: found.trend, ends, at: at ? seconds(at) : null, zero: true, lines: [
           { label: "PSI", color: "--series-1", values: values(found.trend, (point) => (point.psi === null ? null : Math.max(0, point.psi))) },
@@ -46,7 +46,7 @@ function histogram(bins) {
   const step = WIDTH / bins.length;
   const bar = Math.min(26, step * 0.36);
   const tall = (share) => (share / top) * (HEIGHT - 10);
-  const every = Math.ceil(bins.length / 12);
+  const every = Math.ceil(bins.length / 11);
   const label = bins.map((bin) => `${bin.bin}: reference ${percent(bin.expected)}, current ${percent(bin.actual)}`).join("; ");
   return h("div", {}, h("ul", { class: "legend" },
     h("li", {}, h("span", { class: "swatch reference", "aria-hidden": "true" }), " reference"),
@@ -65,9 +65,33 @@ function histogram(bins) {
     })));
 }
 
+const INTERVAL = /^[[(]([^,]*),([^\])]*)[\])]$/;
+
+/** Where a bin begins; null for a category or a value of its own. */
+function beginOf(bin) {
+  const found = INTERVAL.exec(bin.bin);
+  const begin = found ? Number(found[1].replace("inf", "Infinity")) : Number(bin.bin);
+  return Number.isNaN(begin) ? null : begin;
+}
+
+/** Numeric bins by value, categories by their share of the reference. */
+function inOrder(bins) {
+  const begins = new Map(bins.map((bin) => [bin, beginOf(bin)]));
+  const numeric = [...begins.values()].filter((one) => one !== null).length >= bins.length / 2 && bins.some((bin) => INTERVAL.test(bin.bin));
+  const rank = (bin) => begins.get(bin) ?? Infinity;
+  return [...bins].sort((a, b) => (numeric ? rank(a) - rank(b) || 0 : b.expected - a.expected));
+}
+
+/** A bin's name where there is little room: an interval by its bounds, to three digits. */
 function short(name) {
+  const found = INTERVAL.exec(name);
+  if (found) {
+    const [low, high] = found.slice(1).map((one) => (one.endsWith("inf") ? one : number(Number(one))));
+    if (high === "inf") return `≥ ${low}`;
+    return low === "-inf" ? `< ${high}` : `${low}–${high}`;
+  }
   const text = String(name);
-  return text.length > 14 ? `${text.slice(0, 13)}…` : text;
+  return text.length > 10 ? `${text.slice(0, 9)}…` : text;
 }
 
 function meter(value, most, kind) {

@@ -56,7 +56,7 @@ export async function featuresTab(context) {
 }
 
 function hint(data) {
-  return data.cells.length > 1 ? "Darker: further over its bound. A click shows that window." : "";
+  return data.cells.length > 1 ? "The stronger the colour, the further over its bound. A click shows that window." : "";
 }
 
 function key(kind, word) {

@@ -71,8 +71,8 @@ export function modelView(model, version) {
 
   function head() {
     const told = context.overview.standing;
-    put(cards, DIMENSIONS.map(([key, name]) => h("li", { class: "card" }, h("span", { class: "label" }, name), badge(told.dimensions[key], name))));
-    put(facts, `${number(told.events)} events in the window to ${time(told.end)} · ${told.features} features · `,
+    put(cards, DIMENSIONS.map(([key, name]) => h("li", { class: "card" }, h("span", { class: "label" }, name), badge(told.dimensions[key], name, true))));
+    put(facts, `newest window to ${time(told.end)}: ${number(told.events)} events · ${told.features} features · `,
       told.open_alerts ? h("strong", {}, `${told.open_alerts} open ${told.open_alerts === 1 ? "alert" : "alerts"}`) : "no open alert",
       ` · ${told.triggers} ${told.triggers === 1 ? "trigger" : "triggers"}`,
       context.overview.versions.length > 1 ? [" · other versions: ", context.overview.versions.filter((one) => one !== version).map((one) => [h("a", { href: address(["model", model, one]) }, one), " "])] : null);

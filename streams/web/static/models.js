@@ -8,9 +8,10 @@ import { address } from "./route.js";
 const TROUBLE = ["none", "well", "watch", "bad"];
 
 /** A dimension as a mark and a word; colour is never all there is. */
-export function badge(dimension, name) {
+export function badge(dimension, name, alone = false) {
   const level = dimension.level;
-  if (level === null && !dimension.alerts) return h("span", { class: "badge none" }, h("span", { "aria-hidden": "true" }, "·"), h("span", { class: "hidden" }, `${name}: not measured`));
+  if (level === null && !dimension.alerts) return alone ? h("span", { class: "dim" }, "not measured")
+    : h("span", { class: "dim" }, h("span", { "aria-hidden": "true" }, "·"), h("span", { class: "hidden" }, `${name}: not measured`));
   const word = level === null ? "alert" : WORDS[level];
   const alerts = dimension.alerts ? `${dimension.alerts} ${dimension.severity.toLowerCase()}` : "";
   return h("span", { class: `badge ${TROUBLE[dimension.trouble]}`, title: `${name}: ${word}${dimension.window ? ` over ${dimension.window}` : ""}${alerts ? `, open alerts: ${alerts}` : ""}` },

@@ -58,13 +58,13 @@ function drift(data, base) {
   const drifted = many("D");
   const watched = many("W").map((n, i) => n + drifted[i]);
   return chart({ ...base, title: "Data drift: features that moved", zero: true, lines: [
-    { label: "drift or watch", color: "--watch", bars: true, values: watched },
-    { label: "drift", color: "--bad", bars: true, values: drifted }] });
+    { label: "drift or watch", color: "--watch-fill", bars: true, values: watched },
+    { label: "drift", color: "--bad-fill", bars: true, values: drifted }] });
 }
 
 function prediction(base) {
   const rows = base.rows;
-  if (!rows.some((row) => row.prediction?.psi_corrected !== undefined)) return none("Prediction drift", "No scores are judged.", "Publish `score` with the predictions, and profile the model with its scores.");
+  if (!rows.some((row) => row.prediction?.psi_corrected !== undefined)) return none("Prediction drift", "No scores are judged.", "Publish score with the predictions, and profile the model with its scores.");
   return chart({ ...base, title: "Prediction drift: PSI of the score", zero: true, lines: [
     { label: "PSI", color: "--series-1", values: values(rows, (row) => (row.prediction.psi_corrected === undefined ? null : Math.max(0, row.prediction.psi_corrected))) },
     { label: "drift over", color: "--bad", dash: true, width: 1, values: values(rows, (row) => row.prediction.psi_threshold) }] });
@@ -73,7 +73,7 @@ function prediction(base) {
 function quality(base) {
   const rows = base.rows;
   return chart({ ...base, title: "Data quality: faults found", zero: true, note: newestFaults(rows), lines: [
-    { label: "features with bad values", color: "--bad", bars: true, values: rows.map((row) => Object.keys(row.faults).length) },
+    { label: "features with bad values", color: "--bad-fill", bars: true, values: rows.map((row) => Object.keys(row.faults).length) },
     { label: "held back from drift", color: "--series-2", values: rows.map((row) => row.held_back.length) }] });
 }
 
@@ -97,7 +97,7 @@ function operations(base) {
 function business(base) {
   const rows = base.rows;
   const names = [...new Set(rows.flatMap((row) => Object.entries(row.business ?? {}).filter(([, value]) => typeof value === "number").map(([name]) => name)))].slice(0, 3);
-  if (!names.length) return none("Business", "No business figures.", "Add `business:` to the spec: approval rates, mean values, limits.");
+  if (!names.length) return none("Business", "No business figures.", "Add business: to the spec: approval rates, mean values, limits.");
   const shares = names.every((name) => /rate|ratio|share/.test(name));
   return chart({ ...base, title: "Business", format: shares ? percent : number, lines: names.map((name, i) => ({
     label: words(name), color: `--series-${i + 1}`, values: values(rows, (row) => row.business[name]) })) });

@@ -5,7 +5,7 @@ import { style } from "./charts.js";
 /** The colours of now: by level, [pale, full]. */
 export function palette() {
   return {
-    D: [style("--bad-pale"), style("--bad")], W: [style("--watch-pale"), style("--watch")],
+    D: [style("--bad-pale"), style("--bad-fill")], W: [style("--watch-pale"), style("--watch-fill")],
     S: [style("--cell"), style("--cell-full")], U: [style("--surface"), style("--surface")],
     line: style("--line"), accent: style("--accent"),
   };
@@ -19,7 +19,7 @@ const cache = new Map();
 
 function colour(colours, level, psi, threshold) {
   const ratio = psi === null || !threshold ? 0 : Math.max(0, psi) / threshold;
-  const share = level === "S" || level === "U" ? Math.min(1, ratio) : Math.min(1, 0.25 + 0.25 * Math.log2(Math.max(1, ratio)));
+  const share = level === "S" || level === "U" ? Math.min(1, ratio) : Math.min(1, 0.45 + 0.25 * Math.log2(Math.max(1, ratio)));
   const step = Math.round(share * 8) / 8;
   const key = `${level}${step}${colours[level][1]}${colours[level][0]}`;
   if (!cache.has(key)) cache.set(key, mix(colours[level], step));
