@@ -119,4 +119,9 @@ def table() -> list[tuple[str, str, str, str]]:
             (part, resource, ", ".join(f"`{name}`" for name in named), allowed)
             for (resource, allowed), named in alike.items()
         ]
+        if part == "worker":
+            shown = [
+                f"`{topic_name(Settings(), role)}`" for role in OUTPUT_ROLES if role in SHOWN_ROLES
+            ]
+            rows.append((part + " with live page", "topic", ", ".join(shown), "Read"))
     return rows

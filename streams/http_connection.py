@@ -57,6 +57,7 @@ class Connections:
             oldest = next(iter(self._open))
             del self._open[oldest]
             oldest.cut()
+
         def gone() -> None:
             self._open.pop(connection, None)
 

@@ -139,7 +139,7 @@ class Worker:
             live=self.alive,
             state=lambda: state_view(live),
             token=settings.http.token,
-            page=page_of(settings),
+            page=page_of(settings, live),
         )
         self._listening = listening
 

@@ -1,9 +1,9 @@
 """Who may read the live page's data: a token once, then a cookie that only the browser knows.
 
-Rule.  Pure.  The token comes in a header or in the body of one POST, never in an address, so it is in
-no log and no history.  The cookie is an end of time and its HMAC under the token: every worker with
-the same token takes it, a restart does not end it, and a new token ends all.  It is HttpOnly and
-SameSite=Strict.  Whoever asks must have come by a name that is this machine's: an IP address,
+Rule.  Pure.  The token comes in a header or in the body of one POST, never in an address, so it is
+in no log and no history.  The cookie is an end of time and its HMAC under the token: every worker
+with the same token takes it, a restart does not end it, and a new token ends all.  It is HttpOnly
+and SameSite=Strict.  Whoever asks must have come by a name that is this machine's: an IP address,
 ``localhost`` or one that the settings list, so that no foreign page can have its own name resolved
 to this address and then read the answers; and a request that changes something must come from this
 very origin.  All comparisons of secrets take the same time whatever differs.

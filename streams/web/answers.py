@@ -1,8 +1,8 @@
 """What the live page's interface answers, as JSON bytes, from the kept history.
 
 Rule.  Pure.  Every answer is bounded: as many models as are kept, and of a series at most
-MAX_WINDOWS_TOLD windows.  Rows of windows are joined as they were kept, not decoded again; where one
-window is asked for, its whole record is opened.  A question about what is not kept is
+MAX_WINDOWS_TOLD windows.  Rows of windows are joined as they were kept, not decoded again; where
+one window is asked for, its whole record is opened.  A question about what is not kept is
 :class:`NotKeptError`, about what cannot be meant :class:`BadQuestionError`.
 """
 

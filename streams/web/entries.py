@@ -280,5 +280,7 @@ def _other(kind: Kind, tree: dict[str, Any], value: bytes) -> Entry:
     at_ms = next((ms for ms in map(_time_ms, ends) if ms >= 0), -1)
     ids = {"alert": "alert_id", "trigger": "trigger_id", "promotion": "promotion_id"}
     identity = str(tree[ids[kind]]) if kind in ids else sha256(value).hexdigest()
+    if kind == "result":
+        _name(tree["trigger_id"])
     model = "" if kind == "result" else _name(tree["model"])
     return Entry(kind, model, _name(version), identity, at_ms, value)

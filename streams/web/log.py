@@ -1,7 +1,7 @@
 """The output topics as the live page reads them: from a bounded way back, then as they grow.
 
-Rule.  Beside the group and without one: every worker reads all partitions, so each of them shows all
-models, and a restart finds what was said before.  It is read in a thread of its own, in small
+Rule.  Beside the group and without one: every worker reads all partitions, so each of them shows
+all models, and a restart finds what was said before.  It is read in a thread of its own, in small
 batches with a pause after each while it catches up, and handed to the event loop one batch at a
 time: the loop never waits, and what was read is never more than a batch ahead.  A topic that cannot
 be read is told in the log, tried again, and costs the worker nothing else.
@@ -113,7 +113,7 @@ class LogReader:
     def _hand_over(self, loop: asyncio.AbstractEventLoop, entries: list[Entry]) -> None:
         """Wait until the loop took them."""
 
-        async def taken() -> None:  # noqa: RUF029 - run in the loop's thread
+        async def taken() -> None:
             self._take(entries)
 
         done = asyncio.run_coroutine_threadsafe(taken(), loop)

@@ -1,9 +1,9 @@
 """The live page's routes: the static files, the login, the interface and the stream of news.
 
 Rule.  The page itself is open and says nothing of any model; its data need the token
-(:mod:`streams.web.access`) and are closed to everybody where none is set.  A browser is told to load
-nothing but this worker's own files, to run no script and no style that stands in a page, and to let
-no other page frame it.
+(:mod:`streams.web.access`) and are closed to everybody where none is set.  A browser is told to
+load nothing but this worker's own files, to run no script and no style that stands in a page, and
+to let no other page frame it.
 """
 
 from __future__ import annotations
@@ -237,9 +237,7 @@ def _foreign(request: web.Request) -> web.Response | None:
 def answer_of(body: bytes, status: int = 200) -> web.Response:
     """JSON that is not to be shown as a page, whoever asks."""
     headers = {"Cross-Origin-Resource-Policy": "same-origin"}
-    return web.Response(
-        body=body, status=status, content_type="application/json", headers=headers
-    )
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
 
 
 def failure(status: int, what: str) -> web.Response:

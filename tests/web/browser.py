@@ -1,8 +1,9 @@
 """A real browser for tests: Debian's Chromium, spoken to by its own protocol over one socket.
 
-Rule.  What the page does is noted from its first moment on: every request, every line of the console,
-every exception, every breach of the content security policy.  Nothing is waited for longer than
-WAIT_S.  The browser resolves no name and keeps nothing: its profile is a directory of the test's.
+Rule.  What the page does is noted from its first moment on: every request, every line of the
+console, every exception, every breach of the content security policy.  Nothing is waited for longer
+than WAIT_S.  The browser resolves no name and keeps nothing: its profile is a directory of the
+test's.
 """
 
 from __future__ import annotations
@@ -199,9 +200,7 @@ class Tab:
             self.requests.append(params["request"]["url"])
         elif method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
-            self.complaints.append(
-                details.get("exception", {}).get("description", details["text"])
-            )
+            self.complaints.append(details.get("exception", {}).get("description", details["text"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             entry = params["entry"]
             self.complaints.append(f"{entry['text']} {entry.get('url', '')}")
@@ -222,7 +221,8 @@ class Tab:
         """What the system prefers."""
         value = "dark" if on else "light"
         self.ask(
-            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}]
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": value}],
         )
 
     def go(self, url: str) -> None:
@@ -263,9 +263,7 @@ class Tab:
         )
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             button = "none" if kind == "mouseMoved" else "left"
-            self.ask(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=1
-            )
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=1)
 
     def key(self, name: str) -> None:
         """One key, down and up."""

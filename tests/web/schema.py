@@ -48,9 +48,10 @@ def _faults(value: Any, schema: dict[str, Any], document: dict[str, Any], at: st
         return
     if "enum" in schema and value not in schema["enum"]:
         yield f"{at}: {value!r} is none of {schema['enum']}"
-    if not isinstance(value, bool) and isinstance(value, int | float):
-        if value < schema.get("minimum", value) or value > schema.get("maximum", value):
-            yield f"{at}: {value} is out of range"
+    if _is(value, "number") and not (
+        schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    ):
+        yield f"{at}: {value} is out of range"
     if isinstance(value, dict):
         yield from _of_object(value, schema, document, at)
     if isinstance(value, list):
@@ -64,7 +65,9 @@ def _of_object(
     value: dict[str, Any], schema: dict[str, Any], document: dict[str, Any], at: str
 ) -> Iterator[str]:
     properties, more = schema.get("properties", {}), schema.get("additionalProperties", True)
-    yield from (f"{at}.{name} is missing" for name in schema.get("required", ()) if name not in value)
+    yield from (
+        f"{at}.{name} is missing" for name in schema.get("required", ()) if name not in value
+    )
     for name, one in value.items():
         if name in properties:
             yield from _faults(one, properties[name], document, f"{at}.{name}")

@@ -41,9 +41,7 @@ class Stage:
     def __init__(self, thread: LoopThread, token: str | None = TOKEN) -> None:
         self._thread = thread
         self.page = Page(None if token is None else Secret(token))
-        self._server = HttpServer(
-            CollectorRegistry(), lambda: {"state": "ready"}, page=self.page
-        )
+        self._server = HttpServer(CollectorRegistry(), lambda: {"state": "ready"}, page=self.page)
         self.address = ""
 
     def __enter__(self) -> Self:
@@ -63,7 +61,7 @@ class Stage:
         """Records come in."""
         known = list(entries)
 
-        async def taken() -> None:  # noqa: RUF029 - run in the loop's thread
+        async def taken() -> None:
             self.page.take(known)
 
         self._thread.run(taken(), 60)

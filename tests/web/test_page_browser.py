@@ -57,7 +57,9 @@ def told(thread: LoopThread) -> Iterator[Stage]:
     """A page that knows a story, and a model whose names mean harm."""
     with Stage(thread) as stage:
         stage.take(entry(role, tree) for role, tree in story())
-        wicked = [judgement(n, model=HOSTILE, features=(HOSTILE, "x"), level="DRIFT") for n in (0, 1)]
+        wicked = [
+            judgement(n, model=HOSTILE, features=(HOSTILE, "x"), level="DRIFT") for n in (0, 1)
+        ]
         stage.take(entry("judgements", tree) for tree in wicked)
         yield stage
 
@@ -96,8 +98,10 @@ def test_a_form_asks_for_the_token(browser: Browser, told: Stage) -> None:
     tab = browser.tab()
     tab.go(told.address)
     tab.until("document.activeElement.id === 'token'")
-    for text, then in (("wrong", "document.querySelector('.trouble').innerText.includes('not the token')"),
-                       (TOKEN, VIEWS["models"][1])):
+    for text, then in (
+        ("wrong", "document.querySelector('.trouble').innerText.includes('not the token')"),
+        (TOKEN, VIEWS["models"][1]),
+    ):
         tab.type(text)
         tab.key("Enter")
         tab.until(then)
@@ -140,7 +144,7 @@ def test_people_get_about_by_mouse(browser: Browser, told: Stage) -> None:
     tab.click("[id='f-amount']")
     tab.until(VIEWS["feature"][1])
     labels = tab.js("[...document.querySelectorAll('.histogram text')].map(t => t.textContent)")
-    assert labels == ["0–10", "10–20", "≥ 20"]
+    assert labels == ["0\u201310", "10\u201320", "\u2265 20"]
     tab.click("#tab-decisions")
     tab.until(VIEWS["decisions"][1])
     tab.click("[id^='t-']")
@@ -185,8 +189,10 @@ def test_the_slider_turns_time_back_and_the_address_says_so(browser: Browser, to
     tab.key("Home")
     for _ in range(4):
         tab.key("ArrowRight")
-    tab.until("!document.querySelector('.cards').innerText.includes('drift\\n') && "
-              "document.querySelector('.facts').innerText.includes('1 open alert')")
+    tab.until(
+        "!document.querySelector('.cards').innerText.includes('drift\\n') && "
+        "document.querySelector('.facts').innerText.includes('1 open alert')"
+    )
     then = tab.js("location.hash")
     assert "at=2026-03-01T05%3A00%3A00Z" in then
     well(tab, told)
@@ -280,7 +286,9 @@ def many(number: int, level: str = "STABLE") -> list[Entry]:
 
 
 def test_many_models_stay_responsive(
-    browser: Browser, thread: LoopThread, record_property: Any  # noqa: ANN401 - pytest's
+    browser: Browser,
+    thread: LoopThread,
+    record_property: Any,  # noqa: ANN401 - pytest's
 ) -> None:
     """500 models of 100 features: first view, an update of every model, the feature view of one,
     and memory, each with a limit; the figures are in docs/live-page.md."""
@@ -294,9 +302,11 @@ def test_many_models_stay_responsive(
         first_s = monotonic() - began
         tab.until("document.getElementById('link').dataset.state === 'live'")
         fresh = many(6, "WATCH")
-        tab.js("window.longest = 0; new PerformanceObserver((l) => l.getEntries().forEach((e) => {"
-               " window.longest = Math.max(window.longest, e.duration); }))"
-               ".observe({type: 'longtask'})")
+        tab.js(
+            "window.longest = 0; new PerformanceObserver((l) => l.getEntries().forEach((e) => {"
+            " window.longest = Math.max(window.longest, e.duration); }))"
+            ".observe({type: 'longtask'})"
+        )
         began = monotonic()
         stage.take(fresh)
         tab.until("document.querySelector('.summary').innerText.includes('500 to watch')")

@@ -40,7 +40,11 @@ ASKED: Final = {
         f"?{QUERY}&windows=-1",
     ],
     "/api/feature": [f"?{QUERY}&feature=amount", f"?{QUERY}&feature=age", f"?{QUERY}&feature=no"],
-    "/api/judgement": [f"?{QUERY}", f"?{QUERY}&section=performance", f"?{QUERY}&at=1970-01-01T00:00:00Z"],
+    "/api/judgement": [
+        f"?{QUERY}",
+        f"?{QUERY}&section=performance",
+        f"?{QUERY}&at=1970-01-01T00:00:00Z",
+    ],
     "/api/decisions": [f"?{QUERY}", "?model=no&version=7"],
     "/api/comparisons": ["", "?model=credit", "?model=no"],
     "/api/openapi.json": [""],
@@ -226,7 +230,13 @@ def test_files_are_served_with_a_strict_policy_and_nothing_beside_them() -> None
                 for name, value in PAGE_HEADERS.items():
                     assert response.headers[name] == value
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
-        for path in ("/../page.py", "/%2e%2e/page.py", "/vendor/", "/static/app.js", "/__init__.py"):
+        for path in (
+            "/../page.py",
+            "/%2e%2e/page.py",
+            "/vendor/",
+            "/static/app.js",
+            "/__init__.py",
+        ):
             assert await status(client, base + path) == 404
         async with client.get(base + "/metrics") as response:
             policy = "Content-Security-Policy"
@@ -258,12 +268,18 @@ def test_no_file_of_the_page_has_inline_code_or_another_address() -> None:
             "streams/web/static/vendor/uPlot.iife.min.js",
             "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
         ),
-        ("streams/web/static/vendor/uPlot.min.css", "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04"),
-        ("tests/web/vendor/axe.min.js", "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"),
+        (
+            "streams/web/static/vendor/uPlot.min.css",
+            "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+        ),
+        (
+            "tests/web/vendor/axe.min.js",
+            "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c",
+        ),
     ],
 )
 def test_what_others_wrote_is_as_they_released_it(path: str, sha256: str) -> None:
-    """uPlot 1.6.32 (MIT) and axe-core 4.14.1 (MPL-2.0), byte for byte, each with its licence."""
+    """Of uPlot 1.6.32 (MIT) and axe-core 4.14.1 (MPL-2.0), byte for byte, each with its licence."""
     file = ROOT / path
     assert hashlib.sha256(file.read_bytes()).hexdigest() == sha256
     licence = file.with_name(file.name.partition(".")[0] + ".LICENSE").read_text()
