@@ -34,10 +34,12 @@ SESSION_PATH: Final = "/api/session"
 """Where a page shows the token once."""
 LINGER_S: Final = 1.0
 """How long a body that nobody asked for is read after its answer."""
+POLICY: Final = "Content-Security-Policy"
+"""The page has one of its own."""
 SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'",
+    POLICY: "default-src 'none'",
     "Server": "longshore",
     hdrs.CONNECTION: "close",
 }
@@ -140,8 +142,8 @@ class Connection(web.RequestHandler):
 
 async def make_safe(request: web.Request, response: web.StreamResponse) -> None:
     """Give an answer its headers, and its peer the time to take it."""
-    for name, value in SAFE_HEADERS.items():
-        response.headers.setdefault(name, value)
+    policy = response.headers.get(POLICY, SAFE_HEADERS[POLICY])
+    response.headers.update({**SAFE_HEADERS, POLICY: policy})
     response.force_close()
     log.debug("%s %s: %d for %s", request.method, request.path, response.status, request.remote)
     if isinstance(request.protocol, Connection):

@@ -55,8 +55,8 @@ class Answers:
         for key in keys:
             self._standing.pop(key, None)
 
-    def models(self) -> bytes:
-        """All versions, by trouble."""
+    def _refresh(self) -> None:
+        """Work out anew what changed."""
         kept = self._history.models
         for key in self._standing.keys() - kept.keys():
             del self._standing[key]
@@ -64,6 +64,10 @@ class Answers:
         for told in by_trouble(fresh):
             tree = orjson.dumps(told.as_tree())
             self._standing[told.model, told.version] = (tuple(-n for n in told.rank), tree)
+
+    def models(self) -> bytes:
+        """All versions, by trouble."""
+        self._refresh()
         ordered = sorted(self._standing.items(), key=lambda item: (item[1][0], item[0]))
         return together(
             models=joined(tree for _, (_, tree) in ordered),
@@ -74,7 +78,7 @@ class Answers:
 
     def rows(self, keys: Iterable[ModelKey]) -> bytes:
         """How these versions stand, as an array."""
-        self.models()
+        self._refresh()
         return joined(self._standing[key][1] for key in keys if key in self._standing)
 
     def model(self, query: Query) -> bytes:

@@ -127,7 +127,7 @@ class Page:
             ("comparisons", answers.comparisons),
         ):
             router.add_get(f"/api/{name}", self._answering(answer))
-        router.add_get("/api/updates", self._updates)
+        router.add_get("/api/updates", self._updates, allow_head=False)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Why nothing is told to this request; None where it may be."""

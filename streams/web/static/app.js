@@ -168,6 +168,12 @@ window.addEventListener("hashchange", async () => {
   if (location.hash.startsWith("#token=")) return start();
   return link.dataset.state === "out" ? null : show();
 });
+window.addEventListener("unhandledrejection", (event) => {
+  // What a view asks for by itself, when news come: the session may be over, the worker away.
+  if (event.reason instanceof Refused && event.reason.status === 401) loginForm("The session is over.");
+  else if (!(event.reason instanceof Refused) && !/fetch/i.test(String(event.reason))) return;
+  event.preventDefault();
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(localStorage.getItem("theme") ?? ""));
 setTheme(localStorage.getItem("theme") ?? "");
 start().catch((error) => {
