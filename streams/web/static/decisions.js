@@ -41,7 +41,7 @@ function episode(alerts) {
 function triggers(context, told) {
   if (!told.length) return empty("Nothing has asked for retraining.", "A trigger comes when a rule under retraining: holds for as many windows as it says; longshore replay shows when it would have.");
   const { model, version, window, at } = context;
-  return table("Triggers", ["Window ends", "Rule", "Drift", "Recommended", "Answer", ""], [...told].reverse().map(({ trigger, result }) => h("tr", {},
+  return table("Triggers", ["Window ends", "Rule", "Drift", "Recommended", "Answer", "Why"], [...told].reverse().map(({ trigger, result }) => h("tr", {},
     h("th", { scope: "row", class: "when" }, time(trigger.window?.end)), h("td", { class: "when" }, words(trigger.rule)), h("td", {}, words(trigger.drift_type ?? "–")),
     h("td", {}, words(trigger.recommended ?? trigger.kind)), h("td", {}, result ? words(result.status) : h("span", { class: "when" }, "none yet")),
     h("td", { class: "when" }, h("a", { id: `t-${shortId(trigger.trigger_id)}`, href: address(["model", model, version, "trigger", trigger.trigger_id], { window, at }) },

@@ -104,7 +104,7 @@ function binTable(bins) {
   const most = Math.max(...bins.map((bin) => bin.contribution ?? 0), 1e-9);
   const ordered = [...bins].sort((a, b) => (b.contribution ?? 0) - (a.contribution ?? 0));
   return h("details", { class: "numbers" }, h("summary", {}, "Bins by contribution"),
-    table("Bins by contribution", ["Bin", { text: "Reference", class: "num" }, { text: "Current", class: "num" }, { text: "Contribution", class: "num" }, ""],
+    table("Bins by contribution", ["Bin", { text: "Reference", class: "num" }, { text: "Current", class: "num" }, { text: "Contribution", class: "num" }, "Share of PSI"],
       ordered.map((bin) => h("tr", {}, h("th", { scope: "row" }, bin.bin), h("td", { class: "num" }, percent(bin.expected)), h("td", { class: "num" }, percent(bin.actual)),
         h("td", { class: "num" }, number(bin.contribution)), h("td", { class: "bar" }, meter(bin.contribution ?? 0, most, "share"))))));
 }
