@@ -206,7 +206,8 @@ class Worker:
         except OSError as error:
             log.error("http: %s:%d cannot be served: %s", where.host, where.port, error)  # noqa: TRY400 - one line
             return False
-        log.info("serving http://%s:%d/metrics", host, port)
+        also = ", and the live page at /" if where.page else ""
+        log.info("serving http://%s:%d/metrics%s", host, port, also)
         if self._listening is not None:
             self._listening(host, port, self._live)
         return True

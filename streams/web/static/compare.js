@@ -13,11 +13,14 @@ export function compareView() {
   async function load() {
     const found = await ask("comparisons");
     const terms = found.audit.filter((one) => one.change);
+    if (box.querySelector("details[open]")) return; // somebody reads: it is drawn anew with the next news
     put(box, h("div", { class: "head" }, h("h1", {}, "Versions")),
       h("h2", {}, "Champion and challenger"), comparisons(found.promotions),
       h("h2", {}, "Terms"), terms.length ? termTable(terms) : empty("No version was registered while workers ran.", "longshore model apply SPEC --profile PROFILE registers one; it takes over at its effective_from."));
   }
-  return { start: async () => { await load(); return box; }, news: () => null, again: load };
+  let timer = 0;
+  const soon = () => { clearTimeout(timer); timer = setTimeout(load, 1000); };
+  return { start: async () => { await load(); return box; }, news: soon, again: load, leave: () => clearTimeout(timer) };
 }
 
 function comparisons(told) {
@@ -31,7 +34,7 @@ function comparisons(told) {
     const last = records.at(-1);
     return h("details", { class: "episode" }, h("summary", {}, h("span", { class: `badge ${KIND[last.decision] ?? "none"}` }, String(last.decision).toLowerCase()),
       h("span", { class: "strong" }, ` ${last.model}`), ` ${last.challenger} against ${last.champion}`,
-      h("span", { class: "note" }, ` ${last.final ? "final" : "under way"}, to ${time(last.until)}, ${(last.reasons ?? []).map(words).join(", ")}`)),
+      h("span", { class: "note" }, ` ${[last.final ? "final" : "under way", `to ${time(last.until)}`, ...(last.reasons ?? []).map(words)].join(", ")}`)),
     records.toReversed().map((one) => h("section", { class: "alert" }, h("h3", {}, `${one.decision} at ${time(one.until)} (${words(one.kind)})`), tree(one))));
   });
 }

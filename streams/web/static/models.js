@@ -5,6 +5,8 @@ import { empty, h, put } from "./dom.js";
 import { DIMENSIONS, MARKS, WORDS, number, time } from "./format.js";
 import { address } from "./route.js";
 
+/** Rows that are built anew before the page may do something else. */
+const ROWS_AT_ONCE = 60;
 const TROUBLE = ["none", "well", "watch", "bad"];
 
 /** A dimension as a mark and a word; colour is never all there is. */
@@ -43,7 +45,7 @@ export function modelsView() {
   const summary = h("p", { class: "summary", role: "status" });
   const filter = h("input", { id: "filter", type: "search", placeholder: "Filter by name", "aria-label": "Filter by name", input: () => arrange() });
   const box = h("div", {});
-  let pending = new Set();
+  const pending = new Set();
   let frame = 0;
 
   const key = (one) => JSON.stringify([one.model, one.version]);
@@ -51,8 +53,10 @@ export function modelsView() {
   function arrange() {
     const wanted = filter.value.toLowerCase();
     const ordered = [...known.values()].sort((a, b) => compare(a.tree, b.tree));
-    for (const id of pending) {
+    for (const id of [...pending].slice(0, ROWS_AT_ONCE)) {
+      pending.delete(id);
       const one = known.get(id);
+      if (!one) continue;
       const fresh = rowOf(one.tree);
       if (one.row) {
         const focused = one.row.contains(document.activeElement);
@@ -62,9 +66,10 @@ export function modelsView() {
       }
       one.row = fresh;
     }
-    pending = new Set();
+    if (pending.size) soon();
     let at = body.firstElementChild;
     for (const one of ordered) {
+      if (!one.row) continue;
       if (one.row === at) at = at.nextElementSibling;
       else body.insertBefore(one.row, at);
       one.row.hidden = wanted !== "" && !`${one.tree.model} ${one.tree.version}`.toLowerCase().includes(wanted);
@@ -73,6 +78,10 @@ export function modelsView() {
     const many = (level) => worst.filter((one) => one === level).length;
     const text = `${ordered.length} ${ordered.length === 1 ? "version" : "versions"}: ${many(3)} in trouble, ${many(2)} to watch, ${many(1)} well, ${many(0)} not yet known`;
     if (summary.textContent !== text) summary.textContent = text;
+  }
+
+  function soon() {
+    frame ||= requestAnimationFrame(() => { frame = 0; arrange(); });
   }
 
   function take(rows) {
@@ -116,11 +125,10 @@ export function modelsView() {
   return {
     start: async () => { await load(); return box; },
     news: (rows) => {
-      if (frame) cancelAnimationFrame(frame);
       const first = known.size === 0;
       for (const tree of rows) { const id = key(tree); known.set(id, { tree, row: known.get(id)?.row ?? null }); pending.add(id); }
       if (first && known.size) draw();
-      frame = requestAnimationFrame(() => { frame = 0; arrange(); });
+      soon();
     },
     again: load,
     leave: () => cancelAnimationFrame(frame),
