@@ -108,13 +108,12 @@ def followed(demo: subprocess.Popen[str]) -> tuple[str, str, list[str]]:
     assert demo.stdout is not None
     lines: list[str] = []
     shown: list[str] = []
-    for line in demo.stderr:
-        lines.append(line)
-        if line.startswith("7d to") and not shown:
-            shown = page_shows("".join(lines))
-    out = demo.stdout.read()
-    demo.wait(DEMO_LIMIT_S)
-    return out, "".join(lines), shown
+    with demo:
+        for line in demo.stderr:
+            lines.append(line)
+            if line.startswith("7d to") and not shown:
+                shown = page_shows("".join(lines))
+        return demo.stdout.read(), "".join(lines), shown
 
 
 def page_shows(err: str) -> list[str]:
