@@ -29,8 +29,6 @@ MAX_RECORDS_BACK: Final = 5_000
 """Of one partition, from its end, that are read at a start."""
 MAX_BATCH_RECORDS: Final = 200
 WAIT_S: Final = 0.25
-PAUSE_S: Final = 0.01
-"""After a full batch: others have the interpreter meanwhile."""
 ASK_WAIT_S: Final = 5.0
 AGAIN_AFTER_S: Final = 5.0
 TOLD_EVERY_S: Final = 60.0
@@ -91,7 +89,7 @@ class LogReader:
             consumer.assign(self._starts(consumer))
             while not self._stop.is_set():
                 messages = consumer.consume(MAX_BATCH_RECORDS, WAIT_S)
-                entries = []
+                began, entries = monotonic(), []
                 for message in messages:
                     error = message.error()
                     if error is not None:
@@ -106,7 +104,8 @@ class LogReader:
                 if entries:
                     self._hand_over(loop, entries)
                 if len(messages) == MAX_BATCH_RECORDS:
-                    self._stop.wait(PAUSE_S)
+                    # As long as it took, the interpreter is for others, who are restored meanwhile.
+                    self._stop.wait(monotonic() - began)
         finally:
             consumer.close()
 
