@@ -98,3 +98,24 @@ def test_a_page_that_reads_nothing_is_cut_and_owes_nobody(monkeypatch: pytest.Mo
         return page.updates.open == 0
 
     assert run(work, page)
+
+
+def test_other_connections_push_no_open_page_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many connections the oldest is cut, but a stream is older than all and stays."""
+    monkeypatch.setattr("streams.http_connection.MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(updates, "EVERY_S", 0.0)
+    page = page_of()
+
+    async def work(client: Client, base: str) -> str:
+        host, port = base.removeprefix("http://").split(":")
+        async with client.get(base + "/api/updates", headers=BEARER) as response:
+            await events(response, 1)
+            silent = [await asyncio.open_connection(host, int(port)) for _ in range(8)]
+            await asyncio.sleep(0.05)
+            page.take([entry("judgements", judgement(30))])
+            ((name, _),) = await events(response, 1)
+            for _, writer in silent:
+                writer.close()
+            return name
+
+    assert run(work, page) == "models"
