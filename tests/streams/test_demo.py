@@ -289,6 +289,7 @@ def test_without_a_terminal_there_are_plain_lines(capsys: pytest.CaptureFixture[
         view.look()
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
+        "live page: http://127.0.0.1:9/#token=t",
         "watching for drift ...",
         "7d to 2013-03-07    6,030 events  WATCH",
         "7d to 2013-03-14    6,030 events  WATCH    temp PSI 0.50",
