@@ -1,7 +1,7 @@
 # Every target creates what it needs, the virtual environment included.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality false-pages pending clean
+.PHONY: help install demo test test-long check kafka-up kafka-down bench simulate chaos fuzz soak readiness quality false-pages champion pending clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -79,8 +79,11 @@ quality: $(STAMP) ## false alarms, delays and misses of every detector, to docs/
 false-pages: $(STAMP) ## false pages of 800 months without change, to docs/false-alarms.md (half an hour)
 	$(PY) -m load_tests.false_pages $(FALSE_PAGES_ARGS)
 
-test-long: $(STAMP) ## what takes hours: long tests, simulation, chaos, fuzzing, soak, readiness
-	$(PY) -m pytest --long -m long
+champion: $(STAMP) ## how often comparisons err and find, to docs/champion-challenger.md (minutes)
+	$(PY) -m load_tests.champion $(CHAMPION_ARGS)
+
+test-long: $(STAMP) ## what takes hours: all tests and every example of them, simulation, chaos, fuzzing, soak, readiness
+	TESTS_THOROUGH=1 $(PY) -m pytest --long -n $(TEST_JOBS) --dist worksteal
 	$(MAKE) simulate SEEDS=10000
 	$(MAKE) fuzz chaos soak readiness false-pages
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import detectors
@@ -47,8 +48,7 @@ def discovered() -> dict[str, ModuleType]:
 
     Raises ContractError naming every module whose contract is incomplete and what it lacks.
     """
-    names = sorted(module.name for module in pkgutil.iter_modules(detectors.__path__))
-    modules = {name: importlib.import_module(f"detectors.{name}") for name in names}
+    modules = _modules(tuple(detectors.__path__))
     found = {name: module for name, module in modules.items() if hasattr(module, "KIND")}
     faults = [
         f"{name}: {', '.join(missing)}"
@@ -58,6 +58,13 @@ def discovered() -> dict[str, ModuleType]:
     if faults:
         raise ContractError("incomplete detectors: " + "; ".join(faults))
     return found
+
+
+@cache
+def _modules(places: tuple[str, ...]) -> dict[str, ModuleType]:
+    """Looked for on disk once a process: judges and tallies ask whenever they are restored."""
+    names = sorted(module.name for module in pkgutil.iter_modules(places))
+    return {name: importlib.import_module(f"detectors.{name}") for name in names}
 
 
 def missing_parts(module: ModuleType) -> list[str]:

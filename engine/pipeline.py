@@ -33,11 +33,16 @@ class Pipeline:
         self.comparisons = {c.key: ComparisonJudge(c, partitions) for c in comparisons_of(models)}
 
     def learn(self, models: Sequence[MonitoredModel], terms: Mapping[str, Term]) -> list[Publish]:
-        """Count and judge these models from here on, and no others; their terms as they are now."""
+        """Count and judge these models from here on, and no others; their terms as they are now.
+
+        A judge that is new knows its term from the beginning and does not tell that it heard of it.
+        """
         for tally in self.tallies:
             tally.learn(models, terms)
-        kept = {model.key: self.judges.get(model.key) for model in models}
-        self.judges = {m.key: kept[m.key] or Judge(m, self._partitions) for m in models}
+        known = self.judges
+        self.judges = {m.key: known.get(m.key) or Judge(m, self._partitions) for m in models}
+        for key in self.judges.keys() - known.keys():
+            self.judges[key].decisions.tenure.take(terms.get(key, FOR_EVER))
         compared = {each.key: each for each in comparisons_of(models)}
         self.comparisons = {
             key: self.comparisons.get(key) or ComparisonJudge(each, self._partitions)

@@ -4,6 +4,8 @@ A run is DAYS daily looks at counts that grow: DAILY events a day, of which POSI
 ``accuracy``: in APART of the events just one of the two is right.  ``auc``: binormal scores that
 correlate by CORRELATION, the champion's AUC BASE, in BINS bins.  In ``split`` the challenger gets
 so many events, which are CHALLENGERS_SHARE of all.
+
+Counts of who was right are few and come again in other runs: what is measured of them is kept.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -20,7 +22,7 @@ from scipy.stats import norm
 
 from engine.champion.cells import LABELS, MATCH_CELLS, MatchLayout
 from engine.champion.deciding import LookMade, Verdict, decide_look
-from engine.champion.measuring import measure
+from engine.champion.measuring import Measured, measure
 from engine.comparison_rules import ComparisonRules, Measure, Mode
 
 DAYS: Final = 28
@@ -37,6 +39,8 @@ BLOCK: Final = 1_000
 SAMPLED: Final = 300_000
 """Scores that the shares of the pairs of bins are taken from."""
 Counts = npt.NDArray[np.int64]
+KEPT: Final = 200_000
+"""Counts of decisions of which it is known what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,14 @@ def rules_of(kind: Measure, mode: Mode = "shadow") -> ComparisonRules:
 
 
 def outcomes(
-    kind: Measure, gain: float, runs: int, seed: int, mode: Mode = "shadow"
+    kind: Measure, gain: float, runs: int, seed: int, mode: Mode = "shadow", *, first: int = 0
 ) -> Iterator[Outcome]:
-    """How ``runs`` comparisons of a challenger that is better by ``gain`` ended."""
+    """How ``runs`` comparisons of a challenger that is better by ``gain`` ended, from the run
+    ``first`` on, which begins a block."""
+    assert first % BLOCK == 0, "a block has a seed"
     rules, layout = rules_of(kind, mode), MatchLayout(mode, BINS)
     drawn = [seed, round(abs(gain) * 1000), kind == "auc", mode == "split"]
-    for number in range(runs):
+    for number in range(first, first + runs):
         if number % BLOCK == 0:
             rng = np.random.default_rng([*drawn, number // BLOCK])
         yield _run(rules, layout, _days(kind, mode, gain, layout, rng))
@@ -85,7 +91,7 @@ def _run(rules: ComparisonRules, layout: MatchLayout, days: Counts) -> Outcome:
     apart = False
     for number, counts in enumerate(days.cumsum(axis=0), 1):
         at_ms = number * DAY_MS
-        found = measure(rules, layout, counts)
+        found = _measured(rules, layout, counts)
         decided = decide_look(rules, looks, at_ms, at_ms, found, ())
         if decided.look is not None:
             looks.append(decided.look)
@@ -93,6 +99,21 @@ def _run(rules: ComparisonRules, layout: MatchLayout, days: Counts) -> Outcome:
         if decided.final:
             return Outcome(decided.verdict, number, apart)
     raise AssertionError("the last look is final")
+
+
+def _measured(rules: ComparisonRules, layout: MatchLayout, counts: Counts) -> Measured:
+    if rules.measure == "accuracy":
+        return _measured_of(rules.mode, counts[: layout.scores].tobytes())
+    return measure(rules, layout, counts)
+
+
+@lru_cache(maxsize=KEPT)
+def _measured_of(mode: Mode, decisions: bytes) -> Measured:
+    """What is measured of accuracy over the cells before the scores."""
+    layout = MatchLayout(mode, BINS)
+    counts = np.zeros(layout.size, dtype=np.int64)
+    counts[: layout.scores] = np.frombuffer(decisions, dtype=np.int64)
+    return measure(rules_of("accuracy", mode), layout, counts)
 
 
 def _days(

@@ -9,6 +9,7 @@ needs no worker to run.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from engine.model import MonitoredModel
 from engine.spec_yaml import MAX_SPEC_BYTES
 from engine.timestamps import ms_to_rfc3339
 from streams.bounded_file import read_bounded
+from streams.control import ControlRecord
 from streams.model_files import MAX_PROFILE_BYTES, load_model
 from streams.model_records import (
     Head,
@@ -54,20 +56,36 @@ def read_version(spec: Path, profile: Path) -> VersionFiles:
 
 def registered(settings: Settings) -> list[Head]:
     """What stands on the topic now, by key; streams.control.ControlError when it cannot be read."""
+    register = ModelRegister(builds=False)
 
-    async def read() -> list[Head]:
-        reader, register = ModelsReader(settings), ModelRegister(builds=False)
-        try:
-            await reader.begin({})
-            async for records in reader.to_end():
-                for record in records:
-                    register.take(record)
-        finally:
-            await reader.close()
-        register.settle()
-        return register.heads()
+    async def read() -> None:
+        async for records in _whole_topic(settings):
+            for record in records:
+                register.take(record)
 
-    return asyncio.run(read())
+    asyncio.run(read())
+    register.settle()
+    return register.heads()
+
+
+def topic_records(settings: Settings) -> list[ControlRecord]:
+    """All that the topic holds, model by model in its order; raises as :func:`registered` does."""
+
+    async def read() -> list[ControlRecord]:
+        return [one async for records in _whole_topic(settings) for one in records]
+
+    # Of a model all records lie in one partition.
+    return sorted(asyncio.run(read()), key=lambda record: (record.partition, record.offset))
+
+
+async def _whole_topic(settings: Settings) -> AsyncIterator[list[ControlRecord]]:
+    reader = ModelsReader(settings)
+    try:
+        await reader.begin({})
+        async for records in reader.to_end():
+            yield records
+    finally:
+        await reader.close()
 
 
 def register(settings: Settings, version: VersionFiles, effective_from_ms: int | None) -> Head:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from detectors.kernels import murmur2_partitions
 from engine.decide.decisions import Decide, decide
 from engine.decide.requests import script
 from engine.effects import OutputTopic, Publish
+from engine.judge import Judge
 from engine.model import MonitoredModel
 from engine.outcomes import Outcomes
 from engine.pipeline import Pipeline
@@ -29,6 +31,8 @@ from engine.records import Headers, RecordBatch
 from engine.retraining_results import Result
 from engine.spec import Spec, Topic
 from engine.timestamps import NEWEST_MS, OLDEST_MS
+from streams.replayed_versions import ReplayedVersions
+from streams.results_file import results_for
 from streams.table_events import read_events
 from streams.whole_files import whole_files
 
@@ -79,7 +83,7 @@ def end_of_stream(spec: Spec, topic: Topic, newest_ms: int) -> bytes:
 
 
 def replay(
-    models: Sequence[MonitoredModel],
+    models: Sequence[MonitoredModel] | ReplayedVersions,
     sources: Sequence[Source],
     partitions: int,
     out: Path,
@@ -90,6 +94,7 @@ def replay(
 ) -> ReplaySummary:
     """Run files through the core and write what the output topics would carry into ``out``.
 
+    ``models`` are known from the beginning, or say themselves when which is learned.
     ``progress`` is told how many further records were read; ``decides`` stands in for the decisions
     of every judge.  ``results`` are what retraining jobs answered, and a trigger that none of them
     answers is late, as it is where nobody answers a worker; None when nobody could, so that nothing
@@ -97,21 +102,28 @@ def replay(
     read or written.  The files appear together, when the replay is done.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(models, partitions)
-    for judge in run.pipeline.judges.values():
+
+    def seat(judge: Judge) -> None:
         judge.decide = decides
         judge.expects_answers = results is not None
-        script(judge.decisions.requests, results or ())
+        version = judge.model.spec.version
+        script(judge.decisions.requests, results_for(version, results or ()))
+
+    known = models if isinstance(models, ReplayedVersions) else ReplayedVersions(list(models))
+    run = _Run(known, partitions, seat)
     with whole_files([out / f"{name}.ndjson" for name in FILES]) as opened:
         files: dict[OutputTopic, BinaryIO] = dict(zip(FILES, opened, strict=True))
         newest: dict[int, int] = {}
         for event in merged_events(sources, newest):
+            if run.learns(event[0]):
+                run.write(run.learn(event[0]), files)
             run.add(event)
             if len(run.waiting) >= BATCH_RECORDS:
                 progress(len(run.waiting))
                 run.write(run.work(), files)
         progress(len(run.waiting))
         run.write(run.work(), files)
+        run.write(run.learn(NEWEST_MS), files)
         for number, source in enumerate(sources):
             if number in newest:
                 run.write(run.end(source, newest[number]), files)
@@ -146,15 +158,40 @@ def _events(number: int, source: Source, newest: dict[int, int]) -> Iterator[Eve
 class _Run:
     """The partitions' logs as they grow, and the pipeline behind them."""
 
-    def __init__(self, models: Sequence[MonitoredModel], partitions: int) -> None:
-        self.pipeline = Pipeline(models, partitions)
+    def __init__(
+        self,
+        versions: ReplayedVersions,
+        partitions: int,
+        seat: Callable[[Judge], None],
+    ) -> None:
+        """``seat`` is told of every judge before its first window."""
+        self.pipeline = Pipeline(versions.files, partitions)
         self.partitions = partitions
+        self._steps = deque(versions.steps)
+        self._seat = seat
+        for judge in self.pipeline.judges.values():
+            seat(judge)
         self.waiting: list[Event] = []
         self.summary = ReplaySummary()
         self._ends: dict[tuple[Topic, int], int] = {}
 
     def add(self, event: Event) -> None:
         self.waiting.append(event)
+
+    def learns(self, ts_ms: int) -> bool:
+        """Whether something is learned before an event of this time."""
+        return bool(self._steps) and (self._steps[0].at_ms or 0) <= ts_ms
+
+    def learn(self, ts_ms: int) -> list[Publish]:
+        """Everything waiting, and then what is learned before an event of this time."""
+        effects = self.work() if self.learns(ts_ms) else []
+        while self.learns(ts_ms):
+            step = self._steps.popleft()
+            seated = set(self.pipeline.judges)
+            effects += self.pipeline.learn(step.models, step.terms)
+            for key in self.pipeline.judges.keys() - seated:
+                self._seat(self.pipeline.judges[key])
+        return effects
 
     def work(self) -> list[Publish]:
         """Everything waiting, through the pipeline."""

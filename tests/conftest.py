@@ -13,6 +13,7 @@ from hypothesis import settings
 from tests.kafka.broker import SHORT_LIVED, RealBroker
 from tests.kafka.libraries import SystemPackageError
 from tests.left_out import missing, summary_lines
+from tests.thoroughness import USUAL, examples
 from tests.time_budgets import TimeBudgets
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MARKED_BY: Final = {
 ALERTMANAGER: Final = "prometheus-alertmanager"
 
 # The time budgets say what is too slow; one slow example says that the machine was busy.
-settings.register_profile("longshore", deadline=None)
+settings.register_profile("longshore", deadline=None, max_examples=examples(USUAL))
 settings.load_profile("longshore")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
 
+from tests import machine_speed
+from tests.machine_speed import MachineSpeed
 from tests.time_budgets import (
     BUDGETS_S,
     NOISE,
@@ -62,6 +65,24 @@ def test_noise_is_allowed_and_no_more() -> None:
     assert over_budget({"kafka": 2 * limit}, 2 * TOTAL_S, slower=2.0) == []
     assert others_share() >= 1.0
     assert len(table({"kafka": 1.0, "unknown": 1.0}, 2.0)) == 3
+
+
+def test_a_slower_core_widens_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the median of its samples; a quicker one does not narrow them."""
+    took = iter((0.0, 0.02, 1.0, 1.04, 2.0, 2.5))
+    now = iter((0.0, 10.0, 11.0, 20.0))
+    clock = SimpleNamespace(process_time=lambda: next(took), monotonic=lambda: next(now))
+    speed = MachineSpeed()
+    assert speed.slower() == 1.0
+    # Within the test only: this run has a speed of its own.
+    with monkeypatch.context() as patch:
+        patch.setattr(machine_speed, "time", clock)
+        for _ in range(4):
+            speed.tick()
+    monkeypatch.setattr(machine_speed, "REFERENCE_S", 0.02)
+    assert speed.slower() == pytest.approx(2.0)
+    monkeypatch.setattr(machine_speed, "REFERENCE_S", 0.2)
+    assert speed.slower() == 1.0
 
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])

@@ -5,7 +5,8 @@ included, added up over the WORKERS processes that run at a time: most tests aga
 The budgets add up to less than what those have in the fifteen minutes that the whole may take on
 two cores.  A machine is never quite quiet, so a suite fails the run only beyond NOISE times its
 budget, the whole beyond TOTAL_S; where more was running than there are cores before the first test
-began, all limits grow by as much.  Tests marked ``long`` have no budget: they run with ``--long``
+began, or where the cores themselves are slower (:mod:`tests.machine_speed`), all limits grow by as
+much, and the run says so.  Tests marked ``long`` have no budget: they run with ``--long``
 only.
 """
 
@@ -16,6 +17,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from tests.machine_speed import MachineSpeed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,13 +86,15 @@ class TimeBudgets:
     def __init__(self, *, long: bool) -> None:
         self._long = long
         self._began = time.monotonic()
-        self._slower = others_share()
+        self._others = others_share()
+        self._speed = MachineSpeed()
         self._used_s: dict[str, float] = {}
         self._whole_s = 0.0
         self._over: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Every phase of every test, those of parallel processes too."""
+        self._speed.tick()
         suite = suite_of(report.nodeid)
         self._used_s[suite] = self._used_s.get(suite, 0.0) + report.duration
 
@@ -99,7 +104,8 @@ class TimeBudgets:
         self._whole_s = time.monotonic() - self._began
         if self._long:
             return
-        self._over = over_budget(self._used_s, self._whole_s, self._slower)
+        slower = self._others * self._speed.slower()
+        self._over = over_budget(self._used_s, self._whole_s, slower)
         if self._over and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -110,9 +116,9 @@ class TimeBudgets:
         terminalreporter.write_sep("-", "time used of its budget")
         for line in table(self._used_s, self._whole_s):
             terminalreporter.write_line(line)
-        if self._slower > 1.0:
-            terminalreporter.write_line(
-                f"{self._slower:.1f} tasks a core ran before the tests: limits are as much wider"
-            )
+        terminalreporter.write_line(
+            f"{self._others:.2f} tasks a core ran before the tests, a core was "
+            f"{self._speed.slower():.2f} times slower than the budgets': limits are as much wider"
+        )
         for line in self._over:
             terminalreporter.write_line(f"too long: {line}", red=True)

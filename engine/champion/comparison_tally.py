@@ -34,7 +34,7 @@ from engine.champion.cells import (
 )
 from engine.champion.comparison import Comparison, comparisons_of
 from engine.champion.pair_joining import PairJoining
-from engine.champion.pairing import Answer, Paired, Pairing
+from engine.champion.pairing import ANSWER_FIELDS, Paired, Pairing
 from engine.champion.users import MAX_LOOK_USERS, Users
 from engine.decoded import Decoded, Events
 from engine.event_keys import keys_of
@@ -125,7 +125,7 @@ class ComparisonTally(ModelTally):
         bins = self.comparison.matches.bins
         if self.comparison.rules.mode == "shadow":
             at = np.array(paired.rows, dtype=np.int64)
-            columns = np.array(paired.answers, dtype=np.int64).reshape(-1, 2, len(Answer._fields))
+            columns = np.array(paired.answers, dtype=np.int64).reshape(-1, 2, ANSWER_FIELDS)
             ts_ms, decisions, places = columns[:, 0, 0], columns[:, :, 1], columns[:, :, 2].T
             codes = decisions[:, 0] * (NO_DECISION + 1) + decisions[:, 1]
             told = np.all(places < bins, axis=0) | np.all(decisions < NO_DECISION, axis=1)
@@ -177,7 +177,7 @@ class ComparisonTally(ModelTally):
         micros = np.rint(spent_ms * 1000.0).astype(np.int64)
         adder.add(ts_ms, behind, timed, first_cells + LATENCY_US, micros)
         at = np.array(paired.rows, dtype=np.int64)
-        pair_ms = np.array([first.ts_ms for first, _ in paired.answers], dtype=np.int64)
+        pair_ms = np.array([first[0] for first, _ in paired.answers], dtype=np.int64)
         there = pair_ms >= self.state.dropped_to_ms
         adder.add(pair_ms, pair_ms < watermarks_ms[at], there, PAIRS)
         adder.close()

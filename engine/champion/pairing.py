@@ -14,6 +14,7 @@ the lowest times go and are counted; equal results are promised for runs without
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,13 +32,11 @@ GROUPS: Final = 8
 KEY_BYTES: Final = 16
 
 
-class Answer(NamedTuple):
-    """What is kept of the first prediction of one version."""
-
-    ts_ms: int
-    decision: int
-    """0, 1, or :data:`engine.champion.cells.NO_DECISION`."""
-    bin: int
+Answer = tuple[int, int, int]
+"""What is kept of the first prediction of one version: its time, its decision (0, 1, or
+:data:`engine.champion.cells.NO_DECISION`) and the bin of its score.  A plain tuple, because it is
+made for every prediction."""
+ANSWER_FIELDS: Final = 3
 
 
 class Paired(NamedTuple):
@@ -103,29 +102,33 @@ class Pairing:
         found = Paired(np.zeros(count, np.bool_), [], [], np.zeros(count, np.bool_))
         within, entries = self._within_ms, self._entries
         ended = (newest_ms - self._admitted_ms - within).tolist()
-        columns = zip(arms.tolist(), ts_ms.tolist(), decisions.tolist(), bins.tolist(), strict=True)
-        for row, (key, (arm, at_ms, decision, place)) in enumerate(
-            zip(names, columns, strict=True)
-        ):
+        told: Iterator[Answer] = zip(ts_ms.tolist(), decisions.tolist(), bins.tolist(), strict=True)
+        firsts: list[int] = []
+        repeats: list[int] = []
+        for row, (key, arm, answer) in enumerate(zip(names, arms.tolist(), told, strict=True)):
+            at_ms = answer[0]
             entry = entries.get(key)
             if entry is None or entry[0] < ended[row]:
                 answers: list[Answer | None] = [None] * ARMS
-                answers[arm] = Answer(at_ms, decision, place)
+                answers[arm] = answer
                 entries[key] = (at_ms, answers)
-                self._groups.setdefault(at_ms // self._group_ms, []).append(key)
-                found.firsts[row] = True
+                firsts.append(row)
                 continue
             opened_ms, answers = entry
             if abs(at_ms - opened_ms) > within:
                 continue
             if answers[arm] is not None:
-                found.repeats[row] = True
+                repeats.append(row)
                 continue
-            answers[arm] = Answer(at_ms, decision, place)
+            answers[arm] = answer
             first, second = answers
             assert first is not None and second is not None, "both answered"  # noqa: PT018
             found.rows.append(row)
             found.answers.append((first, second))
+        found.firsts[firsts] = True
+        found.repeats[repeats] = True
+        for row, group in zip(firsts, (ts_ms[firsts] // self._group_ms).tolist(), strict=True):
+            self._groups.setdefault(group, []).append(names[row])
         if count:
             self._throw_away(int(newest_ms[-1]))
         return found
@@ -165,10 +168,10 @@ class Pairing:
             zip(saved.opened_ms, saved.answers, strict=True)
         ):
             key = saved.keys[row * KEY_BYTES : (row + 1) * KEY_BYTES]
-            known = [None if each is None else Answer(*each) for each in answers]
+            known: list[Answer | None] = list(answers)
             told = [each for each in known if each is not None]
             if not told or any(
-                not (0 <= each.decision <= ARMS and 0 <= each.bin <= bins) for each in told
+                not (0 <= decision <= ARMS and 0 <= place <= bins) for _, decision, place in told
             ):
                 raise SnapshotError("a prediction that waits for its pair is none of this model's")
             self._entries[key] = (opened_ms, known)

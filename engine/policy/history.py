@@ -17,6 +17,7 @@ from typing import Final
 from engine.model import MonitoredModel
 from engine.policy.episodes import ToldEpisode
 from engine.policy.reasons import Tree, of_trigger, way_of
+from engine.policy.terms import ToldTerm
 from engine.timestamps import rfc3339_to_ms
 
 MONTH_MS: Final = 30 * 86_400_000
@@ -62,6 +63,8 @@ class PolicyHistory:
     windows: tuple[ToldWindow, ...]
     episodes: tuple[ToldEpisode, ...]
     triggers: tuple[ToldTrigger, ...]
+    terms: tuple[ToldTerm, ...] = ()
+    """When its version began and ceased to serve."""
 
     @cached_property
     def start_ms(self) -> int:

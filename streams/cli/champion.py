@@ -24,14 +24,25 @@ class ChampionOptions(NamedTuple):
     predictions: Path | None
 
 
+def champion_options_in(given: dict[str, Any]) -> ChampionOptions:
+    """Take them out of the arguments of a command."""
+    names = ("champion", "champion_profile", "champion_predictions")
+    return ChampionOptions(*(given.pop(name) for name in names))
+
+
 def champion_of(
-    model: MonitoredModel, given: ChampionOptions, policy: PolicyOptions
+    model: MonitoredModel,
+    given: ChampionOptions,
+    policy: PolicyOptions,
+    *,
+    others: bool = False,
 ) -> MonitoredModel | None:
-    """The champion that the options name; None without one.  Refused where they do not fit."""
+    """The champion that the options name; None without one, or where it may be among ``others``.
+    Refused where they do not fit."""
     if given.spec is None or given.profile is None:
         if any(given):
             raise Refused("--champion and --champion-profile go together")
-        if model.spec.comparison is not None:
+        if model.spec.comparison is not None and not others:
             err().print(
                 "[yellow]nothing is compared: --champion and --champion-profile name the files of "
                 f"{model.spec.model}@{model.spec.comparison.champion}[/]"

@@ -74,6 +74,18 @@ def partitions_option(command: _Command) -> _Command:
     return option(command)
 
 
+def event_time_ms(option: str, text: str) -> int:
+    """An event time of the command line in epoch milliseconds; Refused where it is none."""
+    from engine.timestamps import TimestampError, rfc3339_to_ms
+
+    try:
+        return rfc3339_to_ms(text)
+    except TimestampError as error:
+        raise Refused(
+            f"{option} {text}: is no RFC 3339 time with a zone", hint="such as 2026-12-01T00:00:00Z"
+        ) from error
+
+
 def settings_options(command: _Command) -> _Command:
     """``--config``, ``--broker`` and ``--prefix``, as arguments of the same names."""
     for option in (

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import time
+from typing import TYPE_CHECKING
 
 import click
 
 from streams.cli.check import warnings
 from streams.cli.faults import Failed, Refused, counted
-from streams.cli.inputs import FILE, settings_from, settings_options
+from streams.cli.inputs import FILE, event_time_ms, settings_from, settings_options
 from streams.cli.terminal import out
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 
 @click.group()
@@ -116,12 +120,27 @@ def retire(
 
 
 @model.command(name="list")
+@click.option(
+    "--records",
+    "whole",
+    is_flag=True,
+    help="Print all that the topic holds, spec and profile too, as `replay --models` reads it.",
+)
 @settings_options
-def show(config: Path | None, broker: str | None, prefix: str | None) -> None:
-    """Print the registered versions, a line each."""
+def show(config: Path | None, broker: str | None, prefix: str | None, *, whole: bool) -> None:
+    """Print the registered versions, a line each.
+
+    \b
+    Examples:
+      longshore model list
+      longshore model list --records > models.ndjson
+    """
     from streams.model_registration import registered
 
     settings = settings_from(config, broker, prefix)
+    if whole:
+        _show_records(settings)
+        return
     with _told(settings.brokers):
         heads = registered(settings)
     for head in heads:
@@ -131,18 +150,20 @@ def show(config: Path | None, broker: str | None, prefix: str | None) -> None:
     click.echo(counted(len(heads), "version"), err=True)
 
 
+def _show_records(settings: Settings) -> None:
+    from streams.model_registration import topic_records
+    from streams.models_file import line_of
+
+    with _told(settings.brokers):
+        records = topic_records(settings)
+    for record in records:
+        click.echo(line_of(record))
+    click.echo(counted(len(records), "record"), err=True)
+
+
 def _ms(option: str, text: str | None) -> int:
     """An event time of the command line; None is the clock's."""
-    from engine.timestamps import TimestampError, rfc3339_to_ms
-
-    if text is None:
-        return int(time() * 1_000)
-    try:
-        return rfc3339_to_ms(text)
-    except TimestampError as error:
-        raise Refused(
-            f"{option} {text}: is no RFC 3339 time with a zone", hint="such as 2026-12-01T00:00:00Z"
-        ) from error
+    return int(time() * 1_000) if text is None else event_time_ms(option, text)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ that is gone when the command ends.  The tables are the product and go to standa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
@@ -109,8 +109,9 @@ def tell_policy(
     other: MonitoredModel | None,
     out: Path | None,
     run: Run,
+    versions: Sequence[MonitoredModel] = (),
 ) -> None:
-    """Replay, print, and write the report."""
+    """Replay, print, and write the report; ``versions`` are further ones, each with a history."""
     from engine.policy.comparison import compare
     from streams.policy_files import read_history
     from streams.report.policy_sheets import headline, sheets_of
@@ -118,13 +119,16 @@ def tell_policy(
 
     with directory_of(out) as directory:
         run(model, directory)
-        history = read_history("A", model, directory)
+        title = model.spec.version if versions else "A"
+        history = read_history(title, model, directory)
+        others = [read_history(one.spec.version, one, directory) for one in versions]
         against = None
         if other is not None:
             run(other, directory / "against")
             against = read_history("B", other, directory / "against")
     if against is None:
-        _print(headline(history), sheets_of(history, options.prices))
+        for each in (history, *others):
+            _print(headline(each), sheets_of(each, options.prices))
     else:
         for each, spec in ((history, "SPEC"), (against, options.against)):
             _print(f"{each.title} ({spec}): {headline(each)}", sheets_of(each, options.prices))
@@ -135,7 +139,7 @@ def tell_policy(
         from streams.whole_files import write_whole
 
         try:
-            write_whole(options.report, page(history, against, options.prices).encode())
+            write_whole(options.report, page(history, against, options.prices, others).encode())
         except OSError as error:
             raise Failed(f"{options.report}: cannot be written: {error.strerror}") from error
         click.echo(options.report, err=True)

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from streams.cli.champion import ChampionOptions, champion_of, tell_promotions
-from streams.cli.faults import Failed, Refused, counted
+from streams.cli.champion import champion_of, champion_options_in, tell_promotions
+from streams.cli.faults import Failed, Refused
 from streams.cli.inputs import FILE, event_files, model_from, partitions_option
 from streams.cli.policy import PolicyOptions, other_model, tell_policy
 from streams.cli.publish import rows, sources_from
-from streams.cli.terminal import LEVEL_STYLES, err, progress_bar
+from streams.cli.replay_summary import tell_levels, tell_records, tell_triggers
+from streams.cli.terminal import progress_bar
+from streams.cli.versions import (
+    sources_of,
+    tell_terms,
+    version_options,
+    version_options_in,
+    versions_from,
+)
 
 if TYPE_CHECKING:
     from engine.model import MonitoredModel
     from engine.retraining_results import Result
     from streams.replay import ReplaySummary, Source
+    from streams.replayed_versions import ReplayedVersions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-SHOWN_TRIGGERS = 10
-LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
 
 
 def champion_options(command: _Command) -> _Command:
@@ -83,6 +88,7 @@ def policy_options(command: _Command) -> _Command:
     type=FILE,
     help="What retraining jobs answered (.ndjson): records of retraining-results, or of audit.",
 )
+@version_options
 @champion_options
 @policy_options
 def replay(
@@ -94,16 +100,14 @@ def replay(
     partitions: int,
     out: Path | None,
     results: Path | None,
-    champion: Path | None,
-    champion_profile: Path | None,
-    champion_predictions: Path | None,
-    **policy: Any,  # noqa: ANN401 - the fields of PolicyOptions
+    **more: Any,  # noqa: ANN401 - the fields of ChampionOptions, VersionOptions and PolicyOptions
 ) -> None:
     """Judge files as the worker would have judged the stream that they hold, to the last bit.
 
     With --policy, print every alert and retraining trigger that the spec would have given, when,
     why and at what cost; --against compares two specs, --report writes it with plots.
     With --champion, the version that SPEC has a `comparison` with is replayed beside it.
+    With --models or --version, versions take over from each other as they did live.
 
     \b
     Examples:
@@ -111,40 +115,51 @@ def replay(
         --predictions history.parquet --labels outcomes.parquet --out out
       longshore replay spec.yaml --profile profile.json --predictions history.parquet \\
         --results audit.ndjson --out out
+      longshore replay spec.yaml --profile profile.json --predictions history.ndjson \\
+        --models models.ndjson --out out
       longshore replay spec.yaml --profile profile.json --predictions history.parquet \\
         --policy --against stricter.yaml --report report.html
     """
-    options = PolicyOptions(**policy)
+    champion, told = champion_options_in(more), version_options_in(more)
+    options = PolicyOptions(**more)
     options.refuse_strays(out)
     model = model_from(spec, profile)
-    beside = champion_of(
-        model, ChampionOptions(champion, champion_profile, champion_predictions), options
-    )
+    beside = champion_of(model, champion, options, others=told.any)
     other = other_model(options, model, profile)
+    given = [each for each in (beside, model) if each is not None]
+    known = versions_from(given, told, options)
     # Of both before the first is read: what cannot be compared is told at once.
     sources = {
         one.policy_hash: sources_from(one.spec, predictions, labels, features)
+        + sources_of(known, told)
         for one in filter(None, (model, other))
     }
-    if beside is not None and champion_predictions is not None:
-        sources[model.policy_hash] += sources_from(beside.spec, champion_predictions, None, None)
+    if beside is not None and champion.predictions is not None:
+        sources[model.policy_hash] += sources_from(beside.spec, champion.predictions, None, None)
 
     def run(one: MonitoredModel, directory: Path) -> ReplaySummary:
-        began, read = perf_counter(), sources[one.policy_hash]
-        models = [one] if beside is None else [beside, one]
+        models = known or [one if each is model else each for each in given]
         answers = answers_from(one, results, options.policy)
-        summary = _run(models, read, partitions, directory, answers)
-        _tell_records(summary, perf_counter() - began, one, answers)
-        return summary
+        return _run(one.key, models, sources[one.policy_hash], partitions, directory, answers)
 
+    others = [one for one in known.models.values() if one.key != model.key] if known else []
     if options.policy:
-        tell_policy(options, model, other, out, run)
+        tell_policy(options, model, other, out, run, others)
     else:
         assert out is not None, "it was asked for"
-        run(model, out)
-        _report(model, out, compared=beside is not None)
+        _report(run(model, out), [model, *others], out)
     if out is not None:
         click.echo(out, err=options.policy)
+
+
+def _report(summary: ReplaySummary, models: list[MonitoredModel], out: Path) -> None:
+    for model in models:
+        tell_levels(model, out)
+    tell_triggers(out / "retraining-triggers.ndjson")
+    tell_terms(out / "audit.ndjson")
+    assert summary.pipeline is not None, "it was run"
+    if summary.pipeline.comparisons:
+        tell_promotions(out / "promotions.ndjson")
 
 
 def answers_from(model: MonitoredModel, results: Path | None, policy: bool) -> list[Result] | None:
@@ -160,7 +175,8 @@ def answers_from(model: MonitoredModel, results: Path | None, policy: bool) -> l
 
 
 def _run(
-    models: list[MonitoredModel],
+    key: str,
+    models: list[MonitoredModel] | ReplayedVersions,
     sources: list[Source],
     partitions: int,
     out: Path,
@@ -171,9 +187,10 @@ def _run(
 
     with progress_bar() as bar:
         total = sum(rows(source.path) for source in sources) or None
-        task = bar.add_task(f"replaying {models[-1].key}", total=total)
+        task = bar.add_task(f"replaying {key}", total=total)
+        began = perf_counter()
         try:
-            return run(
+            summary = run(
                 models,
                 sources,
                 partitions,
@@ -187,101 +204,5 @@ def _run(
             ) from error
         except OSError as error:
             raise Failed(f"{error.filename or out}: {error.strerror}") from error
-
-
-def _tell_records(
-    summary: ReplaySummary, seconds: float, model: MonitoredModel, answers: list[Result] | None
-) -> None:
-    written = summary.written
-    err().print(
-        f"{counted(summary.records, 'record')} in {seconds:.1f} s; "
-        f"{counted(written.get('judgements', 0), 'judgement')}, "
-        f"{counted(written.get('dead-letters', 0), 'dead letter')}, "
-        f"{written.get('late', 0):,} late"
-    )
-    if answers:
-        _tell_answers(summary, model, answers)
-
-
-def _tell_answers(summary: ReplaySummary, model: MonitoredModel, answers: list[Result]) -> None:
-    """How many of the results acted: a trigger's id depends on the rule's parameters."""
-    assert summary.pipeline is not None, "it was run"
-    left = len(summary.pipeline.judges[model.key].decisions.requests.waiting)
-    line = f"{counted(len(answers), 'result')} of {model.spec.model}"
-    if left:
-        line += f"; {left:,} never acted: of no trigger of this replay, or of a later time"
-    err().print(line, soft_wrap=True)
-
-
-def _report(model: MonitoredModel, out: Path, *, compared: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = err()
-    levels, psi = _levels(out / "judgements.ndjson")
-    for window in model.spec.windows:
-        counts = levels.get((window.name, ""), Counter())
-        table = Table(title=f"windows of {window.name}: {sum(counts.values()):,}")
-        table.add_column("feature")
-        for level in LEVELS:
-            table.add_column(level, justify="right", style=LEVEL_STYLES[level])
-        table.add_column("highest PSI", justify="right")
-        for feature in model.spec.features:
-            seen = levels.get((window.name, feature.name), Counter())
-            highest = psi.get((window.name, feature.name))
-            shown = "-" if highest is None else f"{highest:.2f}"
-            table.add_row(feature.name, *(_count(seen[level]) for level in LEVELS), shown)
-        table.add_section()
-        table.add_row(Text("whole window", "bold"), *(_count(counts[level]) for level in LEVELS))
-        console.print(table)
-    _tell_triggers(out / "retraining-triggers.ndjson")
-    if compared:
-        tell_promotions(out / "promotions.ndjson")
-
-
-def _count(number: int) -> str:
-    return f"{number:,}" if number else "[dim]·[/]"
-
-
-def _levels(
-    path: Path,
-) -> tuple[dict[tuple[str, str], Counter[str]], dict[tuple[str, str], float]]:
-    """Windows per level and highest corrected PSI, by window and feature ("" for all of it), of
-    first judgements."""
-    levels: dict[tuple[str, str], Counter[str]] = {}
-    psi: dict[tuple[str, str], float] = {}
-    for judgement in _lines(path):
-        if judgement["revision"] or "section" in judgement:
-            continue
-        window = judgement["window"]
-        levels.setdefault((window, ""), Counter())[judgement["level"]] += 1
-        for name, verdict in judgement["features"].items():
-            place = (window, name)
-            levels.setdefault(place, Counter())[verdict["level"]] += 1
-            value = verdict.get("psi_corrected")
-            if value is not None:
-                psi[place] = max(value, psi.get(place, value))
-    return levels, psi
-
-
-def _tell_triggers(path: Path) -> None:
-    from rich.text import Text
-
-    from engine.policy.reasons import of_trigger
-
-    triggers = list(_lines(path))
-    console = err()
-    console.print(f"[bold]{counted(len(triggers), 'retraining trigger')}[/]")
-    for trigger in triggers[:SHOWN_TRIGGERS]:
-        window = trigger["window"]
-        line = f"  {window['end'][:16]}  {trigger['rule']}  {of_trigger(trigger)}"
-        console.print(Text(line), soft_wrap=True)
-    if len(triggers) > SHOWN_TRIGGERS:
-        console.print(f"  and {len(triggers) - SHOWN_TRIGGERS} more, in {path}")
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    import orjson
-
-    with path.open("rb") as file:
-        yield from map(orjson.loads, file)
+    tell_records(summary, perf_counter() - began, key.rpartition("@")[0], results)
+    return summary

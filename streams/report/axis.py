@@ -44,6 +44,8 @@ class TimeAxis:
 
     start_ms: int
     end_ms: int
+    marks: tuple[tuple[int, str], ...] = ()
+    """Times that are marked in every plot, each with what is to be told of it."""
 
     def x(self, ms: int) -> float:
         """Where a time stands; what is outside stands at the edge."""
@@ -74,6 +76,15 @@ class TimeAxis:
             drawn.append(tag("text", told, x=x, y=height + 16.0, class_="tick"))
         return drawn
 
+    def lines(self, height: float) -> list[Markup]:
+        """The marks, which stand before all that is drawn."""
+        drawn = []
+        for ms, told in self.marks:
+            x = self.x(ms)
+            line = tag("line", x1=x, x2=x, y1=0.0, y2=height, class_="marked")
+            drawn.append(tag("g", tag("title", f"{moment(ms)} {told}"), line))
+        return drawn
+
 
 def _months(start_ms: int, end_ms: int) -> list[int]:
     """The first moments of the months within."""
@@ -97,6 +108,7 @@ def plot(axis: TimeAxis, height: float, label: str, *drawn: Markup) -> Markup:
         tag("title", label),
         *axis.grid(height),
         *drawn,
+        *axis.lines(height),
         viewBox=f"0 0 {WIDTH:g} {whole:g}",
         width=WIDTH,
         height=whole,

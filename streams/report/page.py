@@ -21,15 +21,21 @@ from streams.report.sheets import Sheet
 from streams.report.side_by_side import compared_sheets
 from streams.report.style import STYLE
 from streams.report.timeline import key, patterns, timeline
+from streams.report.wording import moment
 
 LONG: Final = 32
 """Characters from which a cell may have several lines."""
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(history: PolicyHistory, against: PolicyHistory | None, prices: Prices) -> str:
-    """The report of one spec, or of two side by side."""
-    histories = [history] if against is None else [history, against]
+def page(
+    history: PolicyHistory,
+    against: PolicyHistory | None,
+    prices: Prices,
+    others: Sequence[PolicyHistory] = (),
+) -> str:
+    """The report of one spec, or of two side by side, or with ``others`` of several versions."""
+    histories = [history, *([] if against is None else [against]), *others]
     title = f"Policy of {history.model.key} over history"
     body = [tag("h1", title), patterns()]
     body += [tag("p", _headline(each, histories)) for each in histories]
@@ -37,7 +43,7 @@ def page(history: PolicyHistory, against: PolicyHistory | None, prices: Prices) 
     if against is not None:
         body += _section("A and B side by side", _compared(history, against))
     for each in histories:
-        name = "Tables" if against is None else f"Tables of {each.title}"
+        name = "Tables" if len(histories) == 1 else f"Tables of {each.title}"
         body += _section(name, sheets_of(each, prices))
     head = tag(
         "head",
@@ -63,8 +69,10 @@ def _plots(histories: Sequence[PolicyHistory], specs: int) -> list[Markup]:
     """What there is to be drawn; nothing of histories without a window."""
     if not histories:
         return []
-    axis = TimeAxis(min(h.start_ms for h in histories), max(h.end_ms for h in histories))
-    drawn = [tag("h2", "Episodes and triggers"), key(), timeline(axis, histories)]
+    marks = _marks(histories)
+    axis = TimeAxis(min(h.start_ms for h in histories), max(h.end_ms for h in histories), marks)
+    drawn = [tag("p", f"Vertical line: {moment(ms)} {told}.") for ms, told in marks]
+    drawn += [tag("h2", "Episodes and triggers"), key(), timeline(axis, histories)]
     drawn += [tag("h2", "Level of the data"), level_key(), level_plot(axis, histories)]
     for history in histories:
         if not shown_features(history):
@@ -89,6 +97,14 @@ def _plots(histories: Sequence[PolicyHistory], specs: int) -> list[Markup]:
                 )
             )
     return drawn
+
+
+def _marks(histories: Sequence[PolicyHistory]) -> tuple[tuple[int, str], ...]:
+    """When which version took over, a mark a time."""
+    told: dict[int, list[str]] = {}
+    for term in sorted((t for h in histories for t in h.terms), key=lambda t: t.at_ms):
+        told.setdefault(term.at_ms, []).append(f"{term.version} {term.what}")
+    return tuple((ms, "; ".join(dict.fromkeys(each))) for ms, each in told.items())
 
 
 def _section(title: str, sheets: Sequence[Sheet]) -> list[Markup]:

@@ -44,6 +44,7 @@ def headline(history: PolicyHistory) -> str:
 def sheets_of(history: PolicyHistory, prices: Prices) -> list[Sheet]:
     """All tables of one history."""
     return [
+        *_terms(history),
         _episodes("episodes", [e for e in history.episodes if not e.muted], history),
         *_muted(history),
         _triggers(history),
@@ -51,6 +52,12 @@ def sheets_of(history: PolicyHistory, prices: Prices) -> list[Sheet]:
         _sums(history),
         _costs(history, prices),
     ]
+
+
+def _terms(history: PolicyHistory) -> list[Sheet]:
+    """When the version served, of one that was registered or taken over."""
+    rows = tuple((moment(t.at_ms), t.version, t.what) for t in history.terms)
+    return [Sheet("take-over", ("at", "version", ""), rows)] if rows else []
 
 
 def _muted(history: PolicyHistory) -> list[Sheet]:

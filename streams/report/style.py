@@ -30,6 +30,7 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 svg .tick { fill: var(--dim); text-anchor: middle; } svg .name { text-anchor: end; }
 svg .bound { fill: var(--dim); text-anchor: end; font-size: 11px; }
 .grid, .lane { stroke: var(--rule); stroke-width: 1; }
+.marked { stroke: var(--ink); stroke-width: 2; stroke-dasharray: 7 4; }
 .critical { fill: var(--critical); stroke: var(--critical); }
 .warning { fill: url(#hatch); stroke: var(--warning); stroke-width: 1.5; }
 .info { fill: none; stroke: var(--info); stroke-width: 1.5; }

@@ -21,7 +21,7 @@ LANE: Final = 26.0
 HEIGHTS: Final = {"CRITICAL": 18.0, "WARNING": 13.0, "INFO": 8.0}
 LEAST_WIDTH: Final = 3.0
 MARK: Final = 6.0
-LONGEST_NAME: Final = 30
+LONGEST_NAME: Final = 28
 """Characters of a lane's name that find room; the whole stands in its title."""
 
 

@@ -15,6 +15,7 @@ from detectors import adwin
 from detectors.adwin_kernel import ROWS_USED, TOTAL, VARIANCE, WIDTH, advance_columns
 from detectors.contract import Alarms, FloatArray
 from tests.detectors import naive
+from tests.thoroughness import examples
 
 RNG = np.random.default_rng(20)
 LENGTH = 3000
@@ -91,7 +92,7 @@ def test_kernel_equals_river_on_every_kind_of_stream(params: adwin.Params) -> No
     assert alarms > 10, "nothing was compared"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     values=st.lists(
         st.one_of(st.floats(-10, 10), st.floats(), st.sampled_from([0.0, 1.0, 1e308])), max_size=120

@@ -23,6 +23,7 @@ from detectors.alpha_spending import (
 )
 from detectors.boundary_crossing import crossing_chances
 from detectors.contract import P_VALUE_FLOOR, FloatArray
+from tests.thoroughness import examples
 
 FAMILIES: tuple[Family, ...] = ("obrien_fleming", "pocock")
 families = pytest.mark.parametrize("family", FAMILIES)
@@ -94,7 +95,7 @@ def test_one_look_is_the_plain_test() -> None:
         assert p_value([look], 1.0) == pytest.approx(norm.sf(1.0), rel=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     steps=st.lists(st.floats(0.0, 0.4), min_size=1, max_size=25),
     family=st.sampled_from(FAMILIES),

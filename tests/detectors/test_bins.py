@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from detectors.bins import coarse_merge, quantile_edges
 from tests.detectors import naive
 from tests.detectors.samples import cell_counts
+from tests.thoroughness import examples
 
 reference_values = st.one_of(
     st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=200),
@@ -23,7 +24,7 @@ reference_values = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(values=reference_values, fine_bins=st.integers(1, 80))
 def test_edges_hold_the_reference_and_give_atoms_their_own_bin(
     values: list[float], fine_bins: int
@@ -49,7 +50,7 @@ def test_edges_hold_the_reference_and_give_atoms_their_own_bin(
         assert counts[cell] <= 3 * math.ceil(array.size / fine_bins)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(values=reference_values, fine_bins=st.integers(1, 80), seed=st.integers(0, 99))
 def test_edges_depend_on_the_values_and_not_on_their_order(
     values: list[float], fine_bins: int, seed: int
@@ -114,7 +115,7 @@ def test_sixty_equal_fine_bins_merge_into_deciles() -> None:
     assert coarse.tolist() == [0, *np.repeat(np.arange(1, 11), 6).tolist(), 11]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     inner=st.lists(st.sampled_from([0, 0, 1, 2, 5, 30, 100]), min_size=1, max_size=10),
     outer=st.tuples(st.integers(0, 5), st.integers(0, 5)),

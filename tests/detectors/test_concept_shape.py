@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from detectors.concept_shape import MAX_WINDOWS, WINDOWS_LEAST, ConceptShape, concept_shape
 from detectors.contract import FloatArray
 from tests.detectors.shape_streams import KINDS, SEEDS, WINDOWS, confusion, window_means
+from tests.thoroughness import examples
 
 AT = np.arange(40)
 CURVES: dict[str, FloatArray] = {
@@ -143,7 +144,7 @@ def test_too_little_is_said() -> None:
     assert shape_of(CURVES["sudden"][9 : 9 + WINDOWS_LEAST + 9]).name == "sudden"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     means=st.lists(
         st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, math.nan, math.inf])),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.conditional_shift import CellLosses, Decomposition, decompose, shares_of
+from tests.thoroughness import examples
 
 CELLS = 4
 cells = st.lists(
@@ -57,7 +58,7 @@ def plain(then: list[tuple[int, int]], now: list[tuple[int, int]]) -> dict[str, 
     }
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 @given(then=cells, now=cells)
 def test_the_parts_are_those_of_the_twin_and_add_up(
     then: list[tuple[int, int]], now: list[tuple[int, int]]

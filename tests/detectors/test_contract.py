@@ -26,6 +26,7 @@ from detectors.contract import (
     Sample,
 )
 from tests.detectors.samples import categorical_sample, numeric_sample, swapped
+from tests.thoroughness import examples
 
 STATISTICS = ["chi_square", "jensen_shannon", "ks", "psi", "wasserstein"]
 ESTIMATORS = ["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley", "stale"]
@@ -127,7 +128,7 @@ def test_an_incomplete_detector_is_refused_with_what_it_lacks(
 
 
 @statistics
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(values=references)
 def test_identical_samples_give_zero(name: str, values: FloatArray) -> None:
     """The same counts on both sides are no drift at all, to the last bit, and p is 1."""
@@ -138,7 +139,7 @@ def test_identical_samples_give_zero(name: str, values: FloatArray) -> None:
 
 
 @statistics
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(reference=references, current=raw_values)
 def test_values_are_never_negative_and_calls_change_nothing(
     name: str, reference: FloatArray, current: FloatArray
@@ -162,7 +163,7 @@ def test_values_are_never_negative_and_calls_change_nothing(
 
 
 @statistics
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(reference=references, current=references)
 def test_swapping_the_sides_changes_nothing_where_that_is_claimed(
     name: str, reference: FloatArray, current: FloatArray

@@ -14,6 +14,7 @@ from detectors import discovery
 from detectors.contract import Alarms, Bank, FloatArray, ForeignSnapshotError, Watch
 from detectors.rising import build_for_losses, loss_bank_bytes_max
 from tests.detectors.loss_streams import flipping, joined
+from tests.thoroughness import examples
 
 Options = dict[str, str | bool]
 CASES: list[tuple[str, Watch, Options]] = [
@@ -97,7 +98,7 @@ def test_alarms_come_in_order_with_arrays_of_one_length(
 
 
 @banks
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(cuts=st.lists(st.integers(0, 1500), max_size=4).map(sorted), resumed=st.booleans())
 def test_splitting_and_resuming_anywhere_is_invisible(
     name: str,
@@ -184,7 +185,7 @@ def test_the_snapshot_of_another_estimator_is_refused(name: str, watch: Watch) -
 
 
 @banks
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
 def test_a_damaged_snapshot_is_refused(
     name: str,

@@ -17,6 +17,7 @@ from detectors.decades import (
     shift_p_value,
 )
 from tests.detectors import naive_quality
+from tests.thoroughness import examples
 
 DECADE_OF, FOLLOWING = decade_tables()
 wild = st.one_of(
@@ -37,7 +38,7 @@ def counted(columns: np.ndarray, slots: list[int], lowest: list[int]) -> np.ndar
     return counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(rows=st.lists(st.tuples(wild, wild, st.integers(-1, 1)), max_size=30))
 def test_the_kernel_equals_its_twin(rows: list[tuple[float, float, int]]) -> None:
     """Cell for cell, on powers of ten, beside them, and where there is no exponent."""

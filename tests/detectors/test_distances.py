@@ -17,6 +17,7 @@ from detectors import chi_square, jensen_shannon, ks, wasserstein
 from detectors.contract import P_VALUE_FLOOR, FloatArray, Sample
 from tests.detectors import naive
 from tests.detectors.samples import categorical_sample, numeric_sample
+from tests.thoroughness import examples
 
 arrays = st.one_of(
     st.lists(st.floats(-1000, 1000), min_size=1, max_size=60),
@@ -36,7 +37,7 @@ MODULES = {
 
 
 @pytest.mark.parametrize("name", MODULES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(reference=arrays, current=arrays, fine_bins=st.sampled_from([1, 4, 12]))
 def test_equals_its_twin(
     name: str, reference: FloatArray, current: FloatArray, fine_bins: int
@@ -53,7 +54,7 @@ def test_equals_its_twin(
     assert math.isclose(found, twin(sample), rel_tol=1e-9, abs_tol=tolerance)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(reference=arrays, current=arrays, fine_bins=fine)
 def test_ks_of_the_raw_values_is_within_the_error_bound(
     reference: FloatArray, current: FloatArray, fine_bins: int
@@ -85,7 +86,7 @@ def test_ks_p_value_is_kolmogorovs_law(worth: float | None) -> None:
     assert found.p_value > P_VALUE_FLOOR
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(reference=arrays, current=arrays, fine_bins=fine)
 def test_wasserstein_of_the_raw_values_is_within_the_error_bound(
     reference: FloatArray, current: FloatArray, fine_bins: int
@@ -98,7 +99,7 @@ def test_wasserstein_of_the_raw_values_is_within_the_error_bound(
     assert abs(found.value - exact) <= found.more["error_bound"] + rounding / sample.spread
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(reference=arrays, current=arrays, edges=st.sets(st.floats(-5, 5), min_size=2, max_size=6))
 def test_wasserstein_bound_holds_where_the_reference_has_tails_too(
     reference: FloatArray, current: FloatArray, edges: set[float]
@@ -156,7 +157,7 @@ def test_wasserstein_of_a_tail_without_a_mean_is_unknown() -> None:
     assert math.isnan(wasserstein.measure(cut, wasserstein.Params()).value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     pairs=st.lists(
         st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=2, max_size=30

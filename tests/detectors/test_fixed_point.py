@@ -13,6 +13,7 @@ from detectors.fixed_point import FixedSums, fixed_sums, fixed_value, to_fixed
 from detectors.kernels import FIXED_POINT_CLIP, SQUARES_BITS
 from tests.detectors import naive_performance as naive
 from tests.detectors.test_kernels import jit_is_off, wild
+from tests.thoroughness import examples
 
 STEP = 2.0**-20
 CLIP = 1024.0
@@ -24,7 +25,7 @@ def test_the_leaf_ran_compiled() -> None:
     assert bool(getattr(fixed_value, "nopython_signatures", [])) is not jit_is_off()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(value=wild, step=st.sampled_from([STEP, 0.1, 1.0, 3.0]), clip=st.floats(0.5, 1000.0))
 def test_leaf_and_column_equal_the_twin(value: float, step: float, clip: float) -> None:
     """NaN, infinities, huge and tiny values; the column refuses NaN, which the leaf counts as 0."""
@@ -37,7 +38,7 @@ def test_leaf_and_column_equal_the_twin(value: float, step: float, clip: float) 
         assert to_fixed(np.array([[value]]), step, clip).tolist() == [[due]]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(value=st.floats(-CLIP, CLIP))
 def test_a_value_within_the_clip_is_off_by_half_a_step_at_most(value: float) -> None:
     """Exactly so for a step that is a power of two."""

@@ -26,6 +26,7 @@ from detectors.kernels import (
     numeric_cells,
 )
 from tests.detectors import naive
+from tests.thoroughness import examples
 
 ANNOUNCED = "LONGSHORE_TESTS_WITHOUT_JIT"
 
@@ -77,7 +78,7 @@ def test_kernels_ran_compiled() -> None:
         assert bool(signatures) is not jit_is_off(), function
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.data(), features=st.integers(1, 3), rows=st.integers(0, 40))
 def test_tally_numeric_equals_its_twin(data: st.DataObject, features: int, rows: int) -> None:
     """Any values, any slots, features side by side: cell for cell as counted one by one."""
@@ -155,7 +156,7 @@ def test_cell_layout_is_what_the_contract_says() -> None:
     assert (numeric_cells(61), categorical_cells(5)) == (70, 9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     codes=st.lists(st.lists(st.integers(-1, 6), min_size=9, max_size=9), min_size=1, max_size=3),
     slots=st.lists(st.integers(-1, 1), min_size=9, max_size=9),
@@ -173,7 +174,7 @@ def test_tally_codes_equals_its_twin(codes: list[list[int]], slots: list[int]) -
     np.testing.assert_array_equal(counts, expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(keys=st.lists(st.binary(max_size=40), max_size=20), partitions=st.integers(1, 1000))
 def test_partitions_equal_the_twin_and_kafkas_client(keys: list[bytes], partitions: int) -> None:
     """Each key goes where kafka-python and the definition send it."""

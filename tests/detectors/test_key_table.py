@@ -19,13 +19,14 @@ from detectors.key_table_kernel import (
     take_out_rows,
 )
 from tests.detectors.test_kernels import jit_is_off
+from tests.thoroughness import examples
 
 ROWS = 16
 KEYS = st.tuples(st.integers(0, 9), st.integers(0, 2))
 """Few first words, so that keys push each other on."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(steps=st.lists(st.tuples(st.booleans(), st.lists(KEYS, max_size=4)), max_size=20))
 def test_rows_are_found_like_in_a_dictionary(
     steps: list[tuple[bool, list[tuple[int, int]]]],
@@ -53,7 +54,7 @@ def test_rows_are_found_like_in_a_dictionary(
     assert np.count_nonzero(index) == len(known)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(wanted=st.lists(KEYS, max_size=20))
 def test_keys_that_come_again_are_marked(wanted: list[tuple[int, int]]) -> None:
     """All of them, the first too."""
@@ -63,7 +64,7 @@ def test_keys_that_come_again_are_marked(wanted: list[tuple[int, int]]) -> None:
     assert repeated.tolist() == [times[key] > 1 for key in wanted]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     steps=st.lists(
         st.tuples(

@@ -22,6 +22,7 @@ from tests.detectors import naive_losses
 from tests.detectors.loss_streams import flipping, stationary
 from tests.detectors.naive_losses import Change
 from tests.detectors.test_kernels import jit_is_off
+from tests.thoroughness import examples
 
 Options = dict[str, Any]
 RIVER: dict[str, Any] = {
@@ -189,7 +190,7 @@ def test_kernel_equals_its_plain_twin(name: str, options: Options, make: Any) ->
     assert due
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     losses=st.lists(st.sampled_from([0.0, 1.0, math.nan, math.inf]), max_size=150),
     repeat=st.integers(1, 3),

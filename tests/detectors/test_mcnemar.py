@@ -13,12 +13,13 @@ from scipy.stats import binom, norm
 from detectors.contract import P_VALUE_FLOOR
 from detectors.mcnemar import difference, exact_p_value, paired_accuracy, score
 from tests.detectors import naive_pairs as naive
+from tests.thoroughness import examples
 
 tables = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 200))
 """Champion only, challenger only, concordant."""
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(table=tables, margin=st.floats(-0.9, 0.9))
 def test_the_score_is_that_of_the_likelihood(table: tuple[int, int, int], margin: float) -> None:
     """The closed root is where the twin finds the likelihood largest."""

@@ -15,6 +15,7 @@ from detectors import psi
 from detectors.contract import P_VALUE_FLOOR, Measure, Sample
 from tests.detectors import naive
 from tests.detectors.samples import categorical_sample, numeric_sample
+from tests.thoroughness import examples
 
 PARAMS = psi.Params()
 CREDIT_EXPECTED = [0.08, 0.15, 0.30, 0.25, 0.15, 0.07]
@@ -52,7 +53,7 @@ def test_shares_that_are_zero() -> None:
     assert psi.psi_of_shares(np.array([1.0, 0.0]), np.array([0.5, 0.5])) == math.inf
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(pairs=count_lists, pseudo_count=st.sampled_from([0.5, 1e-3, 3.0]))
 def test_equals_its_twin(pairs: list[tuple[int, int]], pseudo_count: float) -> None:
     """Bin by bin in plain Python gives the same value."""
@@ -60,7 +61,7 @@ def test_equals_its_twin(pairs: list[tuple[int, int]], pseudo_count: float) -> N
     assert math.isclose(found, naive.psi(of(pairs), pseudo_count), rel_tol=1e-9, abs_tol=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(pairs=count_lists, empties=st.integers(1, 5))
 def test_bins_empty_on_both_sides_are_left_out(pairs: list[tuple[int, int]], empties: int) -> None:
     """Standing bins that nothing ever reaches change no number and contribute 0."""
@@ -91,7 +92,7 @@ def test_bias_is_taken_off() -> None:
     assert calibrated.value == found.value
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     pairs=st.lists(st.tuples(st.integers(50, 90), st.integers(50, 90)), min_size=2, max_size=20),
     worth=st.one_of(st.none(), st.floats(1, 1000)),

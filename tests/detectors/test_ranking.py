@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from detectors.ranking import Ranking, ranking, recall_at, reciprocals
 from tests.detectors import naive_performance as naive
+from tests.thoroughness import examples
 
 if TYPE_CHECKING:
     from detectors.contract import FloatArray, IntArray
@@ -79,7 +80,7 @@ def test_cells_are_exact_and_raw_scores_are_within_the_bound(name: str, cells: i
         assert found.ks.least - ROUNDING <= raw <= found.ks.most + ROUNDING
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     events=st.lists(
         st.tuples(st.integers(0, 5), st.booleans(), st.floats(0, 0.9)), min_size=2, max_size=25

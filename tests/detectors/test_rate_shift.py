@@ -10,9 +10,10 @@ from scipy import stats
 
 from detectors.contract import P_VALUE_FLOOR
 from detectors.rate_shift import dispersion, limit_p_value, odds_ratio, p_value, upper_rate
+from tests.thoroughness import examples
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     size=st.integers(1, 3_000),
     reference_size=st.integers(1, 100_000),

@@ -17,6 +17,7 @@ from detectors.rate_kernels import SUMMED_SPREAD, hypergeometric_tails
 from detectors.rate_tests import Direction, binomial_test, fisher, poisson_test
 from tests.detectors import naive_performance as naive
 from tests.detectors.test_kernels import jit_is_off
+from tests.thoroughness import examples
 
 FEATURES = 1000
 
@@ -34,7 +35,7 @@ def test_the_kernel_ran_compiled() -> None:
     assert bool(getattr(hypergeometric_tails, "nopython_signatures", [])) is not jit_is_off()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(data=st.data(), trials=st.integers(0, 60), other=st.integers(0, 300))
 def test_tails_equal_the_twin(data: st.DataObject, trials: int, other: int) -> None:
     """Against sums of whole numbers, every count that two samples can have."""

@@ -15,11 +15,12 @@ from detectors.stale_kernel import advance_runs
 from tests.detectors import naive_quality
 from tests.detectors.test_decades import histogram
 from tests.detectors.test_kernels import jit_is_off
+from tests.thoroughness import examples
 
 few = st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.0, math.nan, math.inf]), max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(values=few, after=st.integers(2, 5), cut=st.integers(0, 60), streams=st.integers(0, 2))
 def test_runs_equal_their_twin(values: list[float], after: int, cut: int, streams: int) -> None:
     """Any values, cut anywhere with a restart there: the same alarms, one a multiple of ``after``,

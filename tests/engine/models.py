@@ -33,7 +33,7 @@ model: {name}
 version: {version}
 inventory: {{owner: risk}}
 time: {{pane: 10s, lateness: 30s, amend: 2m, idle: 30s}}
-windows: [{{length: 1m, judge_every: 20s}}, 5m]
+windows: [{{length: 1m, judge_every: 20s}}, {{length: 5m, judge_every: 1m}}]
 features:
   x: {{type: numeric, bins: 5, fine_bins: 20}}
   y: {{type: numeric, bins: 5, fine_bins: 20, range: [-2, 2]}}

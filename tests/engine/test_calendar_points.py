@@ -18,6 +18,7 @@ from engine.calendar_points import (
 from engine.retraining_rules import Schedule
 from engine.time_zones import TimeZoneError, time_zone
 from engine.timestamps import ms_to_rfc3339, rfc3339_to_ms
+from tests.thoroughness import examples
 
 EVERY = ("day", "week", "month", "quarter", "year")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
@@ -73,7 +74,7 @@ def test_other_periods() -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=examples(60), deadline=None, database=None)
 @given(
     every=st.sampled_from(EVERY),
     zone=st.sampled_from(ZONES),

@@ -29,8 +29,9 @@ from engine.panes import (
 from engine.snapshot import FORMAT, Snapshot, SnapshotError, seal, unseal
 from engine.tally import Tally
 from tests.engine.models import HOUR, START, ended, logs_of, model_of, run, stream
+from tests.thoroughness import examples
 
-QUICK = settings(max_examples=40, deadline=None, database=None)
+QUICK = settings(max_examples=examples(40), deadline=None, database=None)
 HEAD = 4 + 1 + 32
 
 

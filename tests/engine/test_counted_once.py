@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.join_entry import Entry, JoinRules, Label, PlaneRule, Prediction, resolve
+from tests.thoroughness import examples
 
 PANE_MS = 100
 RULES = JoinRules(
@@ -43,7 +44,7 @@ def test_a_second_correction_in_the_pane_of_the_first_is_an_amendment_too() -> N
     assert on_time([(1_050, 1.0), (1_060, 0.0), (1_070, 1.0)])[1] == 1
 
 
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=examples(500), deadline=None, database=None)
 @given(st.lists(st.tuples(st.integers(900, 1_700), st.sampled_from([0.0, 1.0])), max_size=8))
 def test_nothing_is_counted_on_time_twice(labels: list[tuple[int, float]]) -> None:
     """In no plane, whatever comes in whatever order."""

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from engine.duplicates import DuplicateFilter
 from tests.engine.models import SECOND, START, batch, event, model_of, run, spec_text
+from tests.thoroughness import examples
 
 LABEL = "{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m}"
-QUICK = settings(max_examples=150, deadline=None, database=None)
+QUICK = settings(max_examples=examples(150), deadline=None, database=None)
 
 
 @st.composite

@@ -40,10 +40,11 @@ from tests.engine.models import (
     stream,
     trees,
 )
+from tests.thoroughness import examples
 
 END = START + 4 * HOUR
 ROWS = 1_200
-QUICK = settings(max_examples=8, deadline=None, database=None)
+QUICK = settings(max_examples=examples(8), deadline=None, database=None)
 
 
 @cache

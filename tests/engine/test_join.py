@@ -15,6 +15,7 @@ from engine.join_entry import Entry, resolve
 from engine.join_store import Clock
 from tests.engine.driven_join import BASE, Driven, drive, rules_of
 from tests.engine.naive_join import Clocks, Outcome, Place, Record, Setting, joined
+from tests.thoroughness import examples
 
 
 @st.composite
@@ -50,7 +51,7 @@ def situations(draw: st.DrawFn) -> tuple[Setting, dict[Clock, Sequence[Record]]]
 ORDERS = st.lists(st.tuples(st.booleans(), st.integers(1, 4), st.booleans()), max_size=25)
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=examples(400), deadline=None, database=None)
 @given(situation=situations(), order=ORDERS)
 def test_every_interleaving_says_the_same(
     situation: tuple[Setting, dict[Clock, Sequence[Record]]], order: list[tuple[bool, int, bool]]
@@ -67,7 +68,7 @@ def test_every_interleaving_says_the_same(
     assert whole.outcome() == Outcome(places, +plain.fates, plain.repeats)
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=examples(100), deadline=None, database=None)
 @given(situation=situations(), order=ORDERS)
 def test_the_state_is_of_the_prefixes(
     situation: tuple[Setting, dict[Clock, Sequence[Record]]], order: list[tuple[bool, int, bool]]

@@ -13,6 +13,7 @@ from engine.spec_reading import read_spec
 from engine.spec_sections import MAX_OPEN_PANES
 from tests.engine.good_spec import LEAST, faults_of
 from tests.engine.models import HOUR, MINUTE, SECOND, model_of, spec_text
+from tests.thoroughness import examples
 
 BOTH = "[predictions, labels]"
 
@@ -32,7 +33,7 @@ def test_the_default_pane_leaves_few_enough_open() -> None:
     assert [w.name for w in label_windows(long)] == ["1h", "7d"]
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 @given(
     windows=st.lists(
         st.sampled_from(["5m", "1h", "6h", "1d", "7d", "30d"]), min_size=1, unique=True

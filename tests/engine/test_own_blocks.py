@@ -28,6 +28,7 @@ from engine.reference_table import ReferenceTable
 from engine.seasonal_mix import mix_slices
 from engine.spec import Spec
 from tests.engine.reference_tables import DAY, HOUR, MONDAY, profile_of, spec_of, table_of
+from tests.thoroughness import examples
 
 Counts = npt.NDArray[np.float64]
 
@@ -43,7 +44,7 @@ def measured(expected: Counts, actual: Counts, pseudo_count: float) -> float:
     return psi.measure(sample, psi.Params(pseudo_count=pseudo_count)).value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 90)), min_size=2, max_size=12),
     st.sampled_from([0.1, 0.5, 2.0]),
@@ -222,7 +223,7 @@ def test_blocks_are_counted_in_pieces_alike(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(whole) == {"1h", "1d", "7d"}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.lists(st.integers(0, 50), min_size=3, max_size=3), min_size=2, max_size=5))
 def test_a_mixture_in_the_references_own_shares_is_its_sum(slices: list[list[int]]) -> None:
     """Mixed as the reference is, the slices give back its counts."""

@@ -18,11 +18,12 @@ from engine.packed_columns import (
     unpack_reals,
 )
 from engine.snapshot import SnapshotError
+from tests.thoroughness import examples
 
 LARGEST = 1 << 61
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.integers(0, 300) | st.integers(-LARGEST, LARGEST), max_size=30))
 def test_whole_numbers_read_back(numbers: list[int]) -> None:
     """Any, none included."""
@@ -30,7 +31,7 @@ def test_whole_numbers_read_back(numbers: list[int]) -> None:
     assert unpack_integers(packed, len(numbers)).tolist() == numbers
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.sampled_from([0.0, -0.0, 1.0, math.nan]) | st.floats(), max_size=30))
 def test_reals_read_back(numbers: list[float]) -> None:
     """To the bit: NaN, both zeros and infinities too."""

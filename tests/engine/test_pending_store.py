@@ -23,6 +23,7 @@ from tests.engine.driven_join import OPEN, Driven, join_of
 from tests.engine.naive_join import Record, Setting
 from tests.engine.test_join import label, made, simple, situations
 from tests.simulation.waiting import Disk, Medium
+from tests.thoroughness import examples
 
 MODEL = b"m" * 8
 STEPS = st.lists(
@@ -115,7 +116,7 @@ def twin_entries(driven: Driven) -> dict[str, bytes]:
     return dict(driven.store.items())
 
 
-@settings(max_examples=250, deadline=None, database=None)
+@settings(max_examples=examples(250), deadline=None, database=None)
 @given(situation=situations(), steps=STEPS)
 def test_checkpoints_and_crashes_change_nothing(
     situation: tuple[Setting, dict[Clock, Sequence[Record]]], steps: list[tuple[bool, int, str]]
@@ -223,7 +224,7 @@ def test_a_snapshot_that_holds_no_changes_is_refused(block: bytes) -> None:
         store.restore({0: b"\x00" + block}, PieceReader({}))
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 @given(
     times=st.tuples(*[st.integers(-(1 << 61), NEVER_MS)] * 2),
     anchor=st.integers(-(1 << 61), 1 << 61),

@@ -23,6 +23,7 @@ from engine.profile_building import build_profile
 from engine.profile_features import MAX_OTHERS, moments
 from engine.reference_table import ReferenceTable
 from tests.engine.reference_tables import MADE_BY, profile_of, shuffled, spec_of, table_of
+from tests.thoroughness import examples
 
 BOTH = "x: {type: numeric}\nc: {type: categorical, categories: 2}"
 
@@ -47,7 +48,7 @@ def categorical_of(
     return found
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["", "season: hour\n", "season: weekday\n"]))
 def test_the_order_of_rows_changes_no_byte(seed: int, season: str) -> None:
     """A shuffled table gives the same file."""
@@ -70,7 +71,7 @@ def test_a_profile_survives_its_file() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -148,7 +149,7 @@ def test_more_texts_than_are_listed_open_the_vocabulary() -> None:
     assert more.counts[1] == MAX_OTHERS + 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", None]), min_size=1, max_size=50))
 def test_category_counts_equal_a_plain_count(values: list[object]) -> None:
     """Each category has its count, other the rest, missing the None."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.profile_volume import hour_of_week, volume_by_hour_of_week
 from tests.engine.reference_tables import DAY, HOUR, MONDAY
+from tests.thoroughness import examples
 
 
 def test_the_week_starts_on_monday_in_utc() -> None:
@@ -19,7 +20,7 @@ def test_the_week_starts_on_monday_in_utc() -> None:
     assert hour_of_week(times).tolist() == [0, 0, 167, 72]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(0, 400 * 24), st.integers(1, 400), st.lists(st.integers(0, 10**9), max_size=40))
 def test_means_equal_a_plain_count(first: int, hours: int, offsets: list[int]) -> None:
     """Each hour's events over how often that hour lies in the span, partial weeks included."""

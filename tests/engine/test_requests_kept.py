@@ -123,7 +123,8 @@ def test_a_judge_follows_its_trigger_through_restarts() -> None:
     assert judge.decisions.requests.refused == {"unknown_trigger": 1}
     unbroken, before = Judge(model(), 1), []
     for end, value in enumerate(log):
-        if end:
+        # Around the answers everywhere, elsewhere at every fifth place.
+        if end and (end % 5 == 0 or min(abs(end - third), abs(end - late)) < 3):
             found, restored = _lived(log[end:], unbroken, restarts=2)
             assert before + found == truth, end
             assert restored.decisions == judge.decisions

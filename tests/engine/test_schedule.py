@@ -29,6 +29,7 @@ from tests.engine.models import (
     spec_text,
     trees,
 )
+from tests.thoroughness import examples
 
 AN_HOUR: Final = 60
 DAILY: Final = 'every: day, at: "14:30", window: 1h'
@@ -208,7 +209,7 @@ def test_a_scheduled_retraining_begins_the_cool_down() -> None:
 PATTERNS: Final = ("....nn..", "..DD......", "....____...", "." * 7)
 
 
-@settings(max_examples=12, deadline=None, database=None)
+@settings(max_examples=examples(12), deadline=None, database=None)
 @given(
     pattern=st.sampled_from(PATTERNS),
     cuts=st.lists(st.integers(0, 2_000), max_size=8),

@@ -16,6 +16,7 @@ from engine.spec_reading import read_spec, spec_hash
 from engine.spec_sections import MAX_FEATURES
 from engine.spec_yaml import MAX_SPEC_BYTES
 from tests.engine.good_spec import DOCUMENTED, FULL, LEAST, faults_of, one_fault
+from tests.thoroughness import examples
 
 DAY = 86_400_000
 
@@ -125,7 +126,7 @@ SPOILED: dict[str, tuple[tuple[str, ...], Any, str]] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sets(st.sampled_from(sorted(SPOILED)), min_size=1, max_size=8))
 def test_every_fault_is_listed_once_with_its_place(names: set[str]) -> None:
     """A spec spoiled in k places has exactly k faults, at those places, in the order of lines."""
@@ -272,7 +273,7 @@ def test_the_hash_names_what_is_said_not_how() -> None:
     assert spec_hash(read_spec(LEAST.replace("v1", "v2"))) != spec_hash(said)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(max_size=60), st.integers(0, len(FULL)), st.integers(0, 30))
 def test_no_text_breaks_the_reader(inserted: str, at: int, cut: int) -> None:
     """Whatever a file holds, it is a spec or a list of faults."""

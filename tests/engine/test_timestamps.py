@@ -19,8 +19,9 @@ from engine.timestamps import (
     rfc3339_to_ms,
     texts_to_ms,
 )
+from tests.thoroughness import examples
 
-QUICK = settings(max_examples=100, deadline=None, database=None)
+QUICK = settings(max_examples=examples(100), deadline=None, database=None)
 
 
 @QUICK
@@ -138,7 +139,7 @@ SPOILED = st.builds(
 )
 
 
-@settings(QUICK, max_examples=200)
+@settings(QUICK, max_examples=examples(200))
 @given(
     texts=st.lists(CLOCKS | CLOCKS | SPOILED | st.text(max_size=35), max_size=12), seconds=CLOCKS
 )

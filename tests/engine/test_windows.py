@@ -34,7 +34,7 @@ LATENESS = 30 * SECOND
 @cache
 def model() -> MonitoredModel:
     """Windows of 1m (judged every 20s) and 5m (every 30s), lateness 30s, amend 2m."""
-    return model_of()
+    return model_of(spec_text(windows="[{length: 1m, judge_every: 20s}, 5m]"))
 
 
 def judgements(values: list[bytes]) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 
-from detectors import discovery
 from engine import pieces
 from engine.model import MonitoredModel
 from engine.reference_table import ReferenceTable
@@ -20,13 +19,9 @@ SMALL_PIECE_BYTES: Final = 48
 
 
 def lighten() -> None:
-    """For this process: detectors are looked for on disk once, since executions make judges; and
-    blocks of counts of these small models are large enough to be pieces of a snapshot."""
-    discovery.discovered = cached_discovery
+    """For this process: blocks of counts of these small models are large enough to be pieces of a
+    snapshot."""
     pieces.MIN_PIECE_BYTES = SMALL_PIECE_BYTES
-
-
-cached_discovery: Final = cache(discovery.discovered)
 
 
 @cache

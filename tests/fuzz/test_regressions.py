@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 
-from detectors import discovery
 from engine import pieces
 from tests.fuzz.make_corpus import BYTES_AT_MOST
 from tests.fuzz.target import CORPUS, REGRESSIONS, BrokenRuleError, Execution, load, target_names
@@ -21,9 +20,9 @@ FOUND: Final = sorted(path for path in REGRESSIONS.rglob("*") if path.is_file())
 @pytest.fixture(scope="module", autouse=True)
 def _lighter_engine() -> Iterator[None]:
     """What targets set for their process is set back for the tests that follow."""
-    kept = discovery.discovered, pieces.MIN_PIECE_BYTES
+    kept = pieces.MIN_PIECE_BYTES
     yield
-    discovery.discovered, pieces.MIN_PIECE_BYTES = kept
+    pieces.MIN_PIECE_BYTES = kept
 
 
 @cache

@@ -36,7 +36,7 @@ def flights(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Oracle:
 
 @pytest.fixture(scope="session")
 def spring(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Oracle:
-    """The flights of March to mid-June, for tests to which the whole year says no more."""
+    """The flights of five weeks of spring, for tests to which the whole year says no more."""
 
     def made(directory: Path) -> Oracle:
         return oracle("flights", spring_data(directory), directory, *FLIGHTS)

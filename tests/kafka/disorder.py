@@ -14,7 +14,7 @@ from engine.spec_reading import read_spec
 from streams.table_events import read_events
 
 ROOT: Final = Path(__file__).parents[2]
-EVENTS: Final = 60_000
+EVENTS: Final = 30_000
 INSIDE_LATENESS: Final = 0.10
 INSIDE_AMEND: Final = 0.01
 BEYOND: Final = 0.001

@@ -14,8 +14,9 @@ from tests.kafka.longshore_run import ROOT, Records, in_process, replayed
 
 EXAMPLES: Final = ROOT / "examples"
 FRAUD_EVENTS: Final = "60000"
-SPRING_ENDS_MS: Final = 1_371_254_400_000
-"""2013-06-15T00:00Z; the first trigger of the year is of 23 May."""
+SPRING_MS: Final = (1_367_452_800_000, 1_370_476_800_000)
+"""2013-05-02T00:00Z to 2013-06-06T00:00Z: weeks of weather that has moved, and the trigger of 23
+May."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ def oracle(name: str, data: Path, directory: Path, *files: str) -> Oracle:
 
 
 def spring_data(directory: Path) -> Path:
-    """Predictions and labels until SPRING_ENDS_MS, by the clock of each; their directory."""
+    """Predictions and labels within SPRING_MS, by the clock of each; their directory."""
     out = directory / "spring"
     out.mkdir()
     for name, clock in (("predictions", "ts"), ("labels", "label_ts")):
         table = pl.read_parquet(EXAMPLES / "flights" / f"{name}.parquet")
-        table.filter(pl.col(clock) < SPRING_ENDS_MS).write_parquet(out / f"{name}.parquet")
+        table.filter(pl.col(clock).is_between(*SPRING_MS, closed="left")).write_parquet(
+            out / f"{name}.parquet"
+        )
     (out / "reference.parquet").symlink_to(EXAMPLES / "flights" / "reference.parquet")
     return out
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+import pytest
 from click.testing import CliRunner
 from confluent_kafka.admin import AdminClient
 
@@ -28,6 +29,7 @@ def topics_of(broker: str) -> set[str]:
     return set(AdminClient({"bootstrap.servers": broker}).list_topics(timeout=10).topics)
 
 
+@pytest.mark.long
 def test_the_demo_on_a_real_broker(kafka: str) -> None:
     """The same way on Apache Kafka: topics of its own, the trigger on standard output, exit code 0,
     and none of its topics left behind."""

@@ -25,10 +25,10 @@ from tests.kafka.longshore_run import (
 from tests.kafka.oracles import Oracle
 
 FLIGHTS = ROOT / "examples" / "flights"
-RATE = "8000"
+RATE = "5000"
 """Records a second, so that the stream lasts long enough for workers to come and go in it."""
-SLOW_RATE = "6000"
-"""Some twenty seconds of disorder, in which a partition must be found idle."""
+SLOW_RATE = "3000"
+"""Some ten seconds of disorder, in which a partition must be found idle."""
 
 
 @pytest.mark.timeout(600)

@@ -13,7 +13,7 @@ import pytest
 from tests.kafka.longshore_run import PARTITIONS, LongshoreRun, assert_equal, scrape, total
 from tests.kafka.oracles import Oracle
 
-RATE = "6000"
+RATE = "2000"
 """Records a second, so that the stream lasts while workers come and go."""
 RESTORED_WITHIN_S = 90.0
 """Of a start, on a busy machine."""

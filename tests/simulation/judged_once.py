@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Final
 from unittest import mock
 
-import detectors.discovery
 from engine.decode import Decoder
 from engine.judgement import Judged
 from engine.model import MonitoredModel
@@ -29,7 +27,6 @@ _judge = WindowJudging.judge
 _as_tree = Judged.as_tree
 _perform = PerformanceJudging.judge
 _performance_tree = JudgedPerformance.as_tree
-_discovered_once = cache(detectors.discovery.discovered)
 
 
 def _judge_once(self: Any, rule: Any, *arguments: Any) -> Judged:  # noqa: ANN401
@@ -86,6 +83,5 @@ def judged_once() -> Iterator[None]:
         mock.patch.object(JudgedPerformance, "as_tree", _performance_tree_once),
         mock.patch.object(Judged, "as_tree", _tree_once),
         mock.patch("engine.tally.Decoder", _decoder_once),
-        mock.patch.object(detectors.discovery, "discovered", _discovered_once),
     ):
         yield

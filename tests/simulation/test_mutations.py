@@ -28,6 +28,9 @@ FIRST_SEED: Final = {
     "late_rows_are_believed": 184,
     "results_are_taken_twice": 600,
     "any_disk_will_do": 9,
+    "pairs_are_not_saved": 37,
+    "nobody_asks_for_versions": 10,
+    "what_is_over_is_forgotten": 10,
 }
 """A seed that catches it, to spare the wait: those before it miss the accident it takes."""
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import main
-from streams.cli.replay import _tell_triggers
+from streams.cli.replay_summary import tell_triggers
 from tests.streams.cli_example import ExampleFiles, example_files
 
 OUTPUTS = (
@@ -141,7 +141,7 @@ def test_a_trigger_of_performance_is_told_too(
     ]
     path = tmp_path / "retraining-triggers.ndjson"
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    _tell_triggers(path)
+    tell_triggers(path)
     said = capsys.readouterr().err
     assert "performance  auc 0.7" in said
     assert "psi_features  [red]x PSI 0.50 over 0.20" in said

@@ -35,8 +35,8 @@ def share(found: list[Outcome], verdict: str) -> float:
 
 @setups
 def test_equals_are_told_apart_at_most_at_the_significance(kind: Measure, mode: Mode) -> None:
-    """200 A/A runs with daily looks; the 1,000 of the docs are made by load_tests.champion."""
-    found = list(outcomes(kind, 0.0, 200, 3, mode))
+    """120 A/A runs with daily looks; the 1,000 of the docs are made by load_tests.champion."""
+    found = list(outcomes(kind, 0.0, 120, 3, mode))
     apart = sum(each.apart for each in found)
     low, _ = clopper_pearson(apart, len(found), 0.98)
     assert low <= 0.05
@@ -57,7 +57,7 @@ def test_what_is_better_is_promoted_the_more_often_the_better_it_is(
         ("auc", "split"): (0.02, 0.08, 0.45),
     }[kind, mode]
     rates = [
-        share(list(outcomes(kind, gain, 80, 4, mode)), "PROMOTE") for gain in (0.01, 0.02, 0.05)
+        share(list(outcomes(kind, gain, 50, 4, mode)), "PROMOTE") for gain in (0.01, 0.02, 0.05)
     ]
     assert all(rate >= due for rate, due in zip(rates, least, strict=True)), rates
     assert rates == sorted(rates)

@@ -48,9 +48,9 @@ def counts(champion: int, challenger: int, errors: int = 0) -> np.ndarray:
 
 
 def test_sound_splits_do_not_alert_and_a_quarter_for_a_fifth_does() -> None:
-    """200 runs of 30 daily looks at 400 users, of which 29 count: none is found at 0.001 (one in
+    """100 runs of 30 daily looks at 400 users, of which 29 count: none is found at 0.001 (one in
     1,000 might be); of 20 that give a quarter where a fifth was promised every one is."""
-    assert not any(alerts(split_days(judging(), 0.2, seed)) for seed in range(200))
+    assert not any(alerts(split_days(judging(), 0.2, seed)) for seed in range(100))
     for seed in range(20):
         out = alerts(split_days(judging(), 0.25, seed))
         assert [each["state"] for each in out] == ["open"]

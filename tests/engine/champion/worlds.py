@@ -16,6 +16,8 @@ from tests.engine.models import SECOND, START, event, model_of, spec_text
 Tree = dict[str, Any]
 COMPARISON = "{champion: v1, looks: 10s, length: 300s, maturity: 20s, within: 6s, score_bins: 4}"
 TIME = "{pane: 10s, lateness: 3s, amend: 5s, idle: 30s}"
+WINDOWS = "[{length: 1m, judge_every: 1m}, {length: 5m, judge_every: 5m}]"
+"""Judged as seldom as may be: what is tested is what is said of two versions."""
 LABEL = "{ttl: 60s, lateness: 4s, amend: 25s, maturities: [20s], pane: 1m}"
 
 
@@ -27,7 +29,7 @@ def versions(comparison: str = COMPARISON, label: str = LABEL) -> tuple[Monitore
         "label": label,
         "time": TIME,
         "estimators": "{}",
-        "windows": "[1m, 5m]",
+        "windows": WINDOWS,
     }
     return (
         model_of(spec_text(version="v1", **sections)),
