@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from streams.settings import Settings
 from streams.topics import CONTROL_ROLES, INPUT_ROLES, OUTPUT_ROLES, ROLES, topic_name
+from streams.web.entries import ROLES as SHOWN_ROLES
 
 Part = Literal["worker", "producer", "retraining", "operator"]
 Operation = Literal["Read", "Write", "Create", "Describe"]
@@ -40,13 +41,16 @@ class Right:
     name: str
 
 
-def topic_operations(part: Part) -> dict[str, tuple[Operation, ...]]:
-    """Role of the topic -> what this part does with it."""
+def topic_operations(part: Part, *, page: bool = False) -> dict[str, tuple[Operation, ...]]:
+    """Role of the topic -> what this part does with it; a worker with the live ``page`` reads what
+    workers have said."""
     if part == "worker":
+        shown = [role for role in OUTPUT_ROLES if page and role in SHOWN_ROLES]
         return {
             **dict.fromkeys((*INPUT_ROLES, *CONTROL_ROLES), ("Read",)),
             **dict.fromkeys(STATE_ROLES, ("Read", "Write")),
             **dict.fromkeys(OUTPUT_ROLES, ("Write",)),
+            **dict.fromkeys(shown, ("Read", "Write")),
         }
     if part == "producer":
         return dict.fromkeys(INPUT_ROLES, ("Write",))
@@ -66,7 +70,7 @@ def rights(settings: Settings, part: Part, principal: str, group: str | None = N
     """
     found = [
         Right(principal, operation, "topic", topic_name(settings, role))
-        for role, operations in topic_operations(part).items()
+        for role, operations in topic_operations(part, page=settings.http.shows_data).items()
         for operation in operations
     ]
     if part == "operator":
@@ -115,4 +119,9 @@ def table() -> list[tuple[str, str, str, str]]:
             (part, resource, ", ".join(f"`{name}`" for name in named), allowed)
             for (resource, allowed), named in alike.items()
         ]
+        if part == "worker":
+            shown = [
+                f"`{topic_name(Settings(), role)}`" for role in OUTPUT_ROLES if role in SHOWN_ROLES
+            ]
+            rows.append((part + " with live page", "topic", ", ".join(shown), "Read"))
     return rows

@@ -54,6 +54,8 @@ from streams.model_files import MAX_MODELS, MAX_PROFILE_BYTES
 from streams.pending import MAX_OVERLAY_CHANGES
 from streams.settings import MAX_SETTINGS_BYTES, Settings
 from streams.tallying import MAX_OPEN_CELLS
+from streams.web.history import MAX_HISTORY_BYTES
+from streams.web.updates import MAX_STREAMS
 
 Reached = Literal[
     "waits", "holds", "rejects", "cuts", "counts", "folds", "forgets", "refuses", "stops"
@@ -153,6 +155,9 @@ BOUNDS: Final = (
         lambda live: live.dead_letters.in_minute(monotonic()),
     ),
     Bound("series", MAX_SERIES, "counts", _told("series")),
+    # The live page.
+    Bound("page_bytes", MAX_HISTORY_BYTES, "forgets", _told("page_bytes")),
+    Bound("page_streams", MAX_STREAMS, "rejects", _told("page_streams")),
     # What a worker is told.
     Bound("models", MAX_MODELS, "refuses", _told("models")),
     Bound("features_per_model", MAX_FEATURES, "refuses"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ SETTLE_S: Final = 4.0
 """From the last record taken in to the last judgement."""
 METRICS_LIMIT_S: Final = 5.0
 LOOK_S: Final = 0.1
+STAYS: Final = "trigger received; the live page stays until Ctrl-C"
 MS: Final = 1_000
 
 
@@ -78,13 +79,16 @@ def run_demo(
     view: View,
     *,
     embedded: bool,
+    stay: bool = False,
 ) -> Outcome:
     """All stages; the data are streamed in ``seconds``, on a broker of its own if ``embedded``,
-    else on that of the settings, whose prefix and group must be new.
+    else on that of the settings, whose prefix and group must be new.  With ``stay`` the worker and
+    its page stay after the trigger until an interrupt, or until the worker ends.
 
     Raises DemoError when a stage did not happen.
     """
-    return _Demo(example, seconds, state, view).run(settings, embedded=embedded)
+    demo = _Demo(example, seconds, state, view)
+    return demo.run(settings, embedded=embedded, stay=stay)
 
 
 class _Demo:
@@ -95,7 +99,7 @@ class _Demo:
         self._view = view
         self._worker: DemoWorker | None = None
 
-    def run(self, given: Settings, *, embedded: bool) -> Outcome:
+    def run(self, given: Settings, *, embedded: bool, stay: bool) -> Outcome:
         state, example = self._state, self._example
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longshore-")))
@@ -105,7 +109,7 @@ class _Demo:
                 DemoWorker(settings, example.spec_path, example.profile_path, directory)
             )
             self._until(lambda: worker.health() == "ready", READY_LIMIT_S, "it was not ready")
-            state.url = worker.url
+            state.url, state.page = worker.url, worker.page
             stack.enter_context(Results(settings, state))
             sources = [
                 Source("predictions", example.predictions, example.spec),
@@ -121,7 +125,19 @@ class _Demo:
             self._trigger()
             self._stage("trigger received")
             assert state.trigger is not None
-            return Outcome(state.trigger, self._series(), state.sent, time.monotonic() - began)
+            seen_s = time.monotonic() - began
+            outcome = Outcome(state.trigger, self._series(), state.sent, seen_s)
+            if stay:
+                self._stay(worker)
+            return outcome
+
+    def _stay(self, worker: DemoWorker) -> None:
+        """Until somebody has seen enough of the page."""
+        self._stage(STAYS)
+        with suppress(KeyboardInterrupt):
+            while worker.ended is None:
+                self._view.look()
+                time.sleep(LOOK_S)
 
     def _embedded(self, stack: ExitStack, settings: Settings) -> Settings:
         """Start a broker; the settings that lead to it."""
@@ -202,8 +218,6 @@ class _Demo:
 
 def _delete_topics(settings: Settings) -> None:
     """Take the run's own topics off a real broker; one that refuses keeps them."""
-    from contextlib import suppress  # noqa: PLC0415
-
     from kafka.admin import KafkaAdminClient  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
 

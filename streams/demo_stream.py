@@ -48,6 +48,8 @@ class DemoState:
     began: float = field(default_factory=monotonic)
     stage: str = ""
     url: str = ""
+    page: str = ""
+    """The live page."""
     event_ms: int = 0
     sent: int = 0
     taken: int = 0

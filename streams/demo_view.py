@@ -62,6 +62,7 @@ class PlainView:
         self._console = console
         self._state = state
         self._told = 0
+        self._told_page = False
         self._stage = ""
 
     def __enter__(self) -> Self:
@@ -72,6 +73,9 @@ class PlainView:
 
     def look(self) -> None:
         """Tell a new stage and new windows."""
+        if self._state.page and not self._told_page:
+            self._told_page = True
+            self.say(f"live page: {self._state.page}")
         if self._state.stage != self._stage:
             self._stage = self._state.stage
             self.say(f"{self._stage} ...")
@@ -187,6 +191,10 @@ class LiveView:
 
         state = self._state
         text = Text()
+        if state.page:
+            text.append("live page ", "dim")
+            text.append(state.page, "underline")
+            text.append("\n")
         if state.url:
             text.append("metrics ", "dim")
             text.append(state.url, "underline")

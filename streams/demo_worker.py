@@ -7,6 +7,7 @@ by a watchdog that waits for the end of a pipe when the demo itself is killed.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from streams.settings import Settings
 STOP_LIMIT_S: Final = 8.0
 ASK_LIMIT_S: Final = 2.0
 LOG_LINES: Final = 15
+TOKEN_BYTES: Final = 18
 FLUSH_INTERVAL_S: Final = 0.2
 SNAPSHOT_INTERVAL_S: Final = 0.5
 """Shorter than a worker's defaults: what was taken in shows by the commits."""
@@ -36,6 +38,8 @@ class DemoWorker:
         self._settings = settings
         self._files = f"{spec}:{profile}"
         self._log = directory / "worker.log"
+        self._token = secrets.token_urlsafe(TOKEN_BYTES)
+        """Of the live page, for this run only; the worker has it from its environment."""
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
 
@@ -53,6 +57,7 @@ class DemoWorker:
             if not name.startswith("LONGSHORE_") or name.startswith("LONGSHORE_SECURITY_")
         }
         ours |= {
+            "LONGSHORE_HTTP_TOKEN": self._token,
             "LONGSHORE_FLUSH_INTERVAL_S": str(FLUSH_INTERVAL_S),
             "LONGSHORE_SNAPSHOT_INTERVAL_S": str(SNAPSHOT_INTERVAL_S),
             # Also where the package is not installed but merely lies in the checkout.
@@ -110,6 +115,13 @@ class DemoWorker:
             if line.startswith("listening "):
                 return line.removeprefix("listening ")
         return ""
+
+    @property
+    def page(self) -> str:
+        """The live page, with the token in the fragment, which no browser sends anywhere; empty
+        until it is served."""
+        url = self.url
+        return f"{url.removesuffix('/metrics')}/#token={self._token}" if url else ""
 
     def health(self) -> str:
         """Its state: ``starting``, ``recovering``, ``ready``, ``stopping``; empty without an

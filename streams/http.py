@@ -1,4 +1,5 @@
-"""What a worker serves: /metrics, its health, and with a token its state; in its own event loop.
+"""What a worker serves: /metrics, its health, with a token its state, and the live page; in its own
+event loop.
 
 Rule.  Nothing else is served, and nothing is served from a snapshot: the answers read live state.
 /metrics and the health answers are open, because scrapers and probes have no secrets; /state asks
@@ -21,6 +22,7 @@ from prometheus_client import CollectorRegistry, exposition
 
 from streams.http_connection import Connections, make_safe, only_reading
 from streams.security_settings import Secret
+from streams.web.page import Page
 
 OK: Final = 200
 UNAUTHORIZED: Final = 401
@@ -43,7 +45,8 @@ class HttpServer:
 
     * ``health`` at /health and /ready: 200 where its ``state`` is ``ready``, 503 otherwise;
     * ``live`` at /live: 503 where ``alive`` is false, so that an orchestrator restarts the worker;
-    * ``state`` at /state, to whoever has the ``token``.
+    * ``state`` at /state, to whoever has the ``token``;
+    * the live ``page`` at /, with what it asks for under /api.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class HttpServer:
         live: Answer = always_alive,
         state: Answer = dict,
         token: Secret | None = None,
+        page: Page | None = None,
     ) -> None:
         self._registry = registry
         self._health = health
         self._live = live
         self._state = state
         self._token = token
+        self._page = page
         self._turn = asyncio.Lock()
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
@@ -75,6 +80,8 @@ class HttpServer:
             ("/state", self._answer_state),
         ):
             app.router.add_get(path, answer)  # HEAD too
+        if self._page is not None:
+            self._page.add_to(app)
         app.on_response_prepare.append(make_safe)
         self._runner = web.AppRunner(app, shutdown_timeout=STOP_LIMIT_S, handler_cancellation=True)
         await self._runner.setup()
@@ -83,6 +90,8 @@ class HttpServer:
             raise RuntimeError("the runner has no server after its setup")
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(Connections(server).accept, host, port)
+        if self._page is not None:
+            self._page.start()
         address = self._listener.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
@@ -91,6 +100,8 @@ class HttpServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        if self._page is not None:
+            await self._page.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

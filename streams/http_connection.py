@@ -3,7 +3,8 @@
 Rule.  A connection that has not sent a whole request within REQUEST_LIMIT_S, or not taken its
 answer within ANSWER_LIMIT_S, is aborted: its peer may be silent, slow, or never read.  It is closed
 after its first answer, so nothing can be asked for in stock.  Beyond MAX_CONNECTIONS the oldest
-makes room: an honest peer is served within moments, so the oldest is one that waits on purpose.
+makes room: an honest peer is served within moments, so the oldest is one that waits on purpose; a
+stream that is meant to stay has a bound of its own and is not among them.
 What cannot be read is answered in our own words; the client's are repeated neither to it nor in the
 log.
 """
@@ -29,12 +30,16 @@ ANSWER_LIMIT_S: Final = 10.0
 MAX_LINE_BYTES: Final = 4_096
 MAX_HEADER_BYTES: Final = 4_096
 """Of one header; more is answered 400."""
+SESSION_PATH: Final = "/api/session"
+"""Where a page shows the token once."""
 LINGER_S: Final = 1.0
 """How long a body that nobody asked for is read after its answer."""
+POLICY: Final = "Content-Security-Policy"
+"""The page has one of its own."""
 SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'",
+    POLICY: "default-src 'none'",
     "Server": "longshore",
     hdrs.CONNECTION: "close",
 }
@@ -54,13 +59,17 @@ class Connections:
             oldest = next(iter(self._open))
             del self._open[oldest]
             oldest.cut()
-        connection = Connection(self._server, lambda: self._open.pop(connection, None))
+
+        def gone() -> None:
+            self._open.pop(connection, None)
+
+        connection = Connection(self._server, gone)
         self._open[connection] = None
         return connection
 
 
 class Connection(web.RequestHandler):
-    """One connection by the rule above; ``ended`` is called when it is gone."""
+    """One connection by the rule above; ``ended`` is called when it is gone, or kept by others."""
 
     __slots__ = ("_deadline", "_ended", "_is_cut")
 
@@ -98,6 +107,10 @@ class Connection(web.RequestHandler):
         """The time for taking the answer begins."""
         self._end_within(ANSWER_LIMIT_S)
 
+    def keep(self) -> None:
+        """Whoever answers bounds how many stay open: it makes room for nobody any more."""
+        self._ended()
+
     def cut(self) -> None:
         """End it now, whatever is under way."""
         self._is_cut = True
@@ -129,7 +142,8 @@ class Connection(web.RequestHandler):
 
 async def make_safe(request: web.Request, response: web.StreamResponse) -> None:
     """Give an answer its headers, and its peer the time to take it."""
-    response.headers.update(SAFE_HEADERS)
+    policy = response.headers.get(POLICY, SAFE_HEADERS[POLICY])
+    response.headers.update({**SAFE_HEADERS, POLICY: policy})
     response.force_close()
     log.debug("%s %s: %d for %s", request.method, request.path, response.status, request.remote)
     if isinstance(request.protocol, Connection):
@@ -138,8 +152,10 @@ async def make_safe(request: web.Request, response: web.StreamResponse) -> None:
 
 @web.middleware
 async def only_reading(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - any of aiohttp's
-    """Refuse every method that is not for reading, whatever it is about."""
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+    """Refuse every method that is not for reading, whatever it is about; a session alone is begun
+    and ended."""
+    reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+    if not reading and request.path != SESSION_PATH:
         raise web.HTTPMethodNotAllowed(request.method, [hdrs.METH_GET, hdrs.METH_HEAD])
     answer: web.StreamResponse = await handler(request)
     return answer

@@ -30,7 +30,7 @@ def check_worker(settings: Settings) -> int:
     answers = asked.topics([topic_name(settings, role) for role in ROLES])
     needed = {
         topic_name(settings, role): operations
-        for role, operations in topic_operations("worker").items()
+        for role, operations in topic_operations("worker", page=settings.http.shows_data).items()
     }
     faults = missing_rights(needed, answers)
     allowed = asked.group_operations(settings.group)

@@ -70,6 +70,15 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     token: Secret | None = None
     """What /state asks for (``Authorization: Bearer``); without one it is closed to everybody."""
     token_file: str | None = None
+    page: bool = True
+    """Whether the live page is served.  It shows data only where there is a token."""
+    names: tuple[str, ...] = ()
+    """Host names, beside addresses and ``localhost``, by which the page may be asked for."""
+
+    @property
+    def shows_data(self) -> bool:
+        """Whether somebody may see data on the page, so that its topics have to be read."""
+        return self.page and self.token is not None
 
 
 class SecuritySettings(msgspec.Struct, frozen=True, kw_only=True):

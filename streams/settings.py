@@ -200,7 +200,7 @@ def _variable(dotted: str) -> str:
 
 def _from_text(dotted: str, text: str) -> Any:  # noqa: ANN401 - as loose as YAML itself
     """Lists are comma-separated; a model is ``SPEC:PROFILE``."""
-    if dotted == "brokers":
+    if dotted in ("brokers", "http.names"):
         return [part.strip() for part in text.split(",") if part.strip()]
     if dotted == "models":
         pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]

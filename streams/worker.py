@@ -44,6 +44,7 @@ from streams.tls import tls_context
 from streams.topic_identity import Identities, describe_topics, ids_by_role
 from streams.topics import TopicsError
 from streams.warm_up import warm_up
+from streams.web.shown import page_of
 
 log = logging.getLogger("longshore.worker")
 
@@ -77,7 +78,7 @@ def run_worker(
         partitions = check_worker(settings)
         topics = describe_topics(settings)
         data_dir = DataDir(settings.data_dir) if settings.pending == "disk" else None
-    except DataDirError as error:
+    except (DataDirError, BrokersError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line
         return EXIT_FAILED
     except TopicsError as error:
@@ -86,9 +87,6 @@ def run_worker(
         return EXIT_FAILED
     except ReachError as error:
         log.error("no broker can be used: %s", error)  # noqa: TRY400 - one line
-        return EXIT_FAILED
-    except BrokersError as error:
-        log.error("%s", error)  # noqa: TRY400 - one line
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - whatever the client raises, brokers are out of reach
         log.error("brokers %s: %s", ",".join(settings.brokers), error)  # noqa: TRY400 - one line
@@ -139,6 +137,7 @@ class Worker:
             live=self.alive,
             state=lambda: state_view(live),
             token=settings.http.token,
+            page=page_of(settings, live),
         )
         self._listening = listening
 
@@ -205,7 +204,8 @@ class Worker:
         except OSError as error:
             log.error("http: %s:%d cannot be served: %s", where.host, where.port, error)  # noqa: TRY400 - one line
             return False
-        log.info("serving http://%s:%d/metrics", host, port)
+        also = ", and the live page at /" if where.page else ""
+        log.info("serving http://%s:%d/metrics%s", host, port, also)
         if self._listening is not None:
             self._listening(host, port, self._live)
         return True

@@ -34,6 +34,7 @@ MARKED_BY: Final = {
     "alertmanager_program": "prometheus",
     "amtool": "prometheus",
     "chromium_program": "browser",
+    "browser": "browser",
 }
 """What uses the fixture gets the marker."""
 

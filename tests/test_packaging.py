@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +97,18 @@ def test_prometheus_scrapes_the_workers_port() -> None:
     (discovery,) = scrape["dns_sd_configs"]
     assert discovery["port"] == HttpSettings().port
     assert set(discovery["names"]) <= set(COMPOSE["services"])
+
+
+def test_a_wheel_has_every_file_of_the_live_page() -> None:
+    """The patterns of the package's data, read as setuptools reads them, find all of it, licences
+    of what others wrote included."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    home = ROOT / "streams" / "web"
+    patterns = told["package-data"]["streams.web"]
+    found = {str(p.relative_to(home)) for each in patterns for p in home.glob(each)}
+    files = {str(p.relative_to(home)) for p in (home / "static").rglob("*") if p.is_file()}
+    assert files <= found
+    assert {"static/index.html", "static/vendor/uPlot.LICENSE"} <= files
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:

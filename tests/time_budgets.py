@@ -37,6 +37,7 @@ BUDGETS_S: Final[Mapping[str, float]] = {
     "fuzz": 50.0,
     "docs": 100.0,
     "kafka": 1200.0,
+    "web": 60.0,
 }
 """Seconds of test processes by suite; ``project`` are the files right below ``tests``."""
 WORKERS: Final = 3

@@ -43,13 +43,20 @@ PROFILE = "profile.json"
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory of the example's files (default: examples/flights of the source tree).",
 )
-def demo(broker: str | None, seconds: int, example: Path | None) -> None:
+@click.option(
+    "--stay/--no-stay",
+    default=None,
+    help="Whether worker and live page stay after the trigger, until Ctrl-C (default: they stay "
+    "where the demo runs in a terminal).",
+)
+def demo(broker: str | None, seconds: int, example: Path | None, stay: bool | None) -> None:
     """Stream real flights through a broker into a worker, watch drift rise, get a trigger back.
 
     A model that predicts late arrivals was fitted on the flights of January and February 2013. The
     demo streams those of March to December, shows the features' PSI against the training data, and
-    ends with the first retraining trigger, as JSON on standard output. Needs neither Java nor
-    Docker; everything that it starts is gone when it ends.
+    ends with the first retraining trigger, as JSON on standard output. It also says where
+    the live page is, which shows the same in a browser. Needs neither Java nor Docker; everything
+    that it starts is gone when it ends.
 
     \b
     Examples:
@@ -62,7 +69,9 @@ def demo(broker: str | None, seconds: int, example: Path | None) -> None:
     spec = spec_from(directory / "spec.yaml")
     with tempfile.TemporaryDirectory(prefix="longshore-profile-") as scratch:
         profile = _profile(spec, directory, Path(scratch))
-        _run(_example(spec, directory, profile), broker, seconds)
+        if stay is None:
+            stay = sys.stdin.isatty() and err().is_terminal
+        _run(_example(spec, directory, profile), broker, seconds, stay=stay)
 
 
 def example_directory(given: Path | None) -> Path:
@@ -128,7 +137,7 @@ def _settings(broker: str | None) -> Settings:
     return settings_from(None, broker, f"{name}.", environment=environment, group=name)
 
 
-def _run(example: Example, broker: str | None, seconds: int) -> None:
+def _run(example: Example, broker: str | None, seconds: int, *, stay: bool) -> None:
     from streams.demo import DemoError, run_demo
     from streams.demo_stream import DemoState
     from streams.demo_view import view_for
@@ -140,7 +149,9 @@ def _run(example: Example, broker: str | None, seconds: int) -> None:
     view = view_for(err(), state, TITLE)
     try:
         with view:
-            outcome = run_demo(example, settings, seconds, state, view, embedded=broker is None)
+            outcome = run_demo(
+                example, settings, seconds, state, view, embedded=broker is None, stay=stay
+            )
     except DemoError as error:
         raise Failed(
             f"the demo got as far as: {error}",

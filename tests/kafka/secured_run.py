@@ -24,7 +24,7 @@ from streams.cli import main
 from streams.cli.inputs import spec_from
 from streams.publisher import Publisher
 from streams.replay import end_of_stream
-from streams.settings import Settings, read_settings
+from streams.settings import HttpSettings, Secret, Settings, read_settings
 from tests.kafka.longshore_run import DECIDED, PARTITIONS, ROOT, LongshoreRun
 from tests.kafka.secured_broker import SecuredBroker
 from tests.streams.cli_example import HOUR_MS, START_MS, example_files
@@ -38,13 +38,19 @@ PRINCIPALS: Final[dict[Part, tuple[str, ...]]] = {
     "retraining": ("User:trainer",),
     "operator": ("User:operator",),
 }
-COMMON: Final = {"LONGSHORE_PREFIX": PREFIX, "LONGSHORE_GROUP": GROUP, "LONGSHORE_HTTP_PORT": "0"}
+COMMON: Final = {
+    "LONGSHORE_PREFIX": PREFIX,
+    "LONGSHORE_GROUP": GROUP,
+    "LONGSHORE_HTTP_PORT": "0",
+    "LONGSHORE_HTTP_TOKEN": "of-the-page",
+}
 SECONDS: Final = 120.0
 
 
 def listed(part: Part) -> list[Right]:
     """What the product says that this part needs, for everybody who plays it."""
-    settings = Settings(prefix=PREFIX, group=GROUP)
+    http = HttpSettings(token=Secret(COMMON["LONGSHORE_HTTP_TOKEN"]))
+    settings = Settings(prefix=PREFIX, group=GROUP, http=http)
     return [
         right
         for principal in PRINCIPALS[part]

@@ -4,6 +4,7 @@ of ``longshore acls`` are enough, and one less stops the worker with one line.""
 from __future__ import annotations
 
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from tests.kafka.libraries import SystemPackageError
 from tests.kafka.longshore_run import PARTITIONS, assert_equal, replayed
 from tests.kafka.secured_broker import SecuredBroker
 from tests.kafka.secured_run import (
+    COMMON,
     GROUP,
     PREFIX,
     PRINCIPALS,
@@ -91,6 +93,7 @@ def test_exactly_the_rights_listed_are_enough(
         assert "records were dropped" not in run.log("second.log")
         told = trainer_says(secured, tmp_path)
         assert orjson.loads(expected["retraining-triggers"][0])["trigger_id"] in told
+        assert page_shows(run, "second.log") == ["loans"]
         lost = of_worker("Write", "judgements")
         secured.withdraw(lost)
         try:
@@ -101,6 +104,14 @@ def test_exactly_the_rights_listed_are_enough(
         told = errors(run.log("second.log"))
         assert len(told) == 1, told
         assert f"topic {PREFIX}judgements: this user may not write to it" in told[0]
+
+
+def page_shows(run: SecuredRun, log: str) -> list[str]:
+    """The models that the live page has read of, from before the restart too, to its token."""
+    asked = urllib.request.Request(f"http://{run.address(log)}/api/models")
+    asked.add_header("Authorization", f"Bearer {COMMON['LONGSHORE_HTTP_TOKEN']}")
+    with urllib.request.urlopen(asked, timeout=5) as answer:
+        return [one["model"] for one in orjson.loads(answer.read())["models"]]
 
 
 def test_what_is_refused(secured: SecuredBroker, files: Files, tmp_path: Path) -> None:
@@ -122,6 +133,7 @@ LESS: Final = (
     ("Write", "snapshots", f"topic {PREFIX}snapshots: no right to Write, grant it"),
     ("Read", "predictions", f"topic {PREFIX}predictions: no right to Read, grant it"),
     ("Write", "dead-letters", f"topic {PREFIX}dead-letters: no right to Write, grant it"),
+    ("Read", "alerts", f"topic {PREFIX}alerts: no right to Read, grant it"),
     ("Read", GROUP, f"group {GROUP}: no right to Read, grant it"),
 )
 """A right, where, and what a worker without it says."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -77,8 +78,8 @@ def gone_within(pids: set[int], seconds: float) -> bool:
 
 def test_the_demo_ends_by_itself_with_the_trigger_of_a_replay(tmp_path: Path) -> None:
     """Real flights, embedded broker, one worker: plain lines of weekly windows, the worker's
-    metrics read, exit code 0, and alone on standard output the first trigger as JSON: the very
-    one that a replay of the same files gives."""
+    metrics read, its live page shown, exit code 0, and alone on standard output the first trigger
+    as JSON: the very one that a replay of the same files gives."""
     for name in ("spec.yaml", "predictions.parquet", "labels.parquet"):
         (tmp_path / name).symlink_to(FLIGHTS / name)
     reference = FLIGHTS / "reference.parquet"
@@ -86,8 +87,9 @@ def test_the_demo_ends_by_itself_with_the_trigger_of_a_replay(tmp_path: Path) ->
     made = CliRunner().invoke(main, ["profile", str(FLIGHTS / "spec.yaml"), *profile])
     assert made.exit_code == 0, made.output
     demo = start_demo("--seconds", "15", "--example", str(tmp_path))
-    out, err = demo.communicate(timeout=DEMO_LIMIT_S)
+    out, err, shown = followed(demo)
     assert demo.returncode == 0, err
+    assert shown == ["flights"]
     trigger = orjson.loads(out)
     assert (trigger["model"], trigger["rule"]) == ("flights", "psi_features")
     assert {"temp", "dewp"} <= {evidence["feature"] for evidence in trigger["evidence"]}
@@ -98,6 +100,37 @@ def test_the_demo_ends_by_itself_with_the_trigger_of_a_replay(tmp_path: Path) ->
     assert series is not None
     assert int(series[1]) >= 15
     assert trigger == first_trigger_of_a_replay(tmp_path, trigger["window"]["end"])
+
+
+def followed(demo: subprocess.Popen[str]) -> tuple[str, str, list[str]]:
+    """Both outputs, and the models that the live page showed once a window was judged."""
+    assert demo.stderr is not None
+    assert demo.stdout is not None
+    lines: list[str] = []
+    shown: list[str] = []
+    with demo:
+        for line in demo.stderr:
+            lines.append(line)
+            if line.startswith("7d to") and not shown:
+                shown = page_shows("".join(lines))
+        return demo.stdout.read(), "".join(lines), shown
+
+
+def page_shows(err: str) -> list[str]:
+    """The models on the page that the demo named, asked with the token of its address."""
+    found = re.search(
+        r"^live page: (http://127\.0\.0\.1:\d+/)#token=([\w-]{24})$", err, re.MULTILINE
+    )
+    assert found is not None, err
+    asked = urllib.request.Request(f"{found[1]}api/models")
+    asked.add_header("Authorization", f"Bearer {found[2]}")
+    for _ in range(100):
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            models = [one["model"] for one in orjson.loads(answer.read())["models"]]
+        if models:
+            break
+        time.sleep(0.1)
+    return models
 
 
 def first_trigger_of_a_replay(example: Path, end: str) -> dict[str, object]:
@@ -207,6 +240,7 @@ def judged(end: str, psi: float, level: str) -> dict[str, object]:
 def shown_state() -> DemoState:
     """A state with two windows."""
     state = DemoState("7d", stage="watching for drift", url="http://127.0.0.1:9/metrics")
+    state.page = "http://127.0.0.1:9/#token=t"
     state.note_judgement(judged("2013-03-07T00:00:00Z", 0.05, "STABLE"))
     state.note_judgement(judged("2013-03-14T00:00:00Z", 0.5, "DRIFT"))
     state.note_judgement({**judged("2013-03-14T00:00:00Z", 9.0, "DRIFT"), "revision": 1})
@@ -224,7 +258,14 @@ def test_the_live_view_shows_features_numbers_and_the_address() -> None:
     console.file.close()
     (row,) = [line for line in text.splitlines() if "temp" in line]
     assert row.split()[1:6] == ["temp", "0.50", "0.20", "DRIFT", "▂█"]
-    for shown in ("title", "2013-03-14", "24,000", "http://127.0.0.1:9/metrics", "watching for"):
+    for shown in (
+        "title",
+        "2013-03-14",
+        "24,000",
+        "http://127.0.0.1:9/metrics",
+        "9/#token=t",
+        "watching for",
+    ):
         assert shown in text
 
 
@@ -248,6 +289,7 @@ def test_without_a_terminal_there_are_plain_lines(capsys: pytest.CaptureFixture[
         view.look()
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
+        "live page: http://127.0.0.1:9/#token=t",
         "watching for drift ...",
         "7d to 2013-03-07    6,030 events  WATCH",
         "7d to 2013-03-14    6,030 events  WATCH    temp PSI 0.50",

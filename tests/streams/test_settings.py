@@ -42,12 +42,16 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
         "LONGSHORE_HTTP_PORT": "0",
         "LONGSHORE_PARTITIONS": "8",
         "LONGSHORE_EMBEDDED": "true",
+        "LONGSHORE_HTTP_PAGE": "false",
+        "LONGSHORE_HTTP_NAMES": "monitor.example, drift.example",
         "LONGSHORE_CONFIG": "ignored here",
     }
     settings = read_settings(path, environment)
     assert settings.brokers == ("a:1", "b:2")
     assert (settings.prefix, settings.http.port, settings.partitions) == ("x.", 0, 8)
     assert settings.embedded
+    assert settings.http.names == ("monitor.example", "drift.example")
+    assert not settings.http.page
     assert settings.models[0].profile == "p.json"
 
 

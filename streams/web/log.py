@@ -1,0 +1,142 @@
+"""The output topics as the live page reads them: from a bounded way back, then as they grow.
+
+Rule.  Beside the group and without one: every worker reads all partitions, so each of them shows
+all models, and a restart finds what was said before.  It is read in a thread of its own, in small
+batches with a pause after each while it catches up, and handed to the event loop one batch at a
+time: the loop never waits, and what was read is never more than a batch ahead.  A topic that cannot
+be read is told in the log, tried again, and costs the worker nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from time import monotonic
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.clients import librdkafka_reader_options
+from streams.settings import Settings
+from streams.topics import topic_name
+from streams.web.entries import ROLES, Entry, entry_of
+
+MAX_RECORDS_BACK: Final = 5_000
+"""Of one partition, from its end, that are read at a start."""
+MAX_BATCH_RECORDS: Final = 200
+WAIT_S: Final = 0.25
+ASK_WAIT_S: Final = 5.0
+AGAIN_AFTER_S: Final = 5.0
+TOLD_EVERY_S: Final = 60.0
+JOIN_LIMIT_S: Final = 2.0
+
+log = logging.getLogger("longshore.page")
+
+Take = Callable[[Sequence[Entry]], None]
+
+
+class LogReader:
+    """Reads the topics and hands what it found to ``take``, in the loop that starts it."""
+
+    def __init__(self, settings: Settings, take: Take) -> None:
+        self._settings = settings
+        self._take = take
+        self._roles = {topic_name(settings, role): role for role in ROLES}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._told_at_s = -TOLD_EVERY_S
+        self.unreadable = 0
+        """Records that were none of ours."""
+
+    def start(self) -> None:
+        """Begin, in a thread; call it inside the loop."""
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(
+            target=self._run, args=(loop,), name="longshore-page", daemon=True
+        )
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End the thread; it is waited for a moment only."""
+        self._stop.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, JOIN_LIMIT_S)
+            self._thread = None
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read(loop)
+            except KafkaException as error:
+                self._tell(error.args[0].str())
+            except (RuntimeError, CancelledError):
+                return  # the loop is closed
+            self._stop.wait(AGAIN_AFTER_S)
+
+    def _options(self) -> dict[str, Any]:
+        options = librdkafka_reader_options(self._settings)
+        # Whoever reads from a while back must not fail where retention was quicker.
+        more = {"auto.offset.reset": "earliest", "enable.partition.eof": False}
+        return options | more | {"error_cb": lambda _: None}
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        consumer = Consumer(self._options())
+        try:
+            consumer.assign(self._starts(consumer))
+            while not self._stop.is_set():
+                messages = consumer.consume(MAX_BATCH_RECORDS, WAIT_S)
+                began, entries = monotonic(), []
+                for message in messages:
+                    error = message.error()
+                    if error is not None:
+                        self._tell(error.str())
+                        continue
+                    role = self._roles.get(message.topic() or "", "")
+                    entry = entry_of(role, message.value())
+                    if entry is None:
+                        self.unreadable += 1
+                    else:
+                        entries.append(entry)
+                if entries:
+                    self._hand_over(loop, entries)
+                if len(messages) == MAX_BATCH_RECORDS:
+                    # As long as it took, the interpreter is for others, who are restored meanwhile.
+                    self._stop.wait(monotonic() - began)
+        finally:
+            consumer.close()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, entries: list[Entry]) -> None:
+        """Wait until the loop took them."""
+
+        async def taken() -> None:
+            self._take(entries)
+
+        done = asyncio.run_coroutine_threadsafe(taken(), loop)
+        while not self._stop.is_set():
+            try:
+                done.result(WAIT_S)
+            except FutureTimeoutError:
+                continue
+            return
+
+    def _starts(self, consumer: Consumer) -> list[TopicPartition]:
+        """Every partition, from MAX_RECORDS_BACK before its end."""
+        starts = []
+        for name in self._roles:
+            told = consumer.list_topics(name, timeout=ASK_WAIT_S).topics[name]
+            if told.error is not None:
+                raise KafkaException(told.error)
+            for number in sorted(told.partitions):
+                place = TopicPartition(name, number)
+                first, end = consumer.get_watermark_offsets(place, timeout=ASK_WAIT_S)
+                starts.append(TopicPartition(name, number, max(first, end - MAX_RECORDS_BACK)))
+        return starts
+
+    def _tell(self, what: str) -> None:
+        if monotonic() - self._told_at_s >= TOLD_EVERY_S:
+            self._told_at_s = monotonic()
+            log.warning("the live page cannot read the output topics: %s", what)
