@@ -29,7 +29,7 @@ RUNNING: Final = CACHE / "stack.running"
 DOWN_LIMIT_S: Final = 90.0
 USAGE: Final = "usage: python -m tests.stack up [LOAD ...] | down | urls"
 PAGES: Final = {
-    "worker": ("/metrics", "/health"),
+    "worker": ("/", "/metrics", "/health"),
     "prometheus": ("/", "/api/v1/alerts"),
     "alertmanager": ("/",),
 }

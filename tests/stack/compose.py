@@ -99,7 +99,15 @@ def read_compose(
     """
     tree = interpolated(yaml.safe_load(path.read_text()), environment)
     built = image_command(dockerfile.read_text())
+    for each in tree["services"].values():
+        each["environment"] = passed_on(each.get("environment", {}), environment)
     return {name: _service(name, each, tree, built) for name, each in tree["services"].items()}
+
+
+def passed_on(given: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """A service's environment: a name without a value has the shell's, or is left out."""
+    named = {key: environment.get(key) if text is None else text for key, text in given.items()}
+    return {key: str(text) for key, text in named.items() if text is not None}
 
 
 def interpolated(tree: Any, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - as YAML is
@@ -157,7 +165,7 @@ def _service(
         name=name,
         image=fields["image"],
         arguments=tuple(map(str, arguments)),
-        environment={key: str(text) for key, text in fields.get("environment", {}).items()},
+        environment=fields["environment"],
         ports=tuple(map(_port, fields.get("ports", ()))),
         mounts=tuple(map(_mount, fields.get("volumes", ()))),
         configs={

@@ -22,6 +22,8 @@ from tests.stack.test_containers import LASTING, LOADS, RAW
 NO_CONTAINERS: Final = ("grafana",)
 """What only compose can start."""
 
+TOKEN = "LONGSHORE_HTTP_TOKEN"
+
 
 @pytest.fixture
 def here(tmp_path: Path) -> Here:
@@ -79,12 +81,13 @@ def test_the_environment_is_the_files_environment(
 ) -> None:
     """Of the worker all names that compose gives it, none of the shell; each has its own port."""
     monkeypatch.setenv("LONGSHORE_PREFIX", "of-the-shell.")
+    assert read_compose({TOKEN: "x" * 32})["worker"].environment[TOKEN] == "x" * 32
     worker = read_compose({"WORKERS": "2"})["worker"]
     here.write(worker)
     for replica in range(2):
         own = here.environment(worker, replica)
         names = {key for key in own if key.startswith("LONGSHORE_")}
-        assert names == set(RAW["services"]["worker"]["environment"])
+        assert names == set(RAW["services"]["worker"]["environment"]) - {TOKEN}
         environment = {key: own[key] for key in names}
         settings = read_settings(Path(own["LONGSHORE_CONFIG"]), environment)
         assert settings.brokers == ("127.0.0.1:9092",)
