@@ -19,6 +19,7 @@ from detectors.bins import coarse_merge, quantile_edges, with_inner_edges
 from detectors.decade_kernel import DECADES, tally_decades
 from detectors.decades import decade_tables, lowest_decade
 from engine.own_blocks import ReferenceTimes, own_blocks
+from engine.own_conversions import own_conversions
 from engine.own_rates import Blocks, known
 from engine.own_repeats import narrow_cells, own_repeats
 from engine.profile import CategoricalProfile, NumericProfile, OwnBlocks, OwnRate
@@ -59,9 +60,11 @@ def numeric_profile(
     frame: ReferenceFrame,
     bounds: tuple[float | None, float | None] = (None, None),
     inner_edges: Sequence[float] = (),
+    unit: str = "",
 ) -> NumericProfile:
     """The reference of a numeric column, shape (rows,), with at least one finite value; ``bounds``
-    are the spec's range, ``inner_edges`` are edges of its cells beside those of the quantiles."""
+    are the spec's range, ``inner_edges`` are edges of its cells beside those of the quantiles,
+    ``unit`` is the spec's."""
     finite = np.isfinite(column)
     values = column[finite] + 0.0
     ordered = np.sort(values)
@@ -106,7 +109,13 @@ def numeric_profile(
         decades=decades,
         range=bounds,
         out_of_range=int(np.count_nonzero(outside)),
-        rates=_numeric_rates(known_values, column, outside, decade_low, frame),
+        rates={
+            window: rates
+            | own_conversions(frame.blocks[window].cells(cells, len(counts)), edges, counts, unit)
+            for window, rates in _numeric_rates(
+                known_values, column, outside, decade_low, frame
+            ).items()
+        },
         slices=_slices(cells, len(counts), frame.times),
     )
 
