@@ -3,9 +3,11 @@
 
 Theory.  A calm week looks like half of the wind in another unit.  So each block of a window's
 length is fitted by every unit that a window is, against the reference without the block's stretch
-of time (one of FOLDS), and what the best of them explains of the distance, in absolute terms, is a
-rate like that of bad values: a unit must explain more of a window than of one further block by
-chance (:func:`detectors.rate_shift.upper_rate`).
+of time (one of FOLDS), and what the best of them explains of the distance, in absolute terms, is
+kept as the bound that one further block stays below with probability BELOW: the largest, and
+Student's ``mean + t_{B-1} s sqrt(1 + 1/B)``.  A unit must explain more of a window than that.  The
+probability is higher than for rates of bad values, whose significance counts values: here a
+season of weeks is looked at by a dozen units, and each of them is a chance to look like one.
 
 Powers of ten with the sign, and the units that ``unit`` of the spec may be mistaken for, are each
 calibrated by themselves; the latter under the name of the unit, so that another unit in the spec is
@@ -19,12 +21,13 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
-from detectors.rate_shift import upper_rate
 from detectors.unit_fit import gains
 from engine.profile import OwnRate
 from engine.unit_conversions import conversions, signs_and_scales
 
+BELOW: Final = 0.999
 FOLDS: Final = 10
 MAX_FITTED_BLOCKS: Final = 400
 """Of more blocks every so many is fitted."""
@@ -58,9 +61,17 @@ def own_conversions(
         rates = _gains(blocks, edges, counts, units)
         if len(rates) >= MIN_FITTED_BLOCKS:
             found[name] = OwnRate(
-                blocks=len(rates), lower=0.0, upper=upper_rate(rates), dispersion=1.0
+                blocks=len(rates), lower=0.0, upper=bound_of(rates), dispersion=1.0
             )
     return found
+
+
+def bound_of(gains_of_blocks: Floats) -> float:
+    """What one further block stays below, at most 1; shape (blocks,), two of them at least."""
+    blocks = len(gains_of_blocks)
+    spread = float(np.std(gains_of_blocks, ddof=1)) * float(np.sqrt(1.0 + 1.0 / blocks))
+    bound = float(np.mean(gains_of_blocks)) + float(stdtrit(blocks - 1, BELOW)) * spread
+    return min(1.0, max(float(np.max(gains_of_blocks)), bound))
 
 
 def _gains(

@@ -80,6 +80,7 @@ def numeric_profile(
     outside = _outside(column, finite, bounds)
     decade_low, decades = _decades(values)
     known_values = np.where(finite, column + 0.0, np.nan)
+    rates = _numeric_rates(known_values, column, outside, decade_low, frame)
     return NumericProfile(
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
@@ -109,13 +110,7 @@ def numeric_profile(
         decades=decades,
         range=bounds,
         out_of_range=int(np.count_nonzero(outside)),
-        rates={
-            window: rates
-            | own_conversions(frame.blocks[window].cells(cells, len(counts)), edges, counts, unit)
-            for window, rates in _numeric_rates(
-                known_values, column, outside, decade_low, frame
-            ).items()
-        },
+        rates=_with_conversions(rates, cells, (edges, counts), frame, unit),
         slices=_slices(cells, len(counts), frame.times),
     )
 
@@ -135,6 +130,21 @@ def _with_repeats(
         mean, spread = (None, None) if repeats is None else repeats
         found[window] = msgspec.structs.replace(blocks, repeat_mean=mean, repeat_spread=spread)
     return found
+
+
+def _with_conversions(
+    rates: dict[str, dict[str, OwnRate]],
+    cells: IntArray,
+    reference: tuple[npt.NDArray[np.float64], IntArray],
+    frame: ReferenceFrame,
+    unit: str,
+) -> dict[str, dict[str, OwnRate]]:
+    """The rates with what other units explain of the blocks; ``reference`` are edges and counts."""
+    return {
+        window: found
+        | own_conversions(frame.blocks[window].cells(cells, len(reference[1])), *reference, unit)
+        for window, found in rates.items()
+    }
 
 
 def _outside(

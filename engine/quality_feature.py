@@ -128,7 +128,7 @@ class FeatureChecks:
         assert isinstance(profile, NumericProfile)
         cells = counts[column.start : column.start + column.values]
         occupied = np.flatnonzero(cells)
-        varies = np.count_nonzero(profile.counts) > 1
+        varies = bool(np.count_nonzero(profile.counts) > 1)
         mean, stddev = mean_and_stddev(column, counts)
         if varies and len(occupied) == 1 and stddev == 0.0:
             yield from self._constant(int(cells[occupied[0]]), profile.counts[int(occupied[0])])

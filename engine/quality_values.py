@@ -5,7 +5,8 @@ Rule.  Each needs an effect, a shape that drift does not have, and significance.
 
 ``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the
 mixture of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean
-and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`).
+and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`),
+or of powers of ten the mean within SIZE_TOLERANCE decades, where all values have one sign.
 It must explain more than it does of one further block of the training data
 (:mod:`engine.own_conversions`).
 ``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the
@@ -36,6 +37,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from detectors.contract import P_VALUE_FLOOR, FloatArray
+from detectors.decades import SIZE_TOLERANCE, lies_on_one_side
 from detectors.rate_shift import p_value
 from detectors.unit_fit import LEAST_SHARE, distance, fit_unit
 from engine.layout import NumericColumn
@@ -46,7 +48,7 @@ from engine.panes import Counts
 from engine.profile import NumericProfile, OwnRate
 from engine.quality_faults import MIN_VALUES, Fault
 from engine.spec import FeatureSpec, QualityRules
-from engine.unit_conversions import SIGN, conversions, signs_and_scales
+from engine.unit_conversions import SCALES, SIGN, conversions, signs_and_scales
 
 EXPLAINED: Final = 1 / 3
 """A unit explains a window when what remains is at most this part of the distance."""
@@ -207,7 +209,9 @@ class ValueChecks:
     def _has_moments(
         self, moments: tuple[float, float], share: float, factor: float, offset: float
     ) -> bool:
-        """Whether mean and root mean square are those of the mixture."""
+        """Whether mean and root mean square are those of the mixture; of powers of ten of values on
+        one side of zero, the mean alone, about: of few values with a heavy tail neither is
+        near."""
         mean, square = self.profile.mean, self.profile.mean**2 + self.profile.stddev**2
         moved = factor * mean + offset
         moved_square = factor**2 * self.profile.stddev**2 + moved**2
@@ -215,7 +219,14 @@ class ValueChecks:
         found = float(np.hypot(*moments))
         near = MOMENTS_TOLERANCE * size
         wanted = (1.0 - share) * mean + share * moved
-        return abs(found - size) <= near and abs(moments[0] - wanted) <= near
+        if abs(found - size) <= near and abs(moments[0] - wanted) <= near:
+            return True
+        if factor not in SCALES or not lies_on_one_side(
+            self.profile.edges[0], self.profile.edges[-1]
+        ):
+            return False
+        ratio = moments[0] / wanted if wanted else 0.0
+        return ratio > 0.0 and abs(float(np.log10(ratio))) <= SIZE_TOLERANCE
 
 
 def _rose_beside(excess: FloatArray, values: Counts, narrow: Mask, cell: int) -> int:

@@ -12,11 +12,10 @@ from typing import Any
 
 import orjson
 
-from engine.decide.episodes import Window
 from engine.model import MonitoredModel
 from engine.policy.episodes import episodes_of
 from engine.policy.history import PolicyHistory, triggers_of, windows_of
-from engine.policy.redeciding import decide_again
+from engine.policy.redeciding import Decided, decide_again
 
 
 def read_history(title: str, model: MonitoredModel, directory: Path) -> PolicyHistory:
@@ -38,7 +37,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def history_again(
-    title: str, model: MonitoredModel, windows: Sequence[Window], judged: PolicyHistory
+    title: str, model: MonitoredModel, windows: Sequence[Decided], judged: PolicyHistory
 ) -> PolicyHistory:
     """The history of the same windows under other thresholds, without another replay."""
     records: dict[str, list[dict[str, Any]]] = {"alerts": [], "retraining-triggers": []}
