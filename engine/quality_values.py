@@ -6,7 +6,7 @@ Rule.  Each needs an effect, a shape that drift does not have, and significance.
 ``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the
 mixture of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean
 and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`),
-or of powers of ten the mean within SIZE_TOLERANCE decades, where all values have one sign.
+or of powers of ten the mean within MEAN_TOLERANCE, where all values have one sign.
 It must explain more than it does of one further block of the training data
 (:mod:`engine.own_conversions`).
 ``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the
@@ -37,7 +37,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from detectors.contract import P_VALUE_FLOOR, FloatArray
-from detectors.decades import SIZE_TOLERANCE, lies_on_one_side
+from detectors.decades import lies_on_one_side
 from detectors.rate_shift import p_value
 from detectors.unit_fit import LEAST_SHARE, distance, fit_unit
 from engine.layout import NumericColumn
@@ -54,6 +54,9 @@ EXPLAINED: Final = 1 / 3
 """A unit explains a window when what remains is at most this part of the distance."""
 MOMENTS_TOLERANCE: Final = 0.2
 """Of the reference's root mean square, or of the mixture's, by which the moments may miss."""
+MEAN_TOLERANCE: Final = 0.3
+"""Of the mixture's mean, by which that of values of one sign may miss it: four times as much is far
+from any mixture of once and ten times."""
 MIN_CONVERTED: Final = LEAST_SHARE
 """Also the least distance."""
 MIN_REPEATED_VALUES: Final = 100
@@ -221,12 +224,10 @@ class ValueChecks:
         wanted = (1.0 - share) * mean + share * moved
         if abs(found - size) <= near and abs(moments[0] - wanted) <= near:
             return True
-        if factor not in SCALES or not lies_on_one_side(
-            self.profile.edges[0], self.profile.edges[-1]
-        ):
+        low, high = self.profile.edges[0], self.profile.edges[-1]
+        if factor not in SCALES or not lies_on_one_side(low, high):
             return False
-        ratio = moments[0] / wanted if wanted else 0.0
-        return ratio > 0.0 and abs(float(np.log10(ratio))) <= SIZE_TOLERANCE
+        return abs(moments[0] - wanted) <= MEAN_TOLERANCE * abs(wanted)
 
 
 def _rose_beside(excess: FloatArray, values: Counts, narrow: Mask, cell: int) -> int:
