@@ -6,7 +6,8 @@ Rule.  Each needs an effect, a shape that drift does not have, and significance.
 ``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the
 mixture of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean
 and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`),
-or of powers of ten the mean within MEAN_TOLERANCE, where all values have one sign.
+or of powers of ten the mean within MEAN_TOLERANCE, where all values have one sign (for hundreds
+and thousands within SIZE_TOLERANCE).
 It must explain more than it does of one further block of the training data
 (:mod:`engine.own_conversions`).
 ``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the
@@ -37,7 +38,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from detectors.contract import P_VALUE_FLOOR, FloatArray
-from detectors.decades import lies_on_one_side
+from detectors.decades import SIZE_TOLERANCE, lies_on_one_side
 from detectors.rate_shift import p_value
 from detectors.unit_fit import LEAST_SHARE, distance, fit_unit
 from engine.layout import NumericColumn
@@ -57,6 +58,9 @@ MOMENTS_TOLERANCE: Final = 0.2
 MEAN_TOLERANCE: Final = 0.3
 """Of the mixture's mean, by which that of values of one sign may miss it: four times as much is far
 from any mixture of once and ten times."""
+FAR_SCALES: Final = frozenset({1e-3, 1e-2, 1e2, 1e3})
+"""Powers of ten that no change of sizes looks like in the distribution: of these a mean within
+SIZE_TOLERANCE decades is near enough."""
 MIN_CONVERTED: Final = LEAST_SHARE
 """Also the least distance."""
 MIN_REPEATED_VALUES: Final = 100
@@ -227,6 +231,9 @@ class ValueChecks:
         low, high = self.profile.edges[0], self.profile.edges[-1]
         if factor not in SCALES or not lies_on_one_side(low, high):
             return False
+        if factor in FAR_SCALES:
+            ratio = moments[0] / wanted if wanted else 0.0
+            return ratio > 0.0 and abs(float(np.log10(ratio))) <= SIZE_TOLERANCE
         return abs(moments[0] - wanted) <= MEAN_TOLERANCE * abs(wanted)
 
 
