@@ -40,7 +40,13 @@ Takes = Literal["reals", "bits"]
 """Which finite values an estimator can read; bits are 0 (right) and 1 (wrong)."""
 
 P_VALUE_FLOOR: Final = 1e-6
-"""Smallest p-value that is reported; anything below prints as the bound ``<= 1e-6``."""
+"""Smallest p-value that is reported; anything below prints as the bound ``<= 1e-6``.
+
+It is the smallest that decides, too, but for PSI (``Measure.chance``): farther out a p-value tells
+more of what it assumes, independent events or a dispersion of some tens of blocks, than of the
+data.  PSI's alone is held against the tail of the training data's own blocks.  A smaller share of a
+false-alarm budget is taken as this, which is what the false pages were measured with.
+"""
 
 
 class ContractError(TypeError):

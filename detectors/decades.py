@@ -3,8 +3,9 @@
 Theory.  A change of unit (cents for euros, grams for kilograms) moves the decimal exponent of every
 value by the same whole number and leaves the shape as it was.  So with p the reference's shares of
 the decades and q the window's, a rescaling by 10^k is seen where q is far from p in total variation
-and close to p moved by k, and where the root mean square moved by about 10^k as well: exponents
-alone are too coarse, they cannot tell 50 become 150 from 50 become 500.
+and close to p moved by k, and where the root mean square moved by about 10^k as well (or, of values
+on one side of zero, the mean): exponents alone are too coarse, they cannot tell 50 become 150 from
+50 become 500.
 
 The chance of such a distance without any change is bounded for every n by Bretagnolle, Huber and
 Carol (1979): P(TV >= t) <= 2^B exp(-2 n t^2) over B decades; that bound is the p-value.
@@ -33,6 +34,13 @@ EXPLAINED: Final = 1 / 3
 """A shift explains the window when what remains is at most this part of the distance."""
 SIZE_TOLERANCE: Final = 0.25
 """By how many decades the root mean square may miss the shift: a factor of 1.8."""
+
+
+def lies_on_one_side(lowest: float, highest: float) -> bool:
+    """Whether values from ``lowest`` to ``highest`` all are above zero or below it, so that their
+    mean tells their size; where few are very large it does so in fewer of them than the root mean
+    square."""
+    return (lowest >= 0.0 and highest > 0.0) or (highest <= 0.0 and lowest < 0.0)
 
 
 def decade_tables() -> tuple[IntArray, FloatArray]:
@@ -73,7 +81,7 @@ def rescaled_by(
     """The power of ten, of SHIFTS, by which a window's values were rescaled; None for none.
 
     ``expected`` and ``actual`` have shape (DECADES,); ``size_ratio`` is the window's root mean
-    square over the reference's; ``floor`` the least distance that counts.
+    square, or mean, over the reference's; ``floor`` the least distance that counts.
     """
     if not expected.sum() or not actual.sum() or not size_ratio > 0.0:
         return None

@@ -12,12 +12,17 @@ values beyond the extremes look alike here; who asks must compare the moments as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from detectors.contract import FloatArray, IntArray
+
+LEAST_SHARE: Final = 0.1
+"""Of the values, that is looked for in another unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +65,28 @@ def fit_unit(
     size = float(np.dot(away, away))
     share = min(1.0, max(0.0, float(np.dot(wanted, away)) / size)) if size > 0.0 else 0.0
     return UnitFit(share, float(np.abs(wanted - share * away).max()))
+
+
+def gains(
+    edges: FloatArray, reference: IntArray, actual: IntArray, units: Sequence[tuple[float, float]]
+) -> FloatArray:
+    """How much of the distance of each row of ``actual`` the best of the units explains, at a share
+    of LEAST_SHARE or more, in [0, 1]; shape (rows,).
+
+    ``actual`` has shape (rows, cells), values in each row; ``units`` are (factor, offset), as those
+    of :func:`fit_unit`.
+    """
+    known = cumulative(reference)
+    upto = np.cumsum(actual, axis=1)
+    wanted = upto[:, :-1] / upto[:, -1:] - known
+    unmoved = np.abs(wanted).max(axis=1)
+    best = np.zeros(len(actual))
+    for factor, offset in units:
+        moved = np.interp((edges - offset) / factor, edges, known, left=0.0, right=1.0)
+        away = (1.0 - moved if factor < 0.0 else moved) - known
+        size = float(np.dot(away, away))
+        if size > 0.0:
+            share = np.clip(wanted @ away / size, 0.0, 1.0)
+            left = np.abs(wanted - share[:, np.newaxis] * away).max(axis=1)
+            np.maximum(best, np.where(share >= LEAST_SHARE, unmoved - left, 0.0), out=best)
+    return best

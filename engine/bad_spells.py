@@ -7,6 +7,9 @@ feature (RECORDS for faults of the records themselves).  Of a later question, a 
 that labels are about, a feature is bad where spells of one length cover MIN_SHARE of it; of a
 window also where one of the AFTERMATH before it had the fault.
 
+A time of maintenance says nothing of the model, so a fault of a window in it has no aftermath; what
+was predicted then is still about bad data when its labels come.
+
 Only times are compared, so the answer about a time is the same however much later it is asked, as
 long as there are no more than MAX_SPELLS since.  A spell of a fault that the spec checks no more
 says nothing: what was declared to be the new normal holds nothing back.
@@ -15,7 +18,7 @@ says nothing: what was declared to be the new normal holds nothing back.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -111,15 +114,20 @@ def _forget(spells: BadSpells, oldest_ms: int) -> None:
 
 
 def earlier_faults(
-    spells: BadSpells, rules: Iterable[WindowRule], window: WindowRule, end_ms: int
+    spells: BadSpells,
+    rules: Iterable[WindowRule],
+    window: WindowRule,
+    end_ms: int,
+    is_maintained: Callable[[int, int], bool],
 ) -> dict[str, tuple[str, ...]]:
     """Feature -> faults of valid values that shorter windows found in MIN_SHARE of a window, or
-    that one of the AFTERMATH windows before it had."""
+    that one of the AFTERMATH windows before it had, unless ``is_maintained`` (start, end)."""
     start_ms, length_ms = end_ms - window.length_ms, window.length_ms
     shorter = {rule.name: rule.length_ms for rule in rules if rule.length_ms < length_ms}
     inside = bad_within(spells, shorter, end_ms, [(start_ms, end_ms)])
-    before = (start_ms - AFTERMATH * length_ms, start_ms)
-    after = bad_within(spells, {window.name: length_ms}, start_ms, [before])
+    ends = (start_ms - number * length_ms for number in range(AFTERMATH))
+    before = [(e - length_ms, e) for e in ends if not is_maintained(e - length_ms, e)]
+    after = bad_within(spells, {window.name: length_ms}, start_ms, before)
     after.pop(RECORDS, None)
     found = {}
     for name in sorted({*inside, *after}):
@@ -148,6 +156,37 @@ def bad_within(
                     kinds.update(spell.kinds)
         if kinds:
             found[name] = tuple(sorted(kinds))
+    return found
+
+
+def bad_times(
+    spells: BadSpells, lengths_ms: Mapping[str, int], asked_ms: int, from_ms: int
+) -> dict[str, list[tuple[int, int]]]:
+    """Feature -> times (start, end), in order and apart, that windows of these names found a fault
+    in, as far as they had ended at ``asked_ms``; without what ended by ``from_ms``."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for name in sorted(spells):
+        times: list[tuple[int, int]] = []
+        for window, length_ms in lengths_ms.items():
+            known, ended_ms = spells[name].get(window, ()), asked_ms // length_ms * length_ms
+            times += [
+                (spell.from_ms, min(spell.until_ms, ended_ms))
+                for spell in known[bisect_right(known, from_ms, key=_until_ms) :]
+                if spell.from_ms < ended_ms
+            ]
+        if times:
+            found[name] = united(times)
+    return found
+
+
+def united(times: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same times in order and apart."""
+    found: list[tuple[int, int]] = []
+    for start_ms, end_ms in sorted(times):
+        if found and start_ms <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end_ms)
+        else:
+            found.append((start_ms, end_ms))
     return found
 
 

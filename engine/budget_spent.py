@@ -24,6 +24,7 @@ from engine.label_windows import label_windows
 from engine.performance_judging import JudgedPerformance
 
 if TYPE_CHECKING:
+    from engine.decide.silence import Silence
     from engine.effects import Publish
     from engine.judgement import Judged
     from engine.spec import Spec, WindowRule
@@ -45,7 +46,7 @@ class SpentBudget(msgspec.Struct):
     page_ends_ms: list[int] = msgspec.field(default_factory=list)
     """Ends of the windows of the newest of them, ascending."""
 
-    def note(self, judged: Judged | JudgedPerformance, said: Iterable[Publish]) -> None:
+    def note(self, judged: Judged | JudgedPerformance | Silence, said: Iterable[Publish]) -> None:
         """Note a window that was decided on, and what was said of it."""
         self.nano_pages += round(NANO * spent_by(judged))
         for _ in _heard(said):
@@ -61,7 +62,7 @@ class SpentBudget(msgspec.Struct):
         return sum(clock_ms - period_ms < end for end in self.page_ends_ms)
 
 
-def spent_by(judged: Judged | JudgedPerformance) -> float:
+def spent_by(judged: Judged | JudgedPerformance | Silence) -> float:
     """The share of the budget that a look at this window is: that of each section with a rule that
     reads windows of its length; nothing of an empty window."""
     spec = judged.model.spec

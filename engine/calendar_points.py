@@ -3,7 +3,9 @@
 Rule.  A period of the calendar (a day, an ISO week, a month, a quarter, a year, in local time) has
 exactly one point, at a day and a time of the clock on the wall.  A time that the clock skips in
 spring is as much later as it skips (02:30 becomes 03:30); one that it strikes twice in autumn is
-the first.  So there is one point a period, whatever the clock does, and points never go back.
+the first.  So there is one point a period, whatever the clock does, and points never go back.  A
+day that the calendar leaves out (Apia had no 30 December 2011) is no period: its point would be
+that of the day after.
 
 Days of a month are 1 to 28: every month has them.
 """
@@ -35,7 +37,8 @@ def next_point_ms(schedule: Schedule, after_ms: int) -> int:
 
 def count_points(schedule: Schedule, after_ms: int, until_ms: int) -> int:
     """Points in (after, until]."""
-    return max(0, _newest(schedule, until_ms) - _newest(schedule, after_ms))
+    after, until = _newest(schedule, after_ms), _newest(schedule, until_ms)
+    return sum(not _is_left_out(schedule, number) for number in range(after + 1, until + 1))
 
 
 def quarter_start_ms(zone: str, at_ms: int) -> int:
@@ -58,6 +61,13 @@ def _newest(schedule: Schedule, until_ms: int) -> int:
     while _point_ms(schedule, number) > until_ms:
         number -= 1
     return number
+
+
+def _is_left_out(schedule: Schedule, number: int) -> bool:
+    """Whether a period is a day that the calendar of the zone does not have."""
+    if schedule.every != "day":
+        return False
+    return _local(schedule.time_zone, _point_ms(schedule, number)).toordinal() != number
 
 
 def _period(schedule: Schedule, day: date) -> int:

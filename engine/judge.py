@@ -21,6 +21,7 @@ from engine.bad_spells import checked, earlier_faults, note
 from engine.concept_judging import LossWindow
 from engine.decide import operations, requests
 from engine.decide.decisions import Decide, DecisionState, decide
+from engine.decide.silence import Silences
 from engine.effects import Publish
 from engine.judgement import Judged
 from engine.latest import LatestWindows
@@ -29,7 +30,12 @@ from engine.model import MonitoredModel
 from engine.pane_judge import PaneJudge
 from engine.panes import Counts, Forwarded, PaneError, TermRecord, decode
 from engine.performance_charts import forget_foreign_charts
-from engine.performance_judging import JudgedPerformance, PerformanceJudging, charted
+from engine.performance_judging import (
+    JudgedPerformance,
+    PerformanceJudging,
+    charted,
+    is_deciding,
+)
 from engine.pieces import PieceReader
 from engine.plane_flow import DueWindow, PlaneFlow
 from engine.planes import DATA, PERFORMANCE
@@ -68,6 +74,7 @@ class Judge(PaneJudge):
         """Whether somebody reads the triggers, so that one without an answer is late."""
         self._judging = WindowJudging(model)
         self._performing = PerformanceJudging(model)
+        self._silences = Silences(model)
         self.data = self.flows[DATA]
         self._features = max(1, len(model.spec.features))
         if resume is not None:
@@ -116,12 +123,19 @@ class Judge(PaneJudge):
                 )
                 behind_ms = flow.clock_ms if due is None else due.due_ms - 1
                 out += tenure.end_behind(self.model, self.decisions, flow.plane, behind_ms)
+                out += self._silent(flow, behind_ms)
                 if due is not None:
                     left -= 1
                     out += self._revise(flow, due) if due.revision else self._judge(flow, due)
         if not self.behind:
             self._let_go_when_over()
         return out
+
+    def _silent(self, flow: PlaneFlow, behind_ms: int | None) -> list[Publish]:
+        if flow is self.data or not is_deciding(self.model, flow.plane):
+            return []
+        silences = self._silences.until(flow, behind_ms, self.data.first_event_ms)
+        return [said for each in silences for said in self.decide(each, self.decisions)]
 
     def _let_go_when_over(self) -> None:
         """Forget every window where the term is over, and so is the time of its labels."""
@@ -136,7 +150,8 @@ class Judge(PaneJudge):
         if flow is not self.data:
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             if measured.is_decided:
-                measured = replace(measured, bad=bad_of(measured, self.decisions.spells))
+                bad = bad_of(measured, self.decisions.spells)
+                measured = replace(measured, bad=bad.features, bad_share=bad.share)
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = tenure.examines(self.decisions.tenure, measured)
             out: list[Publish] = []
@@ -204,7 +219,13 @@ class Judge(PaneJudge):
         counts, slices = ring.total(end_ms, amended=amended)
         alarms = alarms_in(self.model.layout, ring, counts, end_ms, amended=amended)
         spec, spells = self.model.spec, checked(self.decisions.spells, self.model.spec)
-        earlier = earlier_faults(spells, spec.windows, ring.rule, end_ms)
+        earlier = earlier_faults(
+            spells,
+            spec.windows,
+            ring.rule,
+            end_ms,
+            lambda start, end: maintenance_in(spec, start, end) is not None,
+        )
         first_event = end_ms if (known := self.data.first_event_ms) is None else known
         history, rule = self.decisions.histories.get(operations.NAME), ring.rule
         usual = operations.usual_of(self.model, history, rule.name, end_ms)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.decade_kernel import DECADES, tally_decades
-from detectors.decades import decade_tables, rescaled_by
+from detectors.decades import decade_tables, lies_on_one_side, rescaled_by
 from detectors.rate_shift import dispersion, upper_rate
 from engine.own_blocks import MIN_BLOCK_EVENTS, MIN_BLOCKS, ReferenceTimes, block_ranges
 from engine.profile import OwnRate
@@ -103,13 +103,15 @@ class Blocks:
         usable = self._sum(np.isfinite(values)) >= MIN_BLOCK_EVENTS
         if np.count_nonzero(usable) < MIN_BLOCKS:
             return None
-        floor, size, hits = QualityRules().rescaled, _root_mean_square(ordered), 0
+        floor, sizes, hits = QualityRules().rescaled, _sizes(ordered), 0
         shares = counts / np.maximum(1, counts.sum(axis=1))[:, np.newaxis]
         far = np.abs(shares - whole / max(1, int(whole.sum()))).sum(axis=1) / 2.0 >= floor
         for block in np.flatnonzero(usable & far).tolist():
             inside = ordered[int(self._starts[block]) : int(self._ends[block])]
-            ratio = _root_mean_square(inside) / size if size > 0.0 else 0.0
-            hits += rescaled_by(whole, counts[block], ratio, floor) is not None
+            hits += any(
+                rescaled_by(whole, counts[block], own / size if size else 0.0, floor) is not None
+                for own, size in zip(_sizes(inside), sizes, strict=False)
+            )
         found = int(np.count_nonzero(usable))
         return OwnRate(blocks=found, lower=0.0, upper=hits / found, dispersion=1.0)
 
@@ -156,6 +158,17 @@ def _root_mean_square(values: FloatArray) -> float:
     if not len(sizes) or not sizes[-1]:
         return 0.0
     return float(sizes[-1]) * float(np.sqrt(np.mean(np.square(sizes / sizes[-1]))))
+
+
+def _sizes(values: FloatArray) -> tuple[float, ...]:
+    """The root mean square of those that are numbers and, where they lie on one side of zero, their
+    mean."""
+    inside = np.sort(values[np.isfinite(values)])
+    size = _root_mean_square(values)
+    if len(inside) and lies_on_one_side(float(inside[0]), float(inside[-1])):
+        # Scaled first: a sum of the largest doubles is none.
+        return size, float(np.mean(inside / size)) * size if size else 0.0
+    return (size,)
 
 
 def known(found: Mapping[str, OwnRate | None]) -> dict[str, OwnRate]:

@@ -72,6 +72,8 @@ class JudgedPerformance:
     """Whether it is of the view that decisions on measures and outcomes read."""
     bad: Sequence[str] = ()
     """Features whose data were bad when the predictions were made (:mod:`engine.bad_labels`)."""
+    bad_share: float = 0.0
+    """Of the matched predictions, in [0, 1]: on what was bad of any feature."""
     concept: Concept | None = None
     """Of the view by arrival, where estimators watch its losses."""
 

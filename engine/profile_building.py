@@ -147,6 +147,7 @@ def _feature_profile(
             feature.fine_bins,
             frame,
             (feature.low, feature.high),
+            unit=feature.unit,
         )
     return categorical_profile(
         table.categorical[feature.name],

@@ -19,6 +19,7 @@ from detectors.bins import coarse_merge, quantile_edges, with_inner_edges
 from detectors.decade_kernel import DECADES, tally_decades
 from detectors.decades import decade_tables, lowest_decade
 from engine.own_blocks import ReferenceTimes, own_blocks
+from engine.own_conversions import own_conversions
 from engine.own_rates import Blocks, known
 from engine.own_repeats import narrow_cells, own_repeats
 from engine.profile import CategoricalProfile, NumericProfile, OwnBlocks, OwnRate
@@ -59,9 +60,11 @@ def numeric_profile(
     frame: ReferenceFrame,
     bounds: tuple[float | None, float | None] = (None, None),
     inner_edges: Sequence[float] = (),
+    unit: str = "",
 ) -> NumericProfile:
     """The reference of a numeric column, shape (rows,), with at least one finite value; ``bounds``
-    are the spec's range, ``inner_edges`` are edges of its cells beside those of the quantiles."""
+    are the spec's range, ``inner_edges`` are edges of its cells beside those of the quantiles,
+    ``unit`` is the spec's."""
     finite = np.isfinite(column)
     values = column[finite] + 0.0
     ordered = np.sort(values)
@@ -77,6 +80,7 @@ def numeric_profile(
     outside = _outside(column, finite, bounds)
     decade_low, decades = _decades(values)
     known_values = np.where(finite, column + 0.0, np.nan)
+    rates = _numeric_rates(known_values, column, outside, decade_low, frame)
     return NumericProfile(
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
@@ -106,7 +110,7 @@ def numeric_profile(
         decades=decades,
         range=bounds,
         out_of_range=int(np.count_nonzero(outside)),
-        rates=_numeric_rates(known_values, column, outside, decade_low, frame),
+        rates=_with_conversions(rates, cells, (edges, counts), frame, unit),
         slices=_slices(cells, len(counts), frame.times),
     )
 
@@ -126,6 +130,21 @@ def _with_repeats(
         mean, spread = (None, None) if repeats is None else repeats
         found[window] = msgspec.structs.replace(blocks, repeat_mean=mean, repeat_spread=spread)
     return found
+
+
+def _with_conversions(
+    rates: dict[str, dict[str, OwnRate]],
+    cells: IntArray,
+    reference: tuple[npt.NDArray[np.float64], IntArray],
+    frame: ReferenceFrame,
+    unit: str,
+) -> dict[str, dict[str, OwnRate]]:
+    """The rates with what other units explain of the blocks; ``reference`` are edges and counts."""
+    return {
+        window: found
+        | own_conversions(frame.blocks[window].cells(cells, len(reference[1])), *reference, unit)
+        for window, found in rates.items()
+    }
 
 
 def _outside(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from detectors.contract import P_VALUE_FLOOR
-from detectors.decades import rescaled_by, shift_p_value
+from detectors.decades import lies_on_one_side, rescaled_by, shift_p_value
 from detectors.kernels import ABOVE_SUM, BELOW_SUM, INVALID, MISSING, OUT_OF_RANGE
 from detectors.rate_shift import p_value
 from engine.layout import CategoricalColumn, NumericColumn
@@ -128,22 +128,30 @@ class FeatureChecks:
         assert isinstance(profile, NumericProfile)
         cells = counts[column.start : column.start + column.values]
         occupied = np.flatnonzero(cells)
-        varies = np.count_nonzero(profile.counts) > 1
+        varies = bool(np.count_nonzero(profile.counts) > 1)
         mean, stddev = mean_and_stddev(column, counts)
         if varies and len(occupied) == 1 and stddev == 0.0:
             yield from self._constant(int(cells[occupied[0]]), profile.counts[int(occupied[0])])
-        own = self.own_rates.get("rescaled")
-        if self._is_usual(own):
-            return
-        worth = min(float(cells.sum()), self.worth)
+        if not self._is_usual(self.own_rates.get("rescaled")) and cells.sum() >= MIN_VALUES:
+            yield from self._rescaled(float(cells.sum()), (mean, stddev), decades, varies=varies)
+
+    def _rescaled(
+        self, values: float, moments: tuple[float, float], decades: Counts, *, varies: bool
+    ) -> Iterator[Fault]:
+        profile = self.profile
+        assert isinstance(profile, NumericProfile)
         size = float(np.hypot(profile.mean, profile.stddev if varies else 0.0))
-        if cells.sum() >= MIN_VALUES and size > 0.0:
-            expected = np.array(profile.decades, dtype=np.int64)
-            ratio = float(np.hypot(mean, stddev)) / size
-            power = rescaled_by(expected, decades, ratio, self.rules.rescaled)
-            chance = shift_p_value(expected, decades, worth)
-            if power is not None and chance <= self.alpha:
-                yield Fault("rescaled", power, 0.0, self.rules.rescaled, chance)
+        if not size > 0.0:
+            return
+        ratios = [float(np.hypot(*moments)) / size]
+        if lies_on_one_side(profile.edges[0], profile.edges[-1]) and profile.mean:
+            ratios.append(moments[0] / profile.mean)
+        expected, floor = np.array(profile.decades, dtype=np.int64), self.rules.rescaled
+        powers = (rescaled_by(expected, decades, ratio, floor) for ratio in ratios)
+        power = next((found for found in powers if found is not None), None)
+        chance = shift_p_value(expected, decades, min(values, self.worth))
+        if power is not None and chance <= self.alpha:
+            yield Fault("rescaled", power, 0.0, floor, chance)
 
     def hidden(self, column: NumericColumn, counts: Counts, decades: Counts) -> Iterator[Fault]:
         """What hides among valid values."""

@@ -5,9 +5,11 @@ Rule.  Each needs an effect, a shape that drift does not have, and significance.
 
 ``converted``  a share of the values came in another unit (:mod:`engine.unit_conversions`): the
 mixture of the reference and itself in that unit leaves at most EXPLAINED of the distance, and mean
-and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`).
-The sign is one of them only where the reference lies on one side of zero: elsewhere a mean that
-moves to the other side, as the temperature does in spring, is its own mirror image.
+and root mean square are those of the mixture within MOMENTS_TOLERANCE (:mod:`detectors.unit_fit`),
+or of powers of ten the mean within MEAN_TOLERANCE, where all values have one sign (for hundreds
+and thousands within SIZE_TOLERANCE).
+It must explain more than it does of one further block of the training data
+(:mod:`engine.own_conversions`).
 ``zeros``  more zeros than the reference has, by the spec's floor and its own blocks.  Where the
 reference has none and ends before zero, most of what lies beyond that end must be zeros: a cold
 night brings -1 and 1 along, a default does not.
@@ -36,23 +38,31 @@ import numpy as np
 from scipy.special import stdtr
 
 from detectors.contract import P_VALUE_FLOOR, FloatArray
+from detectors.decades import SIZE_TOLERANCE, lies_on_one_side
 from detectors.rate_shift import p_value
-from detectors.unit_fit import distance, fit_unit
+from detectors.unit_fit import LEAST_SHARE, distance, fit_unit
 from engine.layout import NumericColumn
 from engine.measuring import mean_and_stddev
+from engine.own_conversions import CONVERTED, rate_name
 from engine.own_repeats import FREEDOM, Mask, narrow_cells, root_of
 from engine.panes import Counts
 from engine.profile import NumericProfile, OwnRate
 from engine.quality_faults import MIN_VALUES, Fault
 from engine.spec import FeatureSpec, QualityRules
-from engine.unit_conversions import SCALES, SIGN, conversions
+from engine.unit_conversions import SCALES, SIGN, conversions, signs_and_scales
 
 EXPLAINED: Final = 1 / 3
 """A unit explains a window when what remains is at most this part of the distance."""
 MOMENTS_TOLERANCE: Final = 0.2
 """Of the reference's root mean square, or of the mixture's, by which the moments may miss."""
-MIN_CONVERTED: Final = 0.1
-"""Least share of the values that is looked for in another unit, and least distance."""
+MEAN_TOLERANCE: Final = 0.3
+"""Of the mixture's mean, by which that of values of one sign may miss it: four times as much is far
+from any mixture of once and ten times."""
+FAR_SCALES: Final = frozenset({1e-3, 1e-2, 1e2, 1e3})
+"""Powers of ten that no change of sizes looks like in the distribution: of these a mean within
+SIZE_TOLERANCE decades is near enough."""
+MIN_CONVERTED: Final = LEAST_SHARE
+"""Also the least distance."""
 MIN_REPEATED_VALUES: Final = 100
 """With fewer the fullest of many cells is large by chance alone."""
 FOREIGN_ZEROS: Final = 0.8
@@ -165,9 +175,11 @@ class ValueChecks:
             return None
         best: tuple[float, float] | None = None
         moments = mean_and_stddev(column, counts)
-        for factor, offset in self._units():
+        for factor, offset, usual in self._units():
             fit = fit_unit(column.edges, reference, cells, factor, offset)
             if fit.share < MIN_CONVERTED or fit.unexplained > EXPLAINED * unmoved:
+                continue
+            if unmoved - fit.unexplained <= usual:
                 continue
             if self._has_moments(moments, fit.share, factor, offset) and (
                 best is None or fit.unexplained < best[0]
@@ -177,20 +189,36 @@ class ValueChecks:
             return None
         return Fault("converted", best[1], 1.0, MIN_CONVERTED, max(P_VALUE_FLOOR, chance))
 
-    def _units(self) -> Iterator[tuple[float, float]]:
-        own = self.profile.rates.get(self.window, {}).get("rescaled")
-        usual = self.timed if own is None else own.upper > 0.0
-        if not usual and "rescaled" not in self.feature.unchecked:
-            for scale in SCALES:
-                yield scale, 0.0
-        if self.profile.edges[0] >= 0.0 or self.profile.edges[-1] <= 0.0:
-            yield SIGN, 0.0
-        yield from conversions(self.feature.unit).values()
+    def _units(self) -> Iterator[tuple[float, float, float]]:
+        """Factor, offset, and what such units explain of the training data's own blocks."""
+        rates = self.profile.rates.get(self.window, {})
+        own = rates.get("rescaled")
+        is_usual = self.timed if own is None else own.upper > 0.0
+        unscaled = is_usual or "rescaled" in self.feature.unchecked
+        usual = self._explained_of_blocks(CONVERTED)
+        if usual is not None:
+            low, high = self.profile.edges[0], self.profile.edges[-1]
+            for factor, offset in signs_and_scales(low, high):
+                if factor == SIGN or not unscaled:
+                    yield factor, offset, usual
+        usual = self._explained_of_blocks(rate_name(self.feature.unit))
+        if usual is not None:
+            for factor, offset in conversions(self.feature.unit).values():
+                yield factor, offset, usual
+
+    def _explained_of_blocks(self, name: str) -> float | None:
+        """None where nobody knows: times, and too few blocks of this length or another unit."""
+        own = self.profile.rates.get(self.window, {}).get(name)
+        if own is None:
+            return None if self.timed else 0.0
+        return own.upper
 
     def _has_moments(
         self, moments: tuple[float, float], share: float, factor: float, offset: float
     ) -> bool:
-        """Whether mean and root mean square are those of the mixture."""
+        """Whether mean and root mean square are those of the mixture; of powers of ten of values on
+        one side of zero, the mean alone, about: of few values with a heavy tail neither is
+        near."""
         mean, square = self.profile.mean, self.profile.mean**2 + self.profile.stddev**2
         moved = factor * mean + offset
         moved_square = factor**2 * self.profile.stddev**2 + moved**2
@@ -198,7 +226,15 @@ class ValueChecks:
         found = float(np.hypot(*moments))
         near = MOMENTS_TOLERANCE * size
         wanted = (1.0 - share) * mean + share * moved
-        return abs(found - size) <= near and abs(moments[0] - wanted) <= near
+        if abs(found - size) <= near and abs(moments[0] - wanted) <= near:
+            return True
+        low, high = self.profile.edges[0], self.profile.edges[-1]
+        if factor not in SCALES or not lies_on_one_side(low, high):
+            return False
+        if factor in FAR_SCALES:
+            ratio = moments[0] / wanted if wanted else 0.0
+            return ratio > 0.0 and abs(float(np.log10(ratio))) <= SIZE_TOLERANCE
+        return abs(moments[0] - wanted) <= MEAN_TOLERANCE * abs(wanted)
 
 
 def _rose_beside(excess: FloatArray, values: Counts, narrow: Mask, cell: int) -> int:

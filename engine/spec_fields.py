@@ -2,7 +2,8 @@
 
 Rule.  A reader asks for the fields that it knows, with their defaults, and then calls ``close``,
 which makes every other key a fault.  A faulty field yields its default and is remembered in
-``broken``, so that rules which compare fields can leave it out and one slip gives one fault.
+``broken``, so that rules which compare fields can leave it out and one slip gives one fault; of a
+section that is no mapping nothing more is told.
 """
 
 from __future__ import annotations
@@ -223,7 +224,8 @@ class Fields:
             return Fields(value, self.faults)
         if value is not None:
             self.fault(key, f"must be a mapping, not a {_shape(value)}")
-        return Fields(Mapping(child_path(self.mapping.path, key), 0), self.faults, absent=True)
+        heard = self.faults if self.sound(key) else []
+        return Fields(Mapping(child_path(self.mapping.path, key), 0), heard, absent=True)
 
     def close(self) -> None:
         """Make a fault of every key that nobody asked for."""

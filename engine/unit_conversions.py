@@ -67,6 +67,14 @@ _FAMILIES: Final[tuple[dict[str, tuple[float, float]], ...]] = (
 UNITS: Final = tuple(unit for family in _FAMILIES for unit in family)
 
 
+def signs_and_scales(lowest: float, highest: float) -> tuple[tuple[float, float], ...]:
+    """(factor, offset) of the powers of ten, and of the wrong sign where all values, from
+    ``lowest`` to ``highest``, lie on one side of zero: elsewhere a mean that moves to the other
+    side, as the temperature does in spring, is its own mirror image."""
+    signs = (SIGN,) if lowest >= 0.0 or highest <= 0.0 else ()
+    return tuple((factor, 0.0) for factor in (*SCALES, *signs))
+
+
 def conversions(unit: str) -> dict[str, tuple[float, float]]:
     """Other unit -> (factor, offset) that make a value in it of one in ``unit``; empty of none."""
     for family in _FAMILIES:

@@ -13,11 +13,10 @@ from typing import Any
 
 import orjson
 
-from engine.decide.episodes import Window
 from engine.model import MonitoredModel
 from engine.policy.episodes import episodes_of
 from engine.policy.history import PolicyHistory, triggers_of, windows_of
-from engine.policy.redeciding import decide_again
+from engine.policy.redeciding import Decided, decide_again
 from engine.policy.terms import terms_told
 
 
@@ -45,7 +44,7 @@ def _records(path: Path, version: str) -> Iterator[dict[str, Any]]:
 
 
 def history_again(
-    title: str, model: MonitoredModel, windows: Sequence[Window], judged: PolicyHistory
+    title: str, model: MonitoredModel, windows: Sequence[Decided], judged: PolicyHistory
 ) -> PolicyHistory:
     """The history of the same windows under other thresholds, without another replay."""
     records: dict[str, list[dict[str, Any]]] = {"alerts": [], "retraining-triggers": []}

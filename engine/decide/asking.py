@@ -26,7 +26,7 @@ import msgspec
 
 from engine.calendar_points import quarter_start_ms
 from engine.decide.contract import Finding
-from engine.decide.episodes import Episodes, Window, follow
+from engine.decide.episodes import AnyWindow, Episodes, Window, follow
 from engine.decide.retraining_tree import Advice, Facts, advise
 from engine.effects import Publish
 from engine.model import MonitoredModel
@@ -40,7 +40,9 @@ SIDES: Final = ("data", "performance")
 SCHEDULE: Final = "schedule"
 SCHEDULED: Final = "scheduled"
 TOLD_ELSEWHERE: Final = frozenset({"cooldown", "bad_data"})
-LOST: Final = frozenset({"budget", "expired"})
+MISSING: Final = "labels_missing"
+"""Reason of a request that waited for labels and is given up."""
+LOST: Final = frozenset({"budget", "expired", MISSING})
 """Reasons for which what was wanted is not done, and somebody may have to."""
 ZONES_APART_MS: Final = 2 * 86_400_000
 """One quarter begins in all time zones within less: a spec that changes its zone has no new one."""
@@ -187,7 +189,7 @@ def count_held(rule: str, reason: str, memory: RetrainingMemory) -> None:
 
 def tell_held(
     name: str,
-    judged: Window,
+    judged: AnyWindow,
     reason: str,
     episodes: Episodes,
     finding: Finding | None = None,

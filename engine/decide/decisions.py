@@ -39,6 +39,7 @@ from engine.decide.history import History
 from engine.decide.request_state import Requests
 from engine.decide.requests import is_of_labels, sent
 from engine.decide.rules import asks_for_retraining, chosen, reads_performance, rules
+from engine.decide.silence import Silence, end_silently
 from engine.decide.waiting import (
     WITH_LABELS,
     held_with_labels,
@@ -80,12 +81,16 @@ class DecisionState(msgspec.Struct):
     """Of the false-alarm budget."""
 
 
-Decide = Callable[[Window, DecisionState], list[Publish]]
+Decide = Callable[[Window | Silence, DecisionState], list[Publish]]
 
 
-def decide(judged: Window, state: DecisionState) -> list[Publish]:
+def decide(judged: Window | Silence, state: DecisionState) -> list[Publish]:
     """Let every rule that reads such windows examine one (revision 0, disjoint); the state is
     changed in place."""
+    if isinstance(judged, Silence):
+        said = end_silently(judged, state)
+        state.spent.note(judged, said)
+        return said
     out: list[Publish] = []
     examined: list[str] = []
     of_performance = isinstance(judged, JudgedPerformance)
@@ -114,6 +119,8 @@ def decide(judged: Window, state: DecisionState) -> list[Publish]:
             out += _ask(name, judged, finding, state)
     out += _with_labels(judged, state)
     owners = [rule for name in examined for rule in (name, f"{HELD}/{name}")]
+    if of_performance:
+        owners += [f"{HELD}/{name}{WITH_LABELS}" for name in rules()]
     out += give_up(owners, judged, state.episodes)
     state.spent.note(judged, out)
     return out

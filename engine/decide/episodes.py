@@ -16,8 +16,8 @@ told as open again by the first window of its cause after the mute.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 import orjson
@@ -29,7 +29,11 @@ from engine.effects import Publish
 from engine.judgement import Judged
 from engine.performance_judging import JudgedPerformance
 from engine.quiet import mute_of
+from engine.spec import Spec
 from engine.timestamps import ms_to_rfc3339
+
+if TYPE_CHECKING:
+    from engine.decide.silence import Silence
 
 SCHEMA: Final = 1
 SEVERITY: Final = {
@@ -47,8 +51,8 @@ NO_DATA: Final = "no_data"
 NO_DATA_WINDOWS: Final = 3
 RUNBOOK: Final = "docs/alerts.md"
 Window = Judged | JudgedPerformance
-AnyWindow = Window | SplitLook
-"""That alerts may be about: also a look at how users are split."""
+AnyWindow: TypeAlias = "Window | SplitLook | Silence"
+"""That alerts may be about: also a look at how users are split, and one at no labels."""
 
 
 class Episode(msgspec.Struct):
@@ -106,16 +110,29 @@ def hold_open(rule: str, judged: Window, episodes: Episodes) -> None:
 
 
 def give_up(rules: Collection[str], judged: Window, episodes: Episodes) -> list[Publish]:
-    """End the episodes of these rules of which no window said anything for ``alerts.no_data``, and
-    for NO_DATA_WINDOWS windows."""
+    """End the episodes of these rules of which no window said anything for :func:`patience_ms`."""
+    beginnings = tuple(f"{rule}/" for rule in rules)
+    return give_up_those(lambda key: key.startswith(beginnings), judged, episodes)
+
+
+def patience_ms(spec: Spec, length_ms: int) -> int:
+    """How long an episode of windows of this length stays open without a word: ``alerts.no_data``,
+    and NO_DATA_WINDOWS windows."""
+    return max(spec.alerts.no_data_ms, NO_DATA_WINDOWS * length_ms)
+
+
+def give_up_those(
+    are_meant: Callable[[str], bool], judged: AnyWindow, episodes: Episodes
+) -> list[Publish]:
+    """The same of the episodes whose ``rule/cause`` is meant."""
     out: list[Publish] = []
     for key, episode in list(episodes.items()):
-        if not any(key.startswith(f"{rule}/") for rule in rules):
+        if not are_meant(key):
             continue
         if not episode.told_ms:
             _heard(episode, judged)
-        patience_ms = max(judged.model.spec.alerts.no_data_ms, NO_DATA_WINDOWS * episode.window_ms)
-        if judged.end_ms - episode.told_ms >= patience_ms:
+        patience = patience_ms(judged.model.spec, episode.window_ms)
+        if judged.end_ms - episode.told_ms >= patience:
             del episodes[key]
             observed = {"no_data_since": ms_to_rfc3339(episode.told_ms)}
             nothing = Finding("quiet", key, "", observed)

@@ -4,8 +4,8 @@ Rule.  A window holds when a measure fell (:attr:`engine.performance_levels.Meas
 one whose measures are all UNKNOWN tells nothing.  An improvement never holds.
 
 A model that was fed bad data does worse, and training again would teach it them: the alert says so,
-and nothing is asked for until it fell in as many windows as the rule wants on sound data
-(:mod:`engine.bad_labels`).
+and nothing is asked for until it fell in as many windows as the rule wants by more than the
+predictions on bad data can explain (:mod:`engine.bad_labels`, :mod:`engine.bad_share`).
 
 The cause is ``concept_drift`` when the estimate without labels, of the very same events, expected
 significantly better than what came: the scores do not mean any more what they meant.  Else the
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.bad_share import fell_on_sound_data
 from engine.decide.contract import Finding, not_confirmed
 from engine.decide.history import History
 from engine.performance import numbers
@@ -40,7 +41,8 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
     fallen = [measure for measure in verdict.measures if measure.fell]
     count = history.note(judged.end_ms, judged.window.length_ms, rule.of_last, held=bool(fallen))
     bad = list(judged.bad[:MAX_BAD_FEATURES])
-    if fallen and bad:
+    unsound = bad and not any(fell_on_sound_data(judged, measure) for measure in fallen)
+    if fallen and unsound:
         history.note_bad(judged.end_ms)
     if verdict.level == "UNKNOWN":
         return None
@@ -58,7 +60,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
             "labelled": judged.found.labelled,
             "windows_worse": count,
             "of_last": rule.of_last,
-            **({"bad_data": bad} if bad else {}),
+            **({"bad_data": bad, "bad_share": judged.bad_share} if bad else {}),
         },
         {
             "worse_by": {measure.name: measure.worse_by for measure in fallen},
@@ -66,8 +68,12 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
         },
         {**msgspec.to_builtins(rule), "performance": _rules(judged)},
         [evidence(judged, measure) for measure in fallen],
-        unsound=tuple(bad or (["windows before"] if history.sound < rule.at_least else [])),
+        unsound=_unsound(bad if unsound else [], too_few=history.sound < rule.at_least),
     )
+
+
+def _unsound(bad: list[str], *, too_few: bool) -> tuple[str, ...]:
+    return tuple(bad or (["windows before"] if too_few else []))
 
 
 def is_unforeseen(judged: JudgedPerformance, measure: MeasureVerdict) -> bool:

@@ -10,7 +10,8 @@ Why it waits: a window of performance may be judged long after that of the data,
 of them, as the two topics happen to be read.  To look at the newest performance that is known would
 make triggers depend on that; the window that covers the same time is the same in every run.  The
 price is the labels' delay, so it is off unless asked for; and while labels are missing altogether
-nothing of the data is asked for.  A schedule waits too, for its place in the order, and is not
+nothing of the data is asked for: what waited too long is given up (:mod:`engine.decide.silence`).
+A schedule waits too, for its place in the order, and is not
 vetoed.
 
 Of each rule the first request of each such window waits; later ones of the same would be settled by
@@ -28,6 +29,7 @@ import orjson
 
 from engine.decide.asking import (
     HELD,
+    MISSING,
     SIDES,
     UNSETTLED,
     Request,
@@ -37,7 +39,7 @@ from engine.decide.asking import (
     with_advice,
 )
 from engine.decide.contract import Finding
-from engine.decide.episodes import Episodes, Window
+from engine.decide.episodes import Episodes, Window, patience_ms
 from engine.decide.facts import with_labels
 from engine.decide.retraining_tree import Facts
 from engine.performance_judging import JudgedPerformance
@@ -56,13 +58,12 @@ def waits_for_labels(judged: Window) -> bool:
 
 def wait_for_labels(request: Request, facts: Facts, memory: RetrainingMemory) -> None:
     """Keep a request of the data until the labels of the time are judged."""
-    length_ms = _settling_ms(request.model.spec)
-    until_ms = -(-request.end_ms // length_ms) * length_ms
+    until_ms = _settled_ms(request.model.spec, request.end_ms)
     if memory.waiting_until_ms.get(request.rule, 0) >= until_ms:
         return
     memory.waiting_until_ms[request.rule] = until_ms
     if len(memory.waiting) >= MAX_WAITING_REQUESTS:
-        count_held(memory.waiting.pop(0).rule, "labels_missing", memory)
+        count_held(memory.waiting.pop(0).rule, MISSING, memory)
     memory.waiting.append(
         WaitingRequest(
             request.rule,
@@ -75,6 +76,16 @@ def wait_for_labels(request: Request, facts: Facts, memory: RetrainingMemory) ->
             memory.quiet_ms.get(request.rule, 0),
         )
     )
+
+
+def given_up(spec: Spec, at_ms: int, memory: RetrainingMemory) -> Iterator[WaitingRequest]:
+    """The requests whose labels should have been judged so long ago, by the time ``at_ms`` of the
+    plane of labels, that nobody waits for them any more; they are forgotten, in order."""
+    if not spec.retraining.improvement_veto:
+        return
+    patience = patience_ms(spec, _settling_ms(spec))
+    while memory.waiting and _settled_ms(spec, memory.waiting[0].end_ms) + patience <= at_ms:
+        yield memory.waiting.pop(0)
 
 
 def ready_with(judged: Window, memory: RetrainingMemory) -> Iterator[Request]:
@@ -116,6 +127,12 @@ def _settles(judged: Window) -> bool:
     if not isinstance(judged, JudgedPerformance) or judged.verdict is None:
         return False
     return judged.window.length_ms == _settling_ms(judged.model.spec)
+
+
+def _settled_ms(spec: Spec, end_ms: int) -> int:
+    """End of the window of performance that covers a window of the data that ends then."""
+    length_ms = _settling_ms(spec)
+    return -(-end_ms // length_ms) * length_ms
 
 
 def _settling_ms(spec: Spec) -> int:

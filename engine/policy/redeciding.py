@@ -22,12 +22,15 @@ import msgspec
 from engine.canonical import content_hash
 from engine.decide.decisions import DecisionState, decide
 from engine.decide.episodes import Window
+from engine.decide.silence import Silence
 from engine.effects import Publish
 from engine.judgement import Judged
 from engine.model import MonitoredModel
 from engine.retraining_rules import PsiFeaturesRule
 from engine.spec import Spec
 
+Decided = Window | Silence
+"""What decisions are made on."""
 MAX_REMEMBERED_VERDICTS: Final = 500_000
 """Verdicts of features in all windows together, some kilobytes each."""
 
@@ -51,10 +54,10 @@ class Thresholds:
 class WindowMemory:
     """Decides as ever, and remembers what it decided on."""
 
-    windows: list[Window] = field(default_factory=list)
+    windows: list[Decided] = field(default_factory=list)
     verdicts: int = 0
 
-    def decide(self, judged: Window, state: DecisionState) -> list[Publish]:
+    def decide(self, judged: Decided, state: DecisionState) -> list[Publish]:
         """To be put in the place of :func:`engine.decide.decisions.decide`."""
         if isinstance(judged, Judged):
             self.verdicts += len(judged.verdicts)
@@ -90,7 +93,7 @@ def with_thresholds(model: MonitoredModel, chosen: Thresholds) -> MonitoredModel
     return replace(model, spec=spec, policy_hash=content_hash(spec))
 
 
-def decide_again(model: MonitoredModel, windows: Sequence[Window]) -> list[Publish]:
+def decide_again(model: MonitoredModel, windows: Sequence[Decided]) -> list[Publish]:
     """Alerts and triggers of these windows under ``model``, in the order of the windows.
 
     ValueError where the windows were judged under a spec that differs in more than thresholds.
@@ -101,7 +104,7 @@ def decide_again(model: MonitoredModel, windows: Sequence[Window]) -> list[Publi
     return [effect for judged in _under(model, windows) for effect in decide(judged, state)]
 
 
-def read_by(rule: str, model: MonitoredModel, windows: Sequence[Window]) -> list[Window]:
+def read_by(rule: str, model: MonitoredModel, windows: Sequence[Decided]) -> list[Decided]:
     """The windows that what the rule on PSI says can depend on.
 
     Rules know of each other by the cool-down of triggers and the budget alone.  Where without
@@ -123,7 +126,7 @@ def read_by(rule: str, model: MonitoredModel, windows: Sequence[Window]) -> list
     return [window for window in of_data if window.window.name == own]
 
 
-def _under(model: MonitoredModel, windows: Sequence[Window]) -> Iterator[Window]:
+def _under(model: MonitoredModel, windows: Sequence[Decided]) -> Iterator[Decided]:
     for judged in windows:
         yield replace(judged, model=model)
 

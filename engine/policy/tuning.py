@@ -23,13 +23,18 @@ from typing import Final
 
 import orjson
 
-from engine.decide.episodes import Window
 from engine.decide.psi_features import NAME
 from engine.effects import Publish
 from engine.model import MonitoredModel
 from engine.policy.episodes import ToldEpisode, episodes_of
 from engine.policy.history import ToldTrigger, covered_ms, per_month, triggers_of
-from engine.policy.redeciding import Thresholds, decide_again, read_by, with_thresholds
+from engine.policy.redeciding import (
+    Decided,
+    Thresholds,
+    decide_again,
+    read_by,
+    with_thresholds,
+)
 
 ABOVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Times the spec's own bound."""
@@ -88,7 +93,7 @@ def grid(current: Thresholds, features: int) -> list[Thresholds]:
 
 def outcomes(
     model: MonitoredModel,
-    windows: Sequence[Window],
+    windows: Sequence[Decided],
     current: Thresholds,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:

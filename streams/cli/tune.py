@@ -16,10 +16,9 @@ from streams.cli.publish import rows, sources_from
 from streams.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
-    from engine.decide.episodes import Window
     from engine.model import MonitoredModel
     from engine.policy.history import PolicyHistory
-    from engine.policy.redeciding import Thresholds
+    from engine.policy.redeciding import Decided, Thresholds
     from engine.policy.tuning import Outcome
     from streams.replay import Source
     from streams.report.sheets import Sheet
@@ -90,7 +89,7 @@ def tune(
 
 def _judged(
     model: MonitoredModel, sources: list[Source], partitions: int
-) -> tuple[list[Window], PolicyHistory]:
+) -> tuple[list[Decided], PolicyHistory]:
     """The windows of a replay, and what was said of them; deciding again has to give the same."""
     from engine.policy.redeciding import TooMuchHistoryError, WindowMemory, decide_again
     from streams.policy_files import read_history
@@ -124,7 +123,7 @@ def _judged(
 
 def _propose(
     model: MonitoredModel,
-    windows: list[Window],
+    windows: list[Decided],
     history: PolicyHistory,
     current: Thresholds,
     wanted: float,
@@ -158,7 +157,7 @@ def _heard(history: PolicyHistory) -> PolicyHistory:
 
 def _tell(
     model: MonitoredModel,
-    windows: list[Window],
+    windows: list[Decided],
     history: PolicyHistory,
     chosen: Outcome,
     own: Outcome,

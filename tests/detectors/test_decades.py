@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from detectors.decade_kernel import DECADES, tally_decades
 from detectors.decades import (
     decade_tables,
+    lies_on_one_side,
     lowest_decade,
     rescaled_by,
     shift_p_value,
@@ -105,3 +106,12 @@ def test_nothing_is_said_of_nothing() -> None:
     assert rescaled_by(empty, empty, math.nan, 0.3) is None
     assert shift_p_value(empty, empty, 10) == 1.0
     assert lowest_decade(np.zeros(4)) == -7
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "one"),
+    [(0.0, 3.0, True), (1.0, 3.0, True), (-3.0, 0.0, True), (-1.0, 3.0, False), (0.0, 0.0, False)],
+)
+def test_values_of_one_sign(low: float, high: float, *, one: bool) -> None:
+    """Nothing but zeros have no mean to speak of."""
+    assert lies_on_one_side(low, high) is one

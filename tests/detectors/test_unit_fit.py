@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detectors.bins import quantile_edges
-from detectors.unit_fit import distance, fit_unit
+from detectors.unit_fit import LEAST_SHARE, distance, fit_unit, gains
 from engine.unit_conversions import UNITS, conversions
 
 ROWS: Final = 40_000
@@ -71,3 +71,21 @@ def test_known_conversions() -> None:
     assert factor * 212 + offset == pytest.approx(100.0, abs=1e-3)
     assert conversions("mi")["km"] == (pytest.approx(1.609344), 0.0)
     assert conversions("mph")["km/h"][0] == pytest.approx(1.609344, rel=1e-5)
+
+
+def test_gains_are_those_of_single_fits() -> None:
+    """Row by row, by the best unit, of shares of a tenth or more."""
+    rng = np.random.default_rng(6)
+    edges, reference, _ = mixture(0.0, 1.0, 0.0)
+    units = [*conversions("fahrenheit").values(), (10.0, 0.0), (-1.0, 0.0)]
+    rows = [
+        cells(edges, np.where(rng.random(900) < share, 1.8 * values + 32.0, values))
+        for share in (0.0, 0.05, 0.4, 1.0)
+        for values in (rng.normal(50, 10, 900), rng.normal(60, 10, 900))
+    ]
+    found = gains(edges, reference, np.array(rows), units)
+    for row, gain in zip(rows, found.tolist(), strict=True):
+        fits = [fit_unit(edges, reference, row, factor, offset) for factor, offset in units]
+        known = [distance(reference, row) - f.unexplained for f in fits if f.share >= LEAST_SHARE]
+        assert gain == pytest.approx(max([0.0, *known]), abs=1e-12)
+    assert gains(edges, reference, np.array(rows), []).tolist() == [0.0] * len(rows)

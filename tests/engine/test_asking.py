@@ -79,6 +79,15 @@ def test_what_is_no_budget(budget: str, message: str) -> None:
         read_spec(spec_text(retraining=f"{{budget: {budget}}}"))
 
 
+@pytest.mark.parametrize("section", ["budget: 4", "schedule: daily", "rules: {psi_features: 3}"])
+def test_what_is_no_mapping_is_one_fault(section: str) -> None:
+    """What such a section would need is not missed as well."""
+    with pytest.raises(SpecError) as refused:
+        read_spec(spec_text(retraining=f"{{{section}}}"))
+    (fault,) = refused.value.faults
+    assert fault.message.startswith("must be a mapping")
+
+
 def test_one_for_two_sides_must_be_given_to_one() -> None:
     """What either side spends is unknown to the other, so a budget is shared when it is read."""
     labels = {

@@ -4,8 +4,10 @@ data."""
 from __future__ import annotations
 
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import pytest
 
@@ -35,12 +37,12 @@ SOUND: Final = {"x": True}
 
 
 @cache
-def model(by: str = "arrival") -> MonitoredModel:
+def model(by: str = "arrival", ttl: str = "10m") -> MonitoredModel:
     """Performance is judged every minute, by arrival or a maturity."""
     maturities = "" if by == "arrival" else f", maturities: [{by}]"
     text = spec_text(
         inputs="[predictions, labels]",
-        label="{ttl: 10m, lateness: 0s, amend: 1m, pane: 1m" + maturities + "}",
+        label=f"{{ttl: {ttl}, lateness: 0s, amend: 1m, pane: 1m{maturities}}}",
         estimators="{}",
         windows="[{length: 1m, judge_every: 1m}]",
         performance=f"{{by: {by}, window: 1m, auc: null, precision: null, recall: null, f1: null}}",
@@ -132,3 +134,23 @@ def test_a_fault_that_comes_and_goes_is_not_forgotten(*, ahead: bool) -> None:
         pairs = zip(pieces(data, cuts), pieces(labels, cuts), strict=True)
         steps = [step for pair in pairs for step in (*pair, None)]
     assert asked(run([model()], 1, steps)[0]) == []
+
+
+def test_a_bad_minute_is_no_reason_to_hold_for_long() -> None:
+    """Of labels that take up to twenty minutes, one bad minute is a fiftieth and less: scores that
+    mean nothing any more are asked about though some of the labels may be about that minute."""
+    pattern = "....." + "b" + "." * 9 + "w" * 12
+    data, labels = logs_of(pattern)
+    random, end = np.random.default_rng(5), labels.values[-1]
+    late = []
+    for value in labels.values[:-1]:
+        label, kind = orjson.loads(value or b""), random.random()
+        low, high = (0, 1) if kind < 0.4 else (1, 10) if kind < 0.8 else (10, 20)
+        late.append(label | {"ts": label["ts"] + int(random.uniform(low, high) * MINUTE)})
+    late = [label for label in late if label["ts"] < START + len(pattern) * MINUTE]
+    late.sort(key=itemgetter("ts"))
+    records = batch([*map(orjson.dumps, late), end], topic="labels")
+    out = run([model(ttl="1h")], 1, [data, records])[0]
+    assert asked(out)
+    assert asked(out)[0] < "20:00"
+    assert alerts(out, "performance")[-1]["evidence"]["observed"].get("bad_share", 0.0) < 0.05

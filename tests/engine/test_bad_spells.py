@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -13,6 +14,7 @@ from engine.bad_spells import (
     MAX_SPELLS,
     RECORDS,
     BadSpells,
+    bad_times,
     bad_within,
     checked,
     earlier_faults,
@@ -56,7 +58,7 @@ def noted(bad: list[bool], kind: str = "repeated") -> BadSpells:
 
 def earlier(spells: BadSpells, name: str, end_ms: int) -> dict[str, tuple[str, ...]]:
     """What a window is told."""
-    return earlier_faults(spells, RULES.values(), RULES[name], end_ms)
+    return earlier_faults(spells, RULES.values(), RULES[name], end_ms, lambda _s, _e: False)
 
 
 @given(st.lists(st.booleans(), min_size=24, max_size=72))
@@ -83,6 +85,49 @@ def test_what_follows_a_fault_is_not_believed_at_once() -> None:
     note(spells, window("1h", HOUR, "duplicates", records=True))
     assert earlier(spells, "1h", 2 * HOUR) == {}
     assert earlier(spells, "1d", DAY) == {RECORDS: ("duplicates",)}
+
+
+def test_maintenance_has_no_aftermath() -> None:
+    """A fault found in a time of maintenance says nothing of the windows after it; one of before
+    does."""
+
+    def told(bad: list[bool], end_ms: int, *maintained: int) -> bool:
+        return bool(
+            earlier_faults(
+                noted(bad), RULES.values(), RULES["1h"], end_ms,
+                lambda start, end: any(start < at * HOUR < end + 1 for at in maintained),
+            )
+        )  # fmt: skip
+
+    assert told([False, True, False], 3 * HOUR)
+    assert not told([False, True, False], 3 * HOUR, 2)
+    assert told([True, True, False], 3 * HOUR, 2)
+    assert not told([True, True, False, False], 4 * HOUR, 2)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=9),
+    st.integers(0, 40),
+    st.integers(30, 70),
+)
+def test_bad_times_are_in_order_and_apart(
+    found: list[tuple[int, int]], from_hour: int, asked_hour: int
+) -> None:
+    """Hour by hour, as a plain look at every window has it."""
+    spells: BadSpells = {}
+    bad: set[int] = set()
+    for hour in sorted({start + i for start, length in found for i in range(length)}):
+        note(spells, window("1h", (hour + 1) * HOUR, "zeros"))
+        bad.add(hour)
+    note(spells, window("1d", DAY, "zeros"))
+    lengths = {name: rule.length_ms for name, rule in RULES.items()}
+    times = bad_times(spells, lengths, asked_hour * HOUR, from_hour * HOUR).get("x", [])
+    assert all(end < start for (_, end), (start, _) in pairwise(times))
+    told = {hour for start, end in times for hour in range(start // HOUR, end // HOUR)}
+    known = {hour for hour in bad if hour < asked_hour} | (
+        set(range(24)) if asked_hour >= 24 else set()
+    )
+    assert {h for h in told if h >= from_hour} == {h for h in known if h >= from_hour}
 
 
 def test_a_small_part_is_as_good_as_none() -> None:

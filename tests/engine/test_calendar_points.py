@@ -59,6 +59,20 @@ def test_an_hour_that_strikes_twice_is_the_first() -> None:
     assert found == ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]
 
 
+def test_a_day_that_is_left_out_has_no_point() -> None:
+    """Apia went from 29 to 31 December 2011: one point in those two days, and a week keeps its
+    own."""
+    before, after = (rfc3339_to_ms(f"2011-12-{day}T00:00:00Z") for day in (29, 31))
+    daily = Schedule(every="day", at_minute=120, time_zone="Pacific/Apia")
+    found = points(daily, "2011-12-29T00:00:00Z", 3)
+    assert found == ["2011-12-29T12:00:00Z", "2011-12-30T12:00:00Z", "2011-12-31T12:00:00Z"]
+    assert local_text("Pacific/Apia", rfc3339_to_ms(found[1])) == "2011-12-31T02:00+14:00"
+    assert count_points(daily, before, after) == 2
+    friday = Schedule(every="week", day=5, at_minute=120, time_zone="Pacific/Apia")
+    assert points(friday, "2011-12-29T00:00:00Z", 1) == ["2011-12-30T12:00:00Z"]
+    assert count_points(friday, before, after) == 1
+
+
 def test_other_periods() -> None:
     """A Friday, the fifteenth of a month, the second of January."""
     friday = Schedule(every="week", day=5)

@@ -102,6 +102,11 @@ def said_of(
         labels.write_parquet(folder / "labels.parquet")
         sources.append(Source("labels", folder / "labels.parquet", model.spec))
     replay([model], sources, 1, folder)
+    return records_in(folder)
+
+
+def records_in(folder: Path) -> Records:
+    """What a replay wrote there: records by topic, judgements of revision 0."""
     found = {
         topic: [
             orjson.loads(line) for line in (folder / f"{topic}.ndjson").read_bytes().splitlines()

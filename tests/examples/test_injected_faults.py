@@ -18,12 +18,14 @@ import pytest
 
 from tests.examples.faulty_flights import (
     END,
+    EVERY,
     FLIGHTS,
     WEATHER,
     alerted,
     at,
     between,
     changed,
+    faults_told,
     flights,
     flights_model,
     said_of,
@@ -164,6 +166,18 @@ def test_a_fault_alerts_and_asks_for_nothing(name: str, tmp_path: Path) -> None:
 def test_without_a_fault_nothing_is_asked_for(tmp_path: Path) -> None:
     """The same flights as they were."""
     assert said_of(flights(), tmp_path)["retraining-triggers"] == []
+
+
+def test_a_calm_week_is_no_other_unit(tmp_path: Path) -> None:
+    """In the week until 5 December there was as much wind as if two thirds of it had come in m/s.
+    Weeks of the training data look like that as well, so it is none."""
+    late = pl.read_parquet(FLIGHTS / "predictions.parquet").filter(pl.col("ts") > at(11, 20))
+    late = late.filter(pl.col("ts") < at(12, 13)).gather_every(EVERY).with_columns(draw=0.0)
+    records = said_of(late, tmp_path)
+    assert "2013-12-05T00:00:00Z" in {
+        j["end"] for j in records["judgements"] if j["window"] == "7d"
+    }
+    assert "converted" not in faults_told(records).get("wind_speed", set())
 
 
 def labels_of(turned_from: datetime | None = None) -> pl.DataFrame:
