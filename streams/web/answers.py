@@ -20,6 +20,8 @@ from streams.web.trouble import by_trouble, length_ms, standing
 
 MAX_WINDOWS_TOLD: Final = 400
 DEFAULT_WINDOWS: Final = 120
+MAX_DIGITS: Final = len(str(MAX_WINDOWS_TOLD))
+"""Of a number of windows."""
 
 Query = Mapping[str, str]
 
@@ -113,15 +115,16 @@ class Answers:
         """The windows of one series: their rows, and of the data's the features of each."""
         kept = self._kept(query)
         series, windows = self._series(kept, query)
-        entries = _asked(windows, query)
-        names = entries[-1].names if entries else ()
+        entries, section = _asked(windows, query), series.section
+        last = entries[-1] if entries else None
+        names = last.names if last is not None else ()
         return together(
             window=orjson.dumps(series.window),
             section=orjson.dumps(series.section),
             maturity=orjson.dumps(series.maturity),
             features=orjson.dumps(names),
             rows=joined(entry.row for entry in entries),
-            cells=joined(_cells(entry, names) for entry in entries if not series.section),
+            cells=joined(_cells(one, last, names) for one in entries if last and not section),
         )
 
     def feature(self, query: Query) -> bytes:
@@ -130,14 +133,21 @@ class Answers:
         kept = self._kept(query)
         _, windows = self._series(kept, query)
         name = query.get("feature", "")
-        entries = [entry for entry in _asked(windows, query) if name in entry.names]
+        places: dict[bytes, int] = {}
+        entries = []
+        for entry in _asked(windows, query):
+            if entry.packed_names not in places:
+                names = entry.names
+                places[entry.packed_names] = names.index(name) if name in names else -1
+            if places[entry.packed_names] >= 0:
+                entries.append(entry)
         if not entries:
             raise NotKeptError(f"no kept window has a feature {name!r}")
         at_ms = _time(query, "at")
         shown = entries[-1]
         if at_ms is not None:
             shown = max((e for e in entries if e.at_ms <= at_ms), default=shown, key=_at)
-        trend = [_point(entry, name) for entry in entries]
+        trend = [_point(entry, places[entry.packed_names]) for entry in entries]
         tree = shown.tree()
         return orjson.dumps(
             {
@@ -146,11 +156,11 @@ class Answers:
                 "shown": {
                     "start": tree["start"],
                     "end": tree["end"],
-                    "events": tree["events"],
+                    "events": tree.get("events"),
                     "verdict": tree["features"][name],
-                    "fault": (tree.get("quality", {}).get("features") or {}).get(name),
+                    "fault": ((tree.get("quality") or {}).get("features") or {}).get(name),
                     "held_back": name in tree["data"].get("held_back", ()),
-                    "conventions": tree.get("conventions", {}),
+                    "conventions": tree.get("conventions") or {},
                 },
             }
         )
@@ -243,16 +253,17 @@ def _time(query: Query, name: str) -> int | None:
 def _asked(windows: Windows, query: Query) -> list[Entry]:
     """The windows between ``from`` and ``to``, the last ``windows`` of them."""
     text = query.get("windows", str(DEFAULT_WINDOWS))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_WINDOWS_TOLD):
+    digits = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    if not (digits and 1 <= int(text) <= MAX_WINDOWS_TOLD):
         raise BadQuestionError(f"windows: 1 to {MAX_WINDOWS_TOLD}")
     from_ms, to_ms = _time(query, "from"), _time(query, "to")
     latest_ms = windows.latest.at_ms if windows.latest is not None else 0
     return windows.between(from_ms or 0, latest_ms if to_ms is None else to_ms, int(text))
 
 
-def _cells(entry: Entry, names: tuple[str, ...]) -> bytes:
-    """The features of a window in the order of ``names``, whatever its own were."""
-    if entry.names == names:
+def _cells(entry: Entry, last: Entry, names: tuple[str, ...]) -> bytes:
+    """The features of a window in the order of ``names``, the last's, whatever its own were."""
+    if entry.packed_names == last.packed_names:
         return entry.features
     row = orjson.loads(entry.features)
     at = {name: number for number, name in enumerate(entry.names)}
@@ -266,8 +277,8 @@ def _cells(entry: Entry, names: tuple[str, ...]) -> bytes:
     )
 
 
-def _point(entry: Entry, name: str) -> dict[str, Any]:
-    row, at = orjson.loads(entry.features), entry.names.index(name)
+def _point(entry: Entry, at: int) -> dict[str, Any]:
+    row = orjson.loads(entry.features)
     return {
         "end": ms_to_rfc3339(entry.at_ms),
         "level": row["levels"][at],

@@ -8,6 +8,7 @@ ever.  Retraining that is due or overdue is trouble of the model, and of no dime
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -46,13 +47,15 @@ class Dimension:
     """None where nothing is measured."""
     window: str = ""
     """The window that the level is of."""
+    reason: str = ""
+    """Why it is UNKNOWN, where the record says so."""
     alerts: int = 0
     severity: str | None = None
 
-    def see(self, level: str, window: str) -> None:
+    def see(self, level: str, window: str, reason: str = "") -> None:
         """The newest window of a length says so."""
         if self.level is None or LEVELS.index(level) > LEVELS.index(self.level):
-            self.level, self.window = level, window
+            self.level, self.window, self.reason = level, window, reason
 
     def alarm(self, severity: str) -> None:
         """An alert of it is open."""
@@ -72,6 +75,7 @@ class Dimension:
         return {
             "level": self.level,
             "window": self.window,
+            "reason": self.reason,
             "alerts": self.alerts,
             "severity": self.severity,
             "trouble": self.trouble,
@@ -134,7 +138,7 @@ def standing(kept: ModelHistory, at_ms: int | None = None) -> Standing:
             continue
         for name, level in (entry.levels or {}).items():
             if level in LEVELS:
-                told.dimensions[name].see(level, entry.series.window)
+                told.dimensions[name].see(level, entry.series.window, _reason(entry, level))
         if not entry.series.section and (data is None or entry.at_ms > data.at_ms):
             data = entry
     if data is not None:
@@ -152,6 +156,15 @@ def standing(kept: ModelHistory, at_ms: int | None = None) -> Standing:
     triggers = kept.of_kind("trigger")
     told.requests = sum(at_ms is None or one.at_ms <= at_ms for one in triggers)
     return told
+
+
+def _reason(entry: Entry, level: str) -> str:
+    """What hides most measures of a window of performance that is UNKNOWN."""
+    if level != "UNKNOWN" or entry.series is None or not entry.series.section:
+        return ""
+    verdicts = orjson.loads(entry.row)["verdicts"].values()
+    found = Counter(one["reason"] for one in verdicts if "reason" in one)
+    return max(sorted(found), key=found.__getitem__, default="")
 
 
 def _newest(kept: ModelHistory, at_ms: int | None) -> list[tuple[Entry, int]]:
@@ -179,10 +192,11 @@ def length_ms(window: str) -> int:
 def _of_features(told: Standing, data: Entry) -> None:
     row = orjson.loads(data.features)
     told.events = orjson.loads(data.row).get("events")
-    told.features = len(data.names)
+    names = data.names
+    told.features = len(names)
     over = [
         (psi or 0.0, name)
-        for name, letter, psi in zip(data.names, row["levels"], row["psi"], strict=True)
+        for name, letter, psi in zip(names, row["levels"], row["psi"], strict=True)
         if letter == "D"
     ]
     told.drifted = [name for _, name in sorted(over, reverse=True)[:MAX_DRIFTED_TOLD]]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.acls import topic_operations
 from streams.live import LiveState
@@ -116,13 +116,13 @@ def test_a_broker_that_is_away_costs_a_line_and_no_more(
     monkeypatch.setattr(log, "ASK_WAIT_S", 0.2)
     monkeypatch.setattr(log, "AGAIN_AFTER_S", 0.05)
     tries = []
-    real = LogReader._starts
+    real = log._starts
 
-    def counted(reader: LogReader, consumer: Any) -> Any:  # noqa: ANN401 - the client's
+    def counted(*given: Any) -> Any:  # noqa: ANN401 - the client's
         tries.append(1)
-        return real(reader, consumer)
+        return real(*given)
 
-    monkeypatch.setattr(LogReader, "_starts", counted)
+    monkeypatch.setattr(log, "_starts", counted)
 
     async def main() -> None:
         reader = LogReader(Settings(brokers=("127.0.0.1:1",)), lambda _: None)
@@ -133,6 +133,63 @@ def test_a_broker_that_is_away_costs_a_line_and_no_more(
     asyncio.run(main())
     lines = [r.message for r in caplog.records if "cannot read the output topics" in r.message]
     assert len(lines) == 1
+
+
+def test_a_topic_that_is_not_there_hides_no_other(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told by its name, and read when it comes; so are partitions that are added."""
+    monkeypatch.setattr(log, "AGAIN_AFTER_S", 0.1)
+    real, hidden = log._starts, {"part.promotions"}
+
+    def without(consumer: Any, name: str, read: set[tuple[str, int]]) -> Any:  # noqa: ANN401 - the client's
+        if name in hidden:
+            raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        return real(consumer, name, read)
+
+    monkeypatch.setattr(log, "_starts", without)
+    owner = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    address = next(iter(owner.list_topics(timeout=10).brokers.values()))
+    settings = Settings(brokers=(f"{address.host}:{address.port}",), prefix="part.", embedded=True)
+    for role, tree in story():
+        owner.produce("part." + role, orjson.dumps(tree), key=b"credit")
+    assert owner.flush(30) == 0
+    found, _ = read(
+        settings,
+        lambda entries: any(one.kind == "promotion" for one in entries),
+        hidden.clear,
+    )
+    kinds = [one.kind for one in found]
+    assert kinds.index("judgement") < kinds.index("promotion")
+    assert "part.promotions" in caplog.text
+
+
+def test_a_fault_in_keeping_ends_neither_the_reading_nor_the_loop(
+    broker: tuple[Settings, Producer],
+) -> None:
+    """What could not be kept is left out and counted; what comes later is taken."""
+    settings, owner = broker
+    found: list[Entry] = []
+
+    def take(entries: Sequence[Entry]) -> None:
+        if any(one.model == "after" for one in entries):
+            found.extend(entries)
+        else:
+            raise ZeroDivisionError
+
+    async def main() -> int:
+        reader = LogReader(settings, take)
+        reader.start()
+        try:
+            await until(lambda: reader.faults > 0)
+            owner.produce("shown.judgements", orjson.dumps(judgement(1, model="after")), key=b"a")
+            owner.flush(10)
+            await until(lambda: bool(found))
+        finally:
+            await reader.stop()
+        return reader.faults
+
+    assert asyncio.run(main()) >= 1
 
 
 @pytest.mark.parametrize(
