@@ -52,7 +52,7 @@ def session_holds(token: str, cookie: str, now_s: float) -> bool:
 
 def may_read(token: str, authorization: str, cookie: str, now_s: float) -> bool:
     """Whether a request with these headers may see data."""
-    if authorization:
+    if authorization.startswith(BEARER):  # another scheme is a proxy's before this page
         return same(authorization, BEARER + token)
     return bool(cookie) and session_holds(token, cookie, now_s)
 
@@ -80,3 +80,9 @@ def origin_is_ours(origin: str, host: str, fetch_site: str) -> bool:
         return True  # no browser: those send one with every POST
     parts = urlsplit(origin)
     return parts.scheme in ("http", "https") and parts.netloc == host
+
+
+def came_by_tls(origin: str) -> bool:
+    """Whether the page was asked for by TLS, as a proxy before it may end: its cookie is to go no
+    other way then."""
+    return origin.startswith("https://")

@@ -146,7 +146,7 @@ class Answers:
         at_ms = _time(query, "at")
         shown = entries[-1]
         if at_ms is not None:
-            shown = max((e for e in entries if e.at_ms <= at_ms), default=shown, key=_at)
+            shown = max((e for e in entries if e.at_ms <= at_ms), default=entries[0], key=_at)
         trend = [_point(entry, places[entry.packed_names]) for entry in entries]
         tree = shown.tree()
         return orjson.dumps(

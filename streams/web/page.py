@@ -8,9 +8,10 @@ to let no other page frame it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from importlib import resources
-from time import time
+from time import monotonic, time
 from typing import Any, Final, Protocol
 
 import orjson
@@ -44,6 +45,9 @@ TYPES: Final = {
 }
 CLOSED: Final = "closed: set http.token_file to open it"
 NEEDED: Final = "the token is needed"
+TOLD_EVERY_S: Final = 60.0
+
+log = logging.getLogger("longshore.page")
 
 Handler = Callable[[web.Request], Any]
 
@@ -87,6 +91,8 @@ class Page:
         self.answers = Answers(self.history)
         self.updates = Updates(self.answers.rows)
         self._files = static_files()
+        self._told_at_s = -TOLD_EVERY_S
+        self._refused = 0
         self.reader: Reader | None = None
         """What fills the history; None for one that is filled otherwise."""
 
@@ -149,9 +155,18 @@ class Page:
             return refusal
         if self._token is None:
             return failure(403, CLOSED)
+        if request.headers.get(hdrs.AUTHORIZATION, "").startswith(access.BEARER):
+            self._tell_refused(request)
         refused = failure(401, NEEDED)
         refused.headers[hdrs.WWW_AUTHENTICATE] = access.BEARER.strip()
         return refused
+
+    def _tell_refused(self, request: web.Request) -> None:
+        """Log that somebody showed a wrong token, at most once in TOLD_EVERY_S."""
+        self._refused += 1
+        if monotonic() - self._told_at_s >= TOLD_EVERY_S:
+            log.warning("wrong tokens: %d, the last from %s", self._refused, request.remote)
+            self._told_at_s, self._refused = monotonic(), 0
 
     async def _static(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)
@@ -173,13 +188,16 @@ class Page:
             return refusal
         if self._token is None:
             return failure(403, CLOSED)
-        body = await request.content.read(access.MAX_TOKEN_BYTES)
+        body = b""
+        while len(body) < access.MAX_TOKEN_BYTES and not request.content.at_eof():
+            body += await request.content.read(access.MAX_TOKEN_BYTES - len(body))
         try:
             given = orjson.loads(body)["token"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             given = None
         wanted = self._token.reveal()
         if not isinstance(given, str) or not access.same(given, wanted):
+            self._tell_refused(request)
             return failure(401, "this is not the token")
         response = answer_of(orjson.dumps({"token_set": True, "logged_in": True}))
         response.set_cookie(
@@ -189,6 +207,7 @@ class Page:
             path="/api",
             httponly=True,
             samesite="Strict",
+            secure=access.came_by_tls(request.headers.get(hdrs.ORIGIN, "")),
         )
         return response
 
@@ -220,7 +239,7 @@ class Page:
             return closed
         if self.updates.full:
             return failure(503, "as many pages are open as may be; close one")
-        return await self.updates.serve(request)
+        return await self.updates.serve(request, lambda: self._may_read(request))
 
 
 def _foreign(request: web.Request) -> web.Response | None:

@@ -2,8 +2,8 @@
 
 Rule.  What a page is told is which versions changed and how they stand now, at most twice a second.
 What it has not been told yet is a set of versions, so a slow page is owed no more than all of them
-once; one that does not take an event within the connection's limit is cut.  At most MAX_STREAMS
-pages are open at a time.
+once; one that does not take an event within the connection's limit is cut, one whose session is
+over gets no more.  At most MAX_STREAMS pages are open at a time.
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ class Updates:
         for stream in self._streams:
             stream.woken.set()
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One page's stream, until it goes or the worker ends."""
+    async def serve(
+        self, request: web.Request, holds: Callable[[], bool] = lambda: True
+    ) -> web.StreamResponse:
+        """One page's stream, until it goes, its session no longer ``holds``, or the worker ends."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         stream = _Stream()
         self._streams.append(stream)
@@ -69,6 +71,8 @@ class Updates:
             await response.write(b"retry: 2000\nevent: hello\ndata: {}\n\n")
             while not self._closed:
                 payload = await self._next(stream)
+                if not holds():
+                    break
                 if isinstance(connection, Connection):
                     connection.answering()  # the time for taking this event begins
                 await response.write(payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from time import time
 from typing import Any, Final
 
@@ -114,6 +115,48 @@ def test_the_cookie_is_for_this_page_only() -> None:
         assert await status(client, base + "/api/models") == 401
 
     run(work)
+
+
+def test_a_proxy_before_the_page_may_have_a_password_and_end_tls() -> None:
+    """Its own header hides no cookie, and a cookie that came by TLS goes no other way."""
+
+    async def work(client: Client, base: str) -> None:
+        host = base.removeprefix("http://")
+        headers = {"Origin": f"https://{host}", "Authorization": "Basic cHJveHk6c2VjcmV0"}
+        async with client.post(
+            base + "/api/session", json={"token": TOKEN}, headers=headers
+        ) as response:
+            assert response.status == 200
+            made = response.headers["Set-Cookie"].split("; ")
+        assert "Secure" in made
+        cookie = {"Cookie": made[0]}
+        assert await status(client, base + "/api/models", headers={**headers, **cookie}) == 200
+        assert await status(client, base + "/api/models", headers=headers) == 401
+        wrong = {"Authorization": "Bearer no", **cookie}
+        assert await status(client, base + "/api/models", headers=wrong) == 401
+
+    run(work)
+
+
+def test_a_token_may_come_in_pieces(caplog: pytest.LogCaptureFixture) -> None:
+    """As a network cuts it; wrong ones are told in the log, without what was shown."""
+
+    async def pieces(token: str) -> AsyncIterator[bytes]:
+        for letter in f'{{"token": "{token}"}}':
+            yield letter.encode()
+            await asyncio.sleep(0)
+
+    async def work(client: Client, base: str) -> list[int]:
+        headers = {"Content-Type": "application/json"}
+        return [
+            await status(client, base + "/api/session", "POST", data=pieces(token), headers=headers)
+            for token in ("guess-1", "guess-2", TOKEN)
+        ]
+
+    assert run(work) == [401, 401, 200]
+    assert [r.message for r in caplog.records if "wrong tokens" in r.message] == [
+        "wrong tokens: 1, the last from 127.0.0.1"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from streams.security_settings import Secret
 from streams.web import updates
 from tests.web.asking import BEARER, DOCUMENT, Client, page_of, run, status
 from tests.web.records import judgement
@@ -119,3 +120,19 @@ def test_other_connections_push_no_open_page_out(monkeypatch: pytest.MonkeyPatch
             return name
 
     assert run(work, page) == "models"
+
+
+def test_no_news_after_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that was begun with a session ends with it."""
+    monkeypatch.setattr(updates, "EVERY_S", 0.0)
+    monkeypatch.setattr(updates, "BEAT_S", 0.05)
+    page = page_of()
+
+    async def work(client: Client, base: str) -> bytes:
+        async with client.get(base + "/api/updates", headers=BEARER) as response:
+            await events(response, 2)
+            page._token = Secret("another")
+            page.take([entry("judgements", judgement(30))])
+            return await response.content.read()
+
+    assert b"models" not in run(work, page)

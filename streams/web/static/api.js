@@ -36,13 +36,18 @@ export async function logOut() {
   return answer(await fetch("/api/session", { method: "DELETE" }));
 }
 
+/** As many windows of a series as a worker keeps and tells. */
+export const KEPT_WINDOWS = 400;
+
 const SILENT_MS = 10_000;
 
-/** News: told(rows) for versions that changed, state(word) when the connection changes. */
+/** News: told(rows) for versions that changed, state(word) when the connection changes, refused() when
+ * the worker answers and gives none. */
 export class Updates {
-  constructor(told, state) {
+  constructor(told, state, refused) {
     this.told = told;
     this.state = state;
+    this.refused = refused;
     this.source = null;
     this.timer = null;
   }
@@ -66,11 +71,10 @@ export class Updates {
   }
 
   lost() {
-    this.state("lost");
-    if (this.source?.readyState === EventSource.CLOSED) {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.open(), 3000);
-    }
+    if (this.source?.readyState !== EventSource.CLOSED) return this.state("lost");
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.open(), 3000);
+    this.refused();
   }
 
   close() {

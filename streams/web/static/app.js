@@ -10,20 +10,62 @@ import { modelsView } from "./models.js";
 const main = document.getElementById("main");
 const link = document.getElementById("link");
 const crumbs = document.getElementById("crumbs");
+/** Before a view that could not be shown is tried again, once there are news. */
+const AGAIN_MS = 1000;
+/** Hidden for so long, a page takes no news until it is looked at. */
+const REST_MS = 2000;
 let view = null;
 let shown = "";
 let serial = 0;
+let failed = false;
+let retry = 0;
 
-const updates = new Updates(
-  (rows) => view?.news?.(rows),
-  (word) => {
-    if (link.dataset.state === word) return;
-    const back = link.dataset.state === "lost" && word === "live";
-    link.dataset.state = word;
-    link.textContent = word === "live" ? "live" : "no connection, trying again";
-    if (back) view?.again?.();
-  },
-);
+const STATES = { live: "live", lost: "no connection, trying again", full: "not live: too many pages are open" };
+
+function state(word) {
+  if (link.dataset.state === word || link.dataset.state === "out") return;
+  const back = word === "live" && ["lost", "full"].includes(link.dataset.state);
+  link.dataset.state = word;
+  link.textContent = STATES[word];
+  if (back) again();
+}
+
+/** What is shown may be old: ask anew, from the beginning where the view could not be shown. */
+function again() {
+  if (failed) show();
+  else view?.again?.();
+}
+
+/** The worker is there and gives no news: the session is over, or too many pages are open. */
+async function refused() {
+  try {
+    if ((await ask("session")).logged_in) state("full");
+    else loginForm("The session is over.");
+  } catch {
+    state("lost");
+  }
+}
+
+const updates = new Updates((rows) => {
+  if (!failed) return view?.news?.(rows);
+  clearTimeout(retry);
+  retry = setTimeout(again, AGAIN_MS);
+}, state, refused);
+
+/** A page that nobody looks at gives its place, and its connection, to one that is looked at. */
+let rest = 0;
+let resting = false;
+function looked() {
+  clearTimeout(rest);
+  if (document.visibilityState === "hidden") {
+    rest = setTimeout(() => { resting = true; updates.close(); }, REST_MS);
+  } else if (resting) {
+    resting = false;
+    if (link.dataset.state === "out") return;
+    updates.open();
+    again();
+  }
+}
 
 /** The view of an address: those of one model share a view, so that moving in it keeps its place. */
 function chosen(parts) {
@@ -61,12 +103,18 @@ async function show() {
 
 async function guarded(work) {
   try {
+    failed = false;
     await work();
   } catch (error) {
+    failed = true;
+    shown = ""; // whatever is asked for next begins anew
     if (error instanceof Refused && error.status === 401) return loginForm();
     if (error instanceof Refused && error.status === 403) return closed();
     if (error instanceof Refused && error.status === 404) {
       put(main, empty("Nothing is kept of this.", error.message,
+        h("a", { href: "#/" }, "All models")));
+    } else if (error instanceof Refused && error.status === 400) {
+      put(main, empty("This address asks for what cannot be.", error.message,
         h("a", { href: "#/" }, "All models")));
     } else if (error instanceof Refused || error instanceof TypeError) {
       put(main, empty("The worker does not answer as it should.", error.message));
@@ -85,6 +133,7 @@ function closed() {
 }
 
 function loginForm(trouble = "") {
+  view?.leave?.();
   view = null;
   shown = "";
   updates.close();
@@ -124,7 +173,10 @@ function tokenOfAddress() {
 
 async function begin() {
   document.getElementById("logout").hidden = false;
+  link.dataset.state = "connecting";
+  link.textContent = "connecting";
   updates.open();
+  looked();
   await show();
 }
 
@@ -166,8 +218,16 @@ document.getElementById("skip").addEventListener("click", (event) => {
 });
 window.addEventListener("hashchange", async () => {
   if (location.hash.startsWith("#token=")) return start();
-  return link.dataset.state === "out" ? null : show();
+  if (link.dataset.state === "out") return null;
+  const before = view;
+  await show();
+  if (view !== before) {
+    // As a new page would be: from its top, for the eye and for the keyboard.
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
 });
+document.addEventListener("visibilitychange", looked);
 window.addEventListener("unhandledrejection", (event) => {
   // What a view asks for by itself, when news come: the session may be over, the worker away.
   if (event.reason instanceof Refused && event.reason.status === 401) loginForm("The session is over.");

@@ -1,7 +1,7 @@
 // Champions and challengers, and since when which version serves.
 
 import { ask } from "./api.js";
-import { empty, h, put, table } from "./dom.js";
+import { each, empty, h, put, table } from "./dom.js";
 import { time, words } from "./format.js";
 import { address } from "./route.js";
 import { tree } from "./tree.js";
@@ -30,7 +30,7 @@ function comparisons(told) {
     const key = JSON.stringify([one.model, one.champion, one.challenger]);
     pairs.set(key, [...(pairs.get(key) ?? []), one]);
   }
-  return [...pairs.values()].map((records) => {
+  return each([...pairs.values()], (records) => {
     const last = records.at(-1);
     return h("details", { class: "episode" }, h("summary", {}, h("span", { class: `badge ${KIND[last.decision] ?? "none"}` }, String(last.decision).toLowerCase()),
       h("span", { class: "strong" }, ` ${last.model}`), ` ${last.challenger} against ${last.champion}`,
@@ -40,7 +40,7 @@ function comparisons(told) {
 }
 
 function termTable(terms) {
-  return table("Terms", ["Model", "Version", "What", "At", "From", "Until", "Reason"], terms.toReversed().map((one) => h("tr", {},
+  return table("Terms", ["Model", "Version", "What", "At", "From", "Until", "Reason"], each(terms.toReversed(), (one) => h("tr", {},
     h("th", { scope: "row" }, one.model), h("td", {}, h("a", { href: address(["model", one.model, one.version]) }, one.version)), h("td", {}, words(one.change)),
-    h("td", {}, time(one.at)), h("td", {}, time(one.effective_from)), h("td", {}, time(one.until)), h("td", {}, one.reason ?? "–"))));
+    h("td", {}, time(one.at)), h("td", {}, time(one.effective_from)), h("td", {}, time(one.until)), h("td", {}, one.reason ?? "–")), 7));
 }

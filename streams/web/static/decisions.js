@@ -1,7 +1,7 @@
 // Episodes and their alerts, triggers and what became of them, and how one decision came about.
 
 import { ask } from "./api.js";
-import { empty, h, table } from "./dom.js";
+import { each, empty, h, table } from "./dom.js";
 import { number, pValue, percent, shortId, time, words } from "./format.js";
 import { address } from "./route.js";
 import { tree } from "./tree.js";
@@ -21,7 +21,7 @@ export async function decisionsTab(context) {
       found.audit.length ? [h("h2", {}, "What others answered"), audit(found.audit)] : null,
       await judgement(context)),
     h("section", {}, h("h2", {}, `Episodes (${episodes.filter((one) => !closed(one)).length} open of ${episodes.length})`),
-      episodes.length ? episodes.map((alerts) => episode(alerts)) : empty("No alert was sent.", "An episode begins when a rule of the spec is confirmed; docs/alerts.md says by what.")));
+      episodes.length ? each(episodes, episode) : empty("No alert was sent.", "An episode begins when a rule of the spec is confirmed; docs/alerts.md says by what.")));
 }
 
 function closed(alerts) {
@@ -41,18 +41,18 @@ function episode(alerts) {
 function triggers(context, told) {
   if (!told.length) return empty("Nothing has asked for retraining.", "A trigger comes when a rule under retraining: holds for as many windows as it says; longshore replay shows when it would have.");
   const { model, version, window, at } = context;
-  return table("Triggers", ["Window ends", "Rule", "Drift", "Recommended", "Answer", "Why"], [...told].reverse().map(({ trigger, result }) => h("tr", {},
+  return table("Triggers", ["Window ends", "Rule", "Drift", "Recommended", "Answer", "Why"], each([...told].reverse(), ({ trigger, result }) => h("tr", {},
     h("th", { scope: "row", class: "when" }, time(trigger.window?.end)), h("td", { class: "when" }, words(trigger.rule)), h("td", {}, words(trigger.drift_type ?? "–")),
     h("td", {}, words(trigger.recommended ?? trigger.kind)), h("td", {}, result ? words(result.status) : h("span", { class: "when" }, "none yet")),
     h("td", { class: "when" }, h("a", { id: `t-${shortId(trigger.trigger_id)}`, href: address(["model", model, version, "trigger", trigger.trigger_id], { window, at }) },
-      "How it came about", h("span", { class: "hidden" }, `, ${words(trigger.rule)} at ${time(trigger.window?.end)}`))))));
+      "How it came about", h("span", { class: "hidden" }, `, ${words(trigger.rule)} at ${time(trigger.window?.end)}`)))), 6));
 }
 
 function audit(records) {
-  return table("Audit", ["When", "What", "Of", "Says"], [...records].reverse().slice(0, 40).map((one) => h("tr", {},
+  return table("Audit", ["When", "What", "Of", "Says"], each([...records].reverse().slice(0, 40), (one) => h("tr", {},
     h("th", { scope: "row" }, time(one.at ?? one.effective_from)), h("td", {}, words(one.kind)),
     h("td", {}, one.trigger_id ? h("code", {}, shortId(one.trigger_id)) : one.version ?? ""),
-    h("td", {}, [one.status ?? one.change, one.taken === false ? `refused: ${one.refused}` : "", one.reason ?? ""].filter(Boolean).map(words).join(" · ")))));
+    h("td", {}, [one.status ?? one.change, one.taken === false ? `refused: ${one.refused}` : "", one.reason ?? ""].filter(Boolean).map(words).join(" · "))), 4));
 }
 
 async function judgement(context) {

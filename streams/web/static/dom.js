@@ -36,6 +36,19 @@ export function empty(title, ...lines) {
   return h("div", { class: "empty" }, h("p", { class: "strong" }, title), lines.map((line) => h("p", {}, line)));
 }
 
+/** What is drawn of each record; one that is not as its topic says costs the others nothing. */
+export function each(records, draw, columns = 0) {
+  return records.map((one) => {
+    try {
+      return draw(one);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      const what = "A record that cannot be shown.";
+      return columns ? h("tr", {}, h("td", { colspan: columns }, what)) : h("p", { class: "dim" }, what);
+    }
+  });
+}
+
 /** A table: heads are texts or {text, class}, rows lists of cells. */
 export function table(caption, heads, rows, attributes = {}) {
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },

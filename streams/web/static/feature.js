@@ -1,6 +1,6 @@
 // One feature: how it moved over time, and where its values went in the window shown.
 
-import { ask } from "./api.js";
+import { KEPT_WINDOWS, ask } from "./api.js";
 import { chart, values } from "./charts.js";
 import { empty, h, svg, table } from "./dom.js";
 import { MARKS, WORDS, number, pValue, percent, seconds, time, words } from "./format.js";
@@ -12,7 +12,7 @@ const BELOW = 44;
 
 export async function featureTab(context, name) {
   const { model, version, window, at } = context;
-  const found = await ask("feature", { model, version, window, feature: name, at });
+  const found = await ask("feature", { model, version, window, feature: name, at, windows: KEPT_WINDOWS });
   const verdict = found.shown.verdict;
   const ends = found.trend.map((point) => seconds(point.end));
   const level = verdict.level;
@@ -94,19 +94,21 @@ function short(name) {
   return text.length > 10 ? `${text.slice(0, 9)}…` : text;
 }
 
-function meter(value, most, kind) {
-  const bar = h("span", { class: `meter ${kind}`, "aria-hidden": "true" });
+function meter(value, most) {
+  const bar = h("span", { class: "meter", "aria-hidden": "true" });
   bar.style.setProperty("--share", `${Math.round((Math.max(0, value) / most) * 100)}%`);
   return bar;
 }
 
 function binTable(bins) {
-  const most = Math.max(...bins.map((bin) => bin.contribution ?? 0), 1e-9);
+  const parts = bins.map((bin) => Math.max(0, bin.contribution ?? 0));
+  const most = Math.max(...parts, 1e-9);
+  const whole = parts.reduce((sum, part) => sum + part, 0);
   const ordered = [...bins].sort((a, b) => (b.contribution ?? 0) - (a.contribution ?? 0));
   return h("details", { class: "numbers" }, h("summary", {}, "Bins by contribution"),
     table("Bins by contribution", ["Bin", { text: "Reference", class: "num" }, { text: "Current", class: "num" }, { text: "Contribution", class: "num" }, "Share of PSI"],
       ordered.map((bin) => h("tr", {}, h("th", { scope: "row" }, bin.bin), h("td", { class: "num" }, percent(bin.expected)), h("td", { class: "num" }, percent(bin.actual)),
-        h("td", { class: "num" }, number(bin.contribution)), h("td", { class: "bar" }, meter(bin.contribution ?? 0, most, "share"))))));
+        h("td", { class: "num" }, number(bin.contribution)), h("td", { class: "share" }, meter(bin.contribution ?? 0, most), whole ? percent(Math.max(0, bin.contribution ?? 0) / whole) : "–")))));
 }
 
 const LEFT_OUT = new Set(["level", "bins", "quality_fault", "quality_fault_earlier"]);

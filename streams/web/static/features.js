@@ -31,7 +31,7 @@ export async function featuresTab(context) {
       mouseleave: () => { readout.textContent = hint(data); } });
     strips.push([canvas, i]);
     const held = row.held_back.includes(name);
-    const faults = row.faults[name];
+    const faults = Object.hasOwn(row.faults, name) ? row.faults[name] : null;
     return h("tr", {},
       h("th", { scope: "row" }, h("a", { id: `f-${name}`, href: address(["model", model, version, "feature", name], { window, at: context.at }) }, name)),
       h("td", {}, level(cell.levels[i]), held ? h("span", { class: "tag" }, "held back") : null, faults ? h("span", { class: "tag" }, faults.join(", ").replaceAll("_", " ")) : null),

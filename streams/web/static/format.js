@@ -3,6 +3,11 @@
 export const LEVELS = { U: "UNKNOWN", S: "STABLE", W: "WATCH", D: "DRIFT" };
 export const MARKS = { UNKNOWN: "?", STABLE: "✓", WATCH: "!", DRIFT: "▲" };
 export const WORDS = { UNKNOWN: "unknown", STABLE: "stable", WATCH: "watch", DRIFT: "drift" };
+/** Why a level is not known. */
+export const REASONS = {
+  few_labels: "too few labels", early_labels: "labels are not all in yet", selected: "labels of some decisions only",
+  absent: "nothing to compare with", imprecise: "too uncertain to tell",
+};
 export const DIMENSIONS = [
   ["performance", "Performance"], ["data", "Data drift"], ["prediction", "Prediction drift"],
   ["quality", "Data quality"], ["operations", "Operations"], ["business", "Business"],
@@ -32,7 +37,7 @@ export function pValue(value) {
 /** An RFC 3339 time in UTC, without what is zero. */
 export function time(text) {
   if (!text) return "–";
-  const [day, rest] = text.replace("Z", "").split("T");
+  const [day, rest] = String(text).replace("Z", "").split("T");
   const clock = (rest ?? "").split(".")[0].replace(/:00$/, "");
   return clock === "00:00" || clock === "" ? day : `${day} ${clock}`;
 }

@@ -1,9 +1,9 @@
 // One version of a model: its head with the six dimensions, the time slider, and the view chosen.
 
-import { ask } from "./api.js";
+import { KEPT_WINDOWS, ask } from "./api.js";
 import { markAll, repaint } from "./charts.js";
 import { h, put } from "./dom.js";
-import { DIMENSIONS, WORDS, number, seconds, time } from "./format.js";
+import { DIMENSIONS, REASONS, WORDS, number, seconds, time } from "./format.js";
 import { address, amend, here } from "./route.js";
 import { badge } from "./models.js";
 import { decisionsTab, triggerTab } from "./decisions.js";
@@ -15,7 +15,7 @@ import { performanceTab } from "./performance.js";
 const TABS = [["overview", "Overview"], ["features", "Features"], ["performance", "Performance"], ["decisions", "Decisions"]];
 const DRAWN = { overview: overviewTab, features: featuresTab, feature: featureTab, performance: performanceTab, decisions: decisionsTab, trigger: triggerTab };
 const REFRESH_MS = 700;
-const WINDOWS = 120;
+const VERSIONS_NAMED = 12;
 
 export function modelView(model, version) {
   const cards = h("ul", { class: "cards", "aria-label": "Six dimensions" });
@@ -40,7 +40,7 @@ export function modelView(model, version) {
 
   async function load() {
     const { query } = here();
-    context.at = query.get("at") || null;
+    context.at = stamp(query.get("at"));
     context.overview = await ask("model", question({ at: context.at }));
     const data = context.overview.series.filter((one) => !one.section);
     const measured = context.overview.series.filter((one) => one.section === "performance");
@@ -48,7 +48,7 @@ export function modelView(model, version) {
     const wanted = query.get("window");
     context.window = lengths.includes(wanted) ? wanted : best(data, lengths);
     put(select, lengths.map((one) => h("option", { value: one, selected: one === context.window }, `${one} windows`)));
-    context.data = data.length ? await ask("windows", question({ window: context.window, windows: WINDOWS }))
+    context.data = data.length ? await ask("windows", question({ window: context.window, windows: KEPT_WINDOWS }))
       : { rows: [], cells: [], features: [], window: context.window };
     context.ends = context.data.rows.map((row) => seconds(row.end));
     head();
@@ -71,11 +71,14 @@ export function modelView(model, version) {
 
   function head() {
     const told = context.overview.standing;
-    put(cards, DIMENSIONS.map(([key, name]) => h("li", { class: "card" }, h("span", { class: "label" }, name), badge(told.dimensions[key], name, true))));
+    const others = context.overview.versions.filter((one) => one !== version);
+    put(cards, DIMENSIONS.map(([key, name]) => h("li", { class: "card" }, h("span", { class: "label" }, name), badge(told.dimensions[key], name, true),
+      told.dimensions[key].reason ? h("span", { class: "why" }, REASONS[told.dimensions[key].reason] ?? told.dimensions[key].reason) : null)));
     put(facts, `newest window to ${time(told.end)}: ${number(told.events)} events · ${told.features} features · `,
       told.open_alerts ? h("strong", {}, `${told.open_alerts} open ${told.open_alerts === 1 ? "alert" : "alerts"}`) : "no open alert",
       ` · ${told.triggers} ${told.triggers === 1 ? "trigger" : "triggers"}`,
-      context.overview.versions.length > 1 ? [" · other versions: ", context.overview.versions.filter((one) => one !== version).map((one) => [h("a", { href: address(["model", model, one]) }, one), " "])] : null);
+      others.length ? [" · other versions: ", others.slice(-VERSIONS_NAMED).flatMap((one) => [h("a", { href: address(["model", model, one]) }, one), " "])] : null,
+      others.length > VERSIONS_NAMED ? `and ${others.length - VERSIONS_NAMED} before` : null);
     const rows = context.data.rows;
     slider.max = Math.max(rows.length - 1, 0);
     slider.value = context.chosen();
@@ -88,7 +91,8 @@ export function modelView(model, version) {
 
   function tell() {
     const row = context.data.rows[Number(slider.value)];
-    const text = row ? `${time(row.start)} to ${time(row.end)}, ${WORDS[row.level] ?? row.level}` : "no window yet";
+    const early = context.at && row && context.at < row.end;
+    const text = early ? `${time(context.at)} is not kept; the oldest is ${time(row.start)} to ${time(row.end)}` : row ? `${time(row.start)} to ${time(row.end)}, ${WORDS[row.level] ?? row.level}` : "no window yet";
     shownTime.textContent = text;
     slider.setAttribute("aria-valuetext", text);
     live.disabled = !context.at;
@@ -113,7 +117,7 @@ export function modelView(model, version) {
   async function draw() {
     const { parts, query } = here();
     const mine = ++drawn;
-    const tab = DRAWN[parts[3] ?? "overview"] ?? overviewTab;
+    const tab = Object.hasOwn(DRAWN, parts[3] ?? "") ? DRAWN[parts[3]] : overviewTab;
     const made = await tab(context, parts[4] ?? "", query);
     if (mine !== drawn) return;
     put(place, made);
@@ -138,4 +142,10 @@ export function modelView(model, version) {
     repaint: () => { repaint(); context.painted?.(); },
     leave: () => { clearTimeout(timer); clearTimeout(standing); },
   };
+}
+
+/** A time of an address as the interface tells times, so that both can be compared; what is none stays. */
+function stamp(text) {
+  const at = new Date(text ?? "");
+  return Number.isNaN(at.getTime()) ? text || null : at.toISOString().replace(".000Z", "Z");
 }

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { empty, h, put } from "./dom.js";
-import { DIMENSIONS, MARKS, WORDS, number, time } from "./format.js";
+import { DIMENSIONS, MARKS, REASONS, WORDS, number, time } from "./format.js";
 import { address } from "./route.js";
 
 /** Rows that are built anew before the page may do something else. */
@@ -15,8 +15,9 @@ export function badge(dimension, name, alone = false) {
   if (level === null && !dimension.alerts) return alone ? h("span", { class: "dim" }, "not measured")
     : h("span", { class: "dim" }, h("span", { "aria-hidden": "true" }, "·"), h("span", { class: "hidden" }, `${name}: not measured`));
   const word = level === null ? "alert" : WORDS[level];
+  const reason = dimension.reason ? `, ${REASONS[dimension.reason] ?? dimension.reason}` : "";
   const alerts = dimension.alerts ? `${dimension.alerts} ${dimension.severity.toLowerCase()}` : "";
-  return h("span", { class: `badge ${TROUBLE[dimension.trouble]}`, title: `${name}: ${word}${dimension.window ? ` over ${dimension.window}` : ""}${alerts ? `, open alerts: ${alerts}` : ""}` },
+  return h("span", { class: `badge ${TROUBLE[dimension.trouble]}`, title: `${name}: ${word}${dimension.window ? ` over ${dimension.window}` : ""}${reason}${alerts ? `, open alerts: ${alerts}` : ""}` },
     h("span", { class: "mark", "aria-hidden": "true" }, level === null ? "!" : MARKS[level]), ` ${word}`,
     dimension.alerts ? h("span", { class: "count" }, h("span", { class: "hidden" }, ", open alerts: "), String(dimension.alerts)) : null);
 }

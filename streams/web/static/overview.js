@@ -1,6 +1,6 @@
 // The six dimensions of one version over time, each with the numbers that say most.
 
-import { ask } from "./api.js";
+import { KEPT_WINDOWS, ask } from "./api.js";
 import { chart, values } from "./charts.js";
 import { empty, h } from "./dom.js";
 import { number, percent, seconds, words } from "./format.js";
@@ -20,7 +20,7 @@ export async function overviewTab(context) {
   const base = { rows, ends, at };
   const measured = context.overview.series.filter((one) => one.section === "performance");
   const performed = measured.find((one) => one.window === window) ?? measured.at(-1);
-  const labels = performed ? await ask("windows", { model, version, section: "performance", window: performed.window }) : null;
+  const labels = performed ? await ask("windows", { model, version, section: "performance", window: performed.window, windows: KEPT_WINDOWS }) : null;
   const panels = [
     performance(labels, base, rows),
     drift(data, base),

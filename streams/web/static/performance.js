@@ -1,9 +1,9 @@
 // Performance: what labels say, the training table's baseline, limits, and the estimate before labels.
 
-import { ask } from "./api.js";
+import { KEPT_WINDOWS, ask } from "./api.js";
 import { chart, values } from "./charts.js";
 import { empty, h, table } from "./dom.js";
-import { MARKS, WORDS, number, seconds, time, words } from "./format.js";
+import { MARKS, REASONS, WORDS, number, seconds, time, words } from "./format.js";
 import { FIRST_MEASURES } from "./overview.js";
 
 const MEASURES = [...FIRST_MEASURES, "precision", "recall", "pr_auc", "specificity", "log_loss", "brier", "calibration_error", "bias", "r2"];
@@ -21,7 +21,7 @@ export async function performanceTab(context) {
   const parts = [];
   if (!shown.length) parts.push(await section(context, null, estimated));
   for (const one of shown) {
-    const answer = await ask("windows", { model, version, section: one.section, maturity: one.maturity, window: one.window });
+    const answer = await ask("windows", { model, version, section: one.section, maturity: one.maturity, window: one.window, windows: KEPT_WINDOWS });
     parts.push(await section(context, answer, estimated));
   }
   return h("div", {}, parts);
@@ -46,16 +46,36 @@ async function section(context, answer, estimated) {
   return h("section", {}, h("h2", {}, title), h("div", { class: "grid" }, figures), last && answer ? newest(last, names) : null);
 }
 
+/** What a reason that hides a level comes from, and what would end it. */
+const WHY = {
+  few_labels: "Too few labels: the window has fewer than the spec's min_labels.",
+  early_labels: "Labels are not all in yet: those that come first are not like the others.",
+  selected: "Labels of some decisions only: the training table has those of all.",
+  absent: "Nothing to compare with: the measure, its baseline or its limit does not exist here.",
+  imprecise: "Too uncertain to tell: the interval is so long that a measure worse by more than is allowed could be missed. Where the training table's own blocks of this length differ much, more labels do not end it; longer windows or a longer training table may.",
+};
+
 function newest(row, names) {
+  const judged = (name) => (Object.hasOwn(row.verdicts, name) ? row.verdicts[name] : {});
+  const reasons = [...new Set(names.map((name) => judged(name).reason).filter(Boolean))];
   return h("details", { class: "numbers", open: true }, h("summary", {}, `Window to ${time(row.end)}: ${number(row.labelled)} labelled`),
-    table("Measures of the window", ["Measure", { text: "Value", class: "num" }, { text: "Interval", class: "num" }, { text: "Baseline", class: "num" }, "Level"],
+    table("Measures of the window", ["Measure", ...["Value", "95 % interval", "Baseline", "Worse by", "Allowed"].map((text) => ({ text, class: "num" })), "Level"],
       names.map((name) => {
         const level = row.levels[name];
         const kind = { DRIFT: "bad", WATCH: "watch", STABLE: "well" }[level] ?? "none";
+        const { worse, worse_by: allowed, reason } = judged(name);
         return h("tr", {}, h("th", { scope: "row" }, words(name)), h("td", { class: "num" }, number(row.measures[name])),
-          h("td", { class: "num" }, row.intervals[name] ? `${number(row.intervals[name][0])} to ${number(row.intervals[name][1])}` : "–"),
+          h("td", { class: "num" }, row.intervals[name] ? span(row.intervals[name]) : "–"),
           h("td", { class: "num" }, number(row.baseline?.[name])),
-          h("td", {}, level ? h("span", { class: `badge ${kind}` }, h("span", { class: "mark", "aria-hidden": "true" }, MARKS[level]), ` ${WORDS[level]}`) : "–",
+          h("td", { class: "num" }, worse ? `${number(worse.value)} (${span([worse.low, worse.high])})` : "–"),
+          h("td", { class: "num" }, number(allowed)),
+          h("td", { class: "when" }, level ? h("span", { class: `badge ${kind}` }, h("span", { class: "mark", "aria-hidden": "true" }, MARKS[level]), ` ${WORDS[level]}`) : "–",
+            reason ? h("span", { class: "tag" }, REASONS[reason] ?? words(reason)) : null,
             row.alarms.includes(name) ? h("span", { class: "tag" }, "control chart") : null));
-      })));
+      })),
+    reasons.map((reason) => h("p", { class: "note", id: `why-${reason}` }, WHY[reason] ?? words(reason))));
+}
+
+function span([low, high]) {
+  return `${number(low)} to ${number(high)}`;
 }
