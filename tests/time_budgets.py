@@ -4,10 +4,10 @@ Rule.  A suite is the first directory below ``tests``; its time is that of its t
 included, added up over the WORKERS processes that run at a time: most tests against a broker wait.
 The budgets add up to less than what those have in the fifteen minutes that the whole may take on
 two cores.  A machine is never quite quiet, so a suite fails the run only beyond NOISE times its
-budget, the whole beyond TOTAL_S; where more was running than there are cores before the first test
-began, or where the cores themselves are slower (:mod:`tests.machine_speed`), all limits grow by as
-much, and the run says so.  Tests marked ``long`` have no budget: they run with ``--long``
-only.
+budget, the whole beyond WHOLE_NOISE times TOTAL_S, and is told beyond TOTAL_S; where more was
+running than there are cores before the first test began, or where the cores themselves are slower
+(:mod:`tests.machine_speed`), all limits grow by as much, and the run says so.  Tests marked
+``long`` have no budget: they run with ``--long`` only.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ WORKERS: Final = 3
 TOTAL_S: Final = 900.0
 """What the whole run may take by the clock."""
 NOISE: Final = 1.5
+WHOLE_NOISE: Final = 1.3
+"""A whole run varies less than a suite; machines on which it took 12 minutes once needed 16."""
 OTHER: Final = "project"
 
 
@@ -68,7 +70,7 @@ def over_budget(used_s: Mapping[str, float], whole_s: float, slower: float = 1.0
         for suite, seconds in used_s.items()
         if seconds > slower * NOISE * BUDGETS_S.get(suite, 0.0)
     ]
-    if whole_s > slower * TOTAL_S:
+    if whole_s > slower * WHOLE_NOISE * TOTAL_S:
         lines.append(f"the whole run took {whole_s:.0f} s, it may take {TOTAL_S:.0f} s")
     return lines
 
@@ -123,5 +125,7 @@ class TimeBudgets:
             f"{self._others:.2f} tasks a core ran before the tests, a core was "
             f"{self._speed.slower():.2f} times slower than the budgets': limits are as much wider"
         )
+        if self._whole_s > TOTAL_S:
+            terminalreporter.write_line(f"slow: it should take no more than {TOTAL_S:.0f} s")
         for line in self._over:
             terminalreporter.write_line(f"too long: {line}", red=True)

@@ -24,6 +24,7 @@ NO_METRICS: Final[dict[str, frozenset[str]]] = {
         for kind in (
             "bad_key",
             "malformed",
+            "other_partition",
             "other_version",
             "too_many",
             "torn",

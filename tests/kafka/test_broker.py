@@ -157,6 +157,7 @@ def test_close_leaves_nothing(private_broker: RealBroker) -> None:
     private_broker.close()
 
 
+@pytest.mark.long
 def test_the_broker_ends_with_a_killed_owner(kafka: str) -> None:
     """Kill -9 of the process that started a broker ends the broker and removes its directory."""
     assert kafka, "only to be left out where a broker cannot run"
@@ -189,6 +190,7 @@ def in_terminal(command: str, directory: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.long
 def test_a_broker_for_the_terminal(kafka: str, tmp_path: Path) -> None:
     """`up` twice is one broker; `down` ends it; `down` again says that there was none."""
     assert kafka, "only to be left out where a broker cannot run"

@@ -42,7 +42,7 @@ def test_a_broker_restart_loses_nothing(private_broker: RealBroker) -> None:
     verdicts.close()
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_stop_does_not_wait_for_a_broker_that_hangs(
     private_broker: RealBroker, signals: int
 ) -> None:
