@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from engine.timestamps import ms_to_rfc3339, rfc3339_to_ms
-from streams.web.entries import Entry, Series
+from streams.web.entries import Entry, Kind, Series
 from streams.web.history import History, ModelHistory, ModelKey, Windows
 from streams.web.trouble import by_trouble, length_ms, standing
 
@@ -177,23 +177,28 @@ class Answers:
 
     def decisions(self, query: Query) -> bytes:
         """Episodes with their alerts, triggers with what became of them, and the audit of one
-        version."""
+        version; as far as they were told by ``at``, where it is asked for."""
         kept = self._kept(query)
+        at_ms = _time(query, "at")
+
+        def told(kind: Kind) -> list[Entry]:
+            return [one for one in kept.of_kind(kind) if at_ms is None or one.at_ms <= at_ms]
+
         episodes: dict[str, list[dict[str, Any]]] = {}
-        for entry in kept.of_kind("alert"):
+        for entry in told("alert"):
             tree = entry.tree()
             episodes.setdefault(str(tree.get("episode")), []).append(tree)
         answers = self._history.results
         triggers = []
-        for entry in kept.of_kind("trigger"):
+        for entry in told("trigger"):
             tree = entry.tree()
             result = answers.get(str(tree.get("trigger_id")))
             triggers.append({"trigger": tree, "result": None if result is None else result.tree()})
         return orjson.dumps(
             {
-                "episodes": [{"episode": key, "alerts": told} for key, told in episodes.items()],
+                "episodes": [{"episode": key, "alerts": one} for key, one in episodes.items()],
                 "triggers": triggers,
-                "audit": [entry.tree() for entry in kept.of_kind("audit")],
+                "audit": [entry.tree() for entry in told("audit")],
             }
         )
 

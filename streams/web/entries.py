@@ -36,6 +36,7 @@ MAX_ENTRY_BYTES: Final = 2_000_000
 MAX_NAME_CHARS: Final = 512
 """Of the name of a model, a version, a window, a section, and of a record's own id."""
 COMPRESSION: Final = 1
+TOLD_OF_ALERTS: Final = ("episode", "state", "severity", "rule")
 OVERHEAD_BYTES: Final = 600
 """Of an entry beside its bytes."""
 
@@ -70,6 +71,8 @@ class Entry:
     """Of a judgement of the data: its features' names, compressed JSON."""
     levels: Mapping[str, str] | None = None
     """Of a judgement: section -> level."""
+    alert: Mapping[str, str] | None = None
+    """Of an alert: what of it says how a version stands, so that no body is read for that."""
 
     @property
     def size_bytes(self) -> int:
@@ -161,4 +164,6 @@ def _other(kind: Kind, tree: dict[str, Any], value: bytes) -> Entry:
     if kind == "result":
         _name(tree["trigger_id"])
     model = "" if kind == "result" else _name(tree["model"])
-    return Entry(kind, model, _name(version), identity, at_ms, value)
+    brief = {name: str(tree.get(name))[:MAX_NAME_CHARS] for name in TOLD_OF_ALERTS}
+    alert = brief if kind == "alert" else None
+    return Entry(kind, model, _name(version), identity, at_ms, value, alert=alert)

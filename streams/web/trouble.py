@@ -9,7 +9,7 @@ ever.  Retraining that is due or overdue is trouble of the model, and of no dime
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -144,13 +144,13 @@ def standing(kept: ModelHistory, at_ms: int | None = None) -> Standing:
     if data is not None:
         _of_features(told, data)
     for alert in open_alerts(kept, at_ms):
-        severity = str(alert.get("severity"))
+        severity = alert.get("severity", "")
         if severity not in SEVERITIES:
             continue
         told.open_alerts += 1
         if told.worst is None or SEVERITIES.index(severity) > SEVERITIES.index(told.worst):
             told.worst = severity
-        dimension = DIMENSION_OF_RULE.get(str(alert.get("rule")))
+        dimension = DIMENSION_OF_RULE.get(alert.get("rule", ""))
         if dimension is not None:
             told.dimensions[dimension].alarm(severity)
     triggers = kept.of_kind("trigger")
@@ -202,15 +202,15 @@ def _of_features(told: Standing, data: Entry) -> None:
     told.drifted = [name for _, name in sorted(over, reverse=True)[:MAX_DRIFTED_TOLD]]
 
 
-def open_alerts(kept: ModelHistory, at_ms: int | None = None) -> list[dict[str, Any]]:
-    """The last record of each episode that is open."""
-    last: dict[str, dict[str, Any]] = {}
+def open_alerts(kept: ModelHistory, at_ms: int | None = None) -> list[Mapping[str, str]]:
+    """The last record of each episode that is open, in brief."""
+    last: dict[str, Mapping[str, str]] = {}
     for entry in kept.of_kind("alert"):
         if at_ms is not None and entry.at_ms > at_ms:
             break
-        tree = entry.tree()
-        last[str(tree.get("episode"))] = tree
-    return [tree for tree in last.values() if tree.get("state") != "resolved"]
+        alert = entry.alert or {}
+        last[alert.get("episode", "")] = alert
+    return [alert for alert in last.values() if alert.get("state") != "resolved"]
 
 
 def by_trouble(kept: Iterable[ModelHistory]) -> list[Standing]:

@@ -198,6 +198,21 @@ def test_a_trigger_is_told_with_its_answer() -> None:
     }
 
 
+def test_decisions_of_a_time_are_those_of_then() -> None:
+    """What was told later is left out: alerts, triggers and audit alike."""
+    answers = Answers(history_of(story()))
+
+    def at(time: str) -> dict[str, int]:
+        told = orjson.loads(answers.decisions({**QUERY, "at": time}))
+        alerts = sum(len(one["alerts"]) for one in told["episodes"])
+        return {"alerts": alerts, "triggers": len(told["triggers"]), "audit": len(told["audit"])}
+
+    assert at("2026-03-01T04:30:00Z") == {"alerts": 1, "triggers": 0, "audit": 0}
+    assert at("2026-03-01T10:00:00Z") == {"alerts": 3, "triggers": 1, "audit": 1}
+    with pytest.raises(BadQuestionError):
+        at("yesterday")
+
+
 @pytest.mark.parametrize(
     ("question", "error"),
     [

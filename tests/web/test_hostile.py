@@ -82,6 +82,7 @@ def test_nothing_that_is_kept_is_beside_the_count() -> None:
     """Long names of features are the memory of a record as much as its body."""
     names = tuple(f"{number}-{number * 7_919:0300}" for number in range(300))
     found = entry("judgements", judgement(0, features=names))
+    assert entry("alerts", {**alert(0), "rule": "x" * 9_000}).size_bytes > 9_000
     held = sum(getsizeof(getattr(found, one.name)) for one in fields(Entry))
     assert held <= found.size_bytes + 500
     assert found.names == names
@@ -113,9 +114,12 @@ def test_a_full_history_makes_room_seldom(monkeypatch: pytest.MonkeyPatch) -> No
     """Of many records at the bound few look for what is to go: that looks at all that is kept."""
     asked = []
     real = History._make_room
-    monkeypatch.setattr(
-        History, "_make_room", lambda self, wanted: (asked.append(1), real(self, wanted))
-    )
+
+    def counted(history: History, wanted_bytes: int) -> None:
+        asked.append(wanted_bytes)
+        real(history, wanted_bytes)
+
+    monkeypatch.setattr(History, "_make_room", counted)
     history = History(max_bytes=400_000)
     for number in range(300):
         history.add([entry("judgements", judgement(number, version=str(v))) for v in range(4)])

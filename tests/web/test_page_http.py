@@ -32,7 +32,7 @@ ASKED: Final = {
         f"?{QUERY}&section=performance",
         f"?{QUERY}&at=1970-01-01T00:00:00Z",
     ],
-    "/api/decisions": [f"?{QUERY}", "?model=no&version=7"],
+    "/api/decisions": [f"?{QUERY}", f"?{QUERY}&at=x", "?model=no&version=7"],
     "/api/comparisons": ["", "?model=credit", "?model=no"],
     "/api/openapi.json": [""],
     "/api/session": [""],

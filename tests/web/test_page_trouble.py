@@ -1,4 +1,4 @@
-"""The live page in a real browser where something is odd: names, links, records, sessions, places."""
+"""The live page in a real browser where something is odd: names, links, records, sessions."""
 
 from __future__ import annotations
 

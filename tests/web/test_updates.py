@@ -133,6 +133,6 @@ def test_no_news_after_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
             await events(response, 2)
             page._token = Secret("another")
             page.take([entry("judgements", judgement(30))])
-            return await response.content.read()
+            return await asyncio.wait_for(response.content.read(), 5)
 
     assert b"models" not in run(work, page)

@@ -13,8 +13,8 @@ function severity(word) {
 }
 
 export async function decisionsTab(context) {
-  const { model, version } = context;
-  const found = await ask("decisions", { model, version });
+  const { model, version, at } = context;
+  const found = await ask("decisions", { model, version, at });
   const episodes = found.episodes.map(({ alerts }) => alerts).sort((a, b) => (closed(a) - closed(b)) || (a.at(-1).end < b.at(-1).end ? 1 : -1));
   return h("div", { class: "grid two" },
     h("section", {}, h("h2", {}, `Triggers (${found.triggers.length})`), triggers(context, found.triggers),

@@ -19,6 +19,7 @@ export function badge(dimension, name, alone = false) {
   const alerts = dimension.alerts ? `${dimension.alerts} ${dimension.severity.toLowerCase()}` : "";
   return h("span", { class: `badge ${TROUBLE[dimension.trouble]}`, title: `${name}: ${word}${dimension.window ? ` over ${dimension.window}` : ""}${reason}${alerts ? `, open alerts: ${alerts}` : ""}` },
     h("span", { class: "mark", "aria-hidden": "true" }, level === null ? "!" : MARKS[level]), ` ${word}`,
+    reason && !alone ? h("span", { class: "hidden" }, reason) : null,
     dimension.alerts ? h("span", { class: "count" }, h("span", { class: "hidden" }, ", open alerts: "), String(dimension.alerts)) : null);
 }
 

@@ -59,19 +59,20 @@ function newest(row, names) {
   const judged = (name) => (Object.hasOwn(row.verdicts, name) ? row.verdicts[name] : {});
   const reasons = [...new Set(names.map((name) => judged(name).reason).filter(Boolean))];
   return h("details", { class: "numbers", open: true }, h("summary", {}, `Window to ${time(row.end)}: ${number(row.labelled)} labelled`),
-    table("Measures of the window", ["Measure", ...["Value", "95 % interval", "Baseline", "Worse by", "Allowed"].map((text) => ({ text, class: "num" })), "Level"],
+    table("Measures of the window", ["Measure", "Level", ...["Value", "95 % interval", "Baseline", "Worse by", "Allowed"].map((text) => ({ text, class: "num" }))],
       names.map((name) => {
         const level = row.levels[name];
         const kind = { DRIFT: "bad", WATCH: "watch", STABLE: "well" }[level] ?? "none";
         const { worse, worse_by: allowed, reason } = judged(name);
-        return h("tr", {}, h("th", { scope: "row" }, words(name)), h("td", { class: "num" }, number(row.measures[name])),
+        return h("tr", {}, h("th", { scope: "row" }, words(name)),
+          h("td", { class: "when" }, level ? h("span", { class: `badge ${kind}` }, h("span", { class: "mark", "aria-hidden": "true" }, MARKS[level]), ` ${WORDS[level]}`) : "–",
+            reason ? h("span", { class: "tag" }, REASONS[reason] ?? words(reason)) : null,
+            row.alarms.includes(name) ? h("span", { class: "tag" }, "control chart") : null),
+          h("td", { class: "num" }, number(row.measures[name])),
           h("td", { class: "num" }, row.intervals[name] ? span(row.intervals[name]) : "–"),
           h("td", { class: "num" }, number(row.baseline?.[name])),
           h("td", { class: "num" }, worse ? `${number(worse.value)} (${span([worse.low, worse.high])})` : "–"),
-          h("td", { class: "num" }, number(allowed)),
-          h("td", { class: "when" }, level ? h("span", { class: `badge ${kind}` }, h("span", { class: "mark", "aria-hidden": "true" }, MARKS[level]), ` ${WORDS[level]}`) : "–",
-            reason ? h("span", { class: "tag" }, REASONS[reason] ?? words(reason)) : null,
-            row.alarms.includes(name) ? h("span", { class: "tag" }, "control chart") : null));
+          h("td", { class: "num" }, number(allowed)));
       })),
     reasons.map((reason) => h("p", { class: "note", id: `why-${reason}` }, WHY[reason] ?? words(reason))));
 }
