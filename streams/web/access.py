@@ -63,7 +63,7 @@ def host_is_ours(host: str, names: Collection[str]) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    if name == "localhost" or name in names:
+    if name == "localhost" or name in {one.lower() for one in names}:
         return True
     try:
         ip_address(name)

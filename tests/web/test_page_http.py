@@ -192,12 +192,13 @@ def test_a_foreign_name_for_this_address_is_not_served() -> None:
                 ("localhost:1", 200),
                 ("[::1]:80", 200),
                 ("monitor.example", 200),
+                ("MONITOR.example:80", 200),
             ):
                 headers = {"Host": host, **BEARER}
                 assert await status(client, base + path, headers=headers) == wanted, (path, host)
         assert await status(client, base + "/metrics", headers={"Host": "worker"}) == 200
 
-    run(work, page_of(names=("monitor.example",)))
+    run(work, page_of(names=("Monitor.Example",)))
 
 
 def test_nothing_but_a_session_can_be_written() -> None:
