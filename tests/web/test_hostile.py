@@ -12,9 +12,9 @@ import pytest
 
 from streams.web import history as kept
 from streams.web.answers import Answers
-from streams.web.entries import ROLES, Entry, entry_of
+from streams.web.entries import Entry, entry_of
 from streams.web.history import History
-from tests.web.records import alert, judgement, performance, story, trigger
+from tests.web.records import alert, judgement, performance, story
 from tests.web.stage import entry
 
 QUERY = {"model": "credit", "version": "7"}
@@ -155,9 +155,3 @@ def test_a_level_that_is_not_known_says_why() -> None:
     (model,) = orjson.loads(answers.models())["models"]
     assert model["dimensions"]["performance"]["reason"] == "imprecise"
     assert model["dimensions"]["data"]["reason"] == ""
-
-
-def test_every_role_takes_a_trigger_for_nothing_else() -> None:
-    """A record on the wrong topic is shown as what the topic says, or not at all."""
-    value = orjson.dumps(trigger(0))
-    assert {role for role in ROLES if entry_of(role, value) is not None} >= {"retraining-triggers"}
