@@ -202,6 +202,18 @@ def test_variables_are_composes() -> None:
     ]
 
 
+@pytest.mark.parametrize("count", ["none", "0", "-1", "1.5"])
+def test_a_number_of_workers_that_is_none_is_told(
+    count: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its name, and nothing starts."""
+    monkeypatch.setenv("WORKERS", count)
+    assert main(["up"]) == 1
+    assert capsys.readouterr().out == (
+        f"docker-compose.yml: worker: {count!r} is no number of replicas (WORKERS)\n"
+    )
+
+
 def test_urls_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """One line a port, each worker its own; wrong words are told."""
     services = read_compose({"WORKERS": "2"})
