@@ -193,7 +193,7 @@ def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> 
     if from_ms is None:
         from_ms = to_ms - WEEK_MS if span is None or asked.kind == "digest" else span[0]
     if from_ms >= to_ms:
-        raise Refused("the period is empty: --from is not before --to")
+        raise Refused(_empty(times, from_ms, to_ms))
     versions = index.versions(model, from_ms, to_ms)
     if asked.version is not None:
         there = sorted(index.found.get(model, {}))
@@ -201,6 +201,17 @@ def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> 
             raise Refused(f"no window of {model}@{asked.version}; versions: {', '.join(there)}")
         versions = [version for version in versions if version == asked.version]
     return Scope(model, tuple(versions), from_ms, to_ms)
+
+
+def _empty(times: tuple[int | None, int | None], from_ms: int, to_ms: int) -> str:
+    """Why a period has nothing in it; an end that was not given is that of the records."""
+    from engine.timestamps import ms_to_rfc3339
+
+    if times[0] is None:
+        return f"--to is no later than where the records begin, {ms_to_rfc3339(from_ms)}"
+    if times[1] is None:
+        return f"--from is no earlier than where the records end, {ms_to_rfc3339(to_ms)}"
+    return "the period is empty: --from is not before --to"
 
 
 def _only(models: list[str]) -> str:

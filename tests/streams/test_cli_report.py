@@ -115,6 +115,8 @@ def test_a_period_before_everything_says_so(out: Path, tmp_path: Path) -> None:
         (["--version", "9"], "no window of loans@9; versions: 1"),
         (["--from", "yesterday"], "--from yesterday: is no day and no time with a zone"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "--from is not before --to"),
+        (["--to", "2020-01-01"], "--to is no later than where the records begin, 2026-01-03T"),
+        (["--from", "2030-01-01"], "--from is no earlier than where the records end, 2026-01-03T"),
         (["--broker", "127.0.0.1:1"], "two sources"),
         (["--out", "no/such/report.html"], "it is no directory"),
     ],
