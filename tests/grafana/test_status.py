@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.status import DIMENSIONS, TROUBLE
 from tests.grafana.asking import ANY
+from tests.grafana.committed import dashboards, panels
 from tests.grafana.test_expressions import await_any
 from tests.grafana.told import address, serving
 from tests.prometheus.server import RealPrometheus
@@ -53,12 +54,25 @@ def text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def test_other_programs_are_no_workers(prometheus_program: str) -> None:
+    """Of all jobs that Prometheus scrapes, those are counted that are workers."""
+    (panel,) = [each for each in panels(dashboards()["monitor"]) if "answer" in each["title"]]
+    (target,) = panel["targets"]
+    expr = target["expr"].replace('"$job"', f'"{ANY}"').replace('"$instance"', f'"{ANY}"')
+    with serving(["longshore_ready 1\n", "alertmanager_build_info 1\n"]) as others:
+        targets = [address(each) for each in others]
+        with RealPrometheus(prometheus_program, targets) as prometheus:
+            await_any(prometheus, "sum(up) == 2 and on () longshore_ready")
+            assert [value for _, value in prometheus.query(expr)] == [1]
+
+
 def test_a_status_is_the_worse_of_level_and_alerts(prometheus_program: str) -> None:
-    """Of every model and dimension; nothing measured is unknown; the order is by trouble."""
-    with serving([text()]) as workers:
+    """Of every model and dimension; nothing measured is unknown; the order is by trouble.  Two
+    workers show the models, as they do while these move."""
+    with serving([text(), text()]) as workers:
         targets = [address(worker) for worker in workers]
         with RealPrometheus(prometheus_program, targets) as prometheus:
-            await_any(prometheus, "longshore_version_serves")
+            await_any(prometheus, f"count(longshore_version_serves) == {2 * len(GAUGES)}")
 
             def told(expr: str) -> dict[str, float]:
                 for name in ("job", "model", "version"):
