@@ -156,10 +156,11 @@ def test_without_chromium_it_says_what_to_install(
 
 
 def test_the_topics_give_the_report_of_the_files(
-    files: ExampleFiles, out: Path, tmp_path: Path
+    files: ExampleFiles, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the output topics hold, other models' records and repeats among it, is rendered to the
-    same bytes as the files; by a consumer of no group. A registered spec need not be given."""
+    same bytes as the files; by a consumer of no group. A registered spec need not be given.  What
+    is copied of all topics together is bounded."""
     from_files = tmp_path / "files.html"
     assert run("report", out, "--spec", files.spec, "--out", from_files).exit_code == 0
     with EmbeddedBroker() as broker:
@@ -178,6 +179,12 @@ def test_the_topics_give_the_report_of_the_files(
             made = run("report", "--broker", broker.address, "--out", page, *more)
             assert made.exit_code == 0, made.output
             assert page.read_bytes() == from_files.read_bytes()
+        told = [len(line) + 1 for line in (out / "judgements.ndjson").read_bytes().splitlines()]
+        monkeypatch.setattr("streams.topic_records.MAX_COPIED_BYTES", 2 * sum(told))
+        more = ("--model", "loans", "--out", tmp_path / "bounded.html")
+        made = run("report", "--broker", broker.address, *more)
+        assert (made.exit_code, "output topics hold more than" in made.stderr) == (1, True)
+        assert not (tmp_path / "bounded.html").exists()
 
 
 def test_a_broker_that_is_away_exits_1(tmp_path: Path) -> None:
