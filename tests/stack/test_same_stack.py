@@ -81,7 +81,9 @@ def test_the_environment_is_the_files_environment(
 ) -> None:
     """Of the worker all names that compose gives it, none of the shell; each has its own port."""
     monkeypatch.setenv("LONGSHORE_PREFIX", "of-the-shell.")
-    assert read_compose({TOKEN: "x" * 32})["worker"].environment[TOKEN] == "x" * 32
+    given = read_compose({TOKEN: "x" * 32})
+    assert given["worker"].environment[TOKEN] == "x" * 32
+    assert [name for name, each in given.items() if TOKEN in each.environment] == ["worker"]
     worker = read_compose({"WORKERS": "2"})["worker"]
     here.write(worker)
     for replica in range(2):
