@@ -44,8 +44,8 @@ def framed(page: Page) -> dashboard.Dashboard:
 
 
 def with_single_choices(page: Page) -> Page:
-    """The page with its single choices matched as they are: Grafana escapes for a regular expression
-    what may have several values only, and the model ``a.b`` is not ``a-b``, ``a+b`` would be
+    """The page with its single choices matched as they are: Grafana escapes for a regular
+    expression only what may have several values, so that ``a.b`` would be ``a-b`` too, and ``a+b``
     nothing."""
     single = [each.name for each in page.variables if not (each.is_multi or each.choices)]
 
