@@ -55,9 +55,10 @@ def copy_topics(
             copy = _Copy(consumer, settings, role, model, copied_bytes)
             records += copy.into(directory, progress)
             copied_bytes = copy.copied_bytes
-        return records
     except KafkaException as error:
         raise TopicRecordsError(error.args[0].str()) from error
+    else:
+        return records
     finally:
         consumer.close()
 
