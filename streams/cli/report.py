@@ -184,9 +184,9 @@ def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> 
     span = index.span(model)
     if (from_ms is None and asked.kind == "review") or to_ms is None:
         if span is None:
-            known = ", ".join(sorted(index.found)) or "none"
+            known = f"; the records have: {', '.join(sorted(index.models))}" if index.models else ""
             raise Refused(
-                f"no window of {model} was judged; the records have: {known}",
+                f"no window of {model} was judged{known}",
                 hint="give --from and --to for a report that says so",
             )
         to_ms = span[1] if to_ms is None else to_ms

@@ -95,6 +95,16 @@ def test_a_digest_is_of_the_last_seven_days(out: Path, tmp_path: Path) -> None:
     assert "no window was judged" in text
 
 
+def test_a_period_to_the_end_of_all_time_is_drawn(out: Path, tmp_path: Path) -> None:
+    """As far as a calendar reaches."""
+    made = run(
+        *("report", out, "--out", tmp_path / "all.html", "--from", "1970-01-01"),
+        *("--to", "9999-12-31T23:59:59Z"),
+    )
+    assert made.exit_code == 0, made.output
+    assert "1970-01-01 00:00 to 9999-12-31 23:59" in (tmp_path / "all.html").read_text()
+
+
 def test_a_period_before_everything_says_so(out: Path, tmp_path: Path) -> None:
     """Of a version that is known, and of a model that is not, where both ends are given."""
     for name, model in (("version", "loans"), ("model", "nobody")):
@@ -111,7 +121,7 @@ def test_a_period_before_everything_says_so(out: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--model", "loan"], "no window of loan was judged; the records have: "),
+        (["--model", "loan"], "no window of loan was judged; the records have: loans"),
         (["--version", "9"], "no window of loans@9; versions: 1"),
         (["--from", "yesterday"], "--from yesterday: is no day and no time with a zone"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "--from is not before --to"),
