@@ -153,7 +153,7 @@ def _made(
         return review_of(topics, index, scope, spec)
     except (RecordsError, TooMuch) as error:
         raise Refused(str(error)) from error
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Refused(
             f"{directory}: a record lacks what Longshore writes ({error})",
             hint="are these the files of longshore replay, of this version?",

@@ -153,6 +153,20 @@ def test_records_of_another_kind_are_refused(out: Path, tmp_path: Path) -> None:
     assert (made.exit_code, "lacks what Longshore writes" in made.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"features": None}, {"end": "tomorrow"}, {"start": HOURS[1], "end": HOURS[1]}]
+)
+def test_a_record_with_something_else_in_it_is_refused(
+    out: Path, tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    """In a line, as one that lacks something."""
+    shutil.copytree(out, tmp_path / "out")
+    path = tmp_path / "out" / "judgements.ndjson"
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes().splitlines()[0]) | wrong) + b"\n")
+    made = run("report", tmp_path / "out", "--out", tmp_path / "r.html")
+    assert (made.exit_code, "lacks what Longshore writes" in made.stderr) == (2, True)
+
+
 def test_without_chromium_it_says_what_to_install(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
