@@ -37,14 +37,19 @@ INSTANCES: Final = Variable(
 )
 
 _KEPT: Final = "${datasource:queryparam}&${job:queryparam}&${__url_time_range}"
-TO_MODEL: Final = f"/d/longshore-model?{_KEPT}&var-model=${{__data.fields.model}}"
+# In full, because a version may hold a plus sign and a feature anything.
+_MODEL_OF_ROW: Final = "${__data.fields.model:percentencode}"
+_FEATURE_OF_ROW: Final = "${__data.fields.feature:percentencode}"
+_VERSION_OF_ROW: Final = "${__data.fields.version:percentencode}"
+_WINDOW_OF_ROW: Final = "${__data.fields.window:percentencode}"
+TO_MODEL: Final = f"/d/longshore-model?{_KEPT}&var-model={_MODEL_OF_ROW}"
 TO_FEATURE: Final = (
     f"/d/longshore-feature?{_KEPT}&${{model:queryparam}}&${{version:queryparam}}"
-    "&${window:queryparam}&var-feature=${__data.fields.feature}"
+    f"&${{window:queryparam}}&var-feature={_FEATURE_OF_ROW}"
 )
-_LIVE: Final = "${live_page}/#/model/${model}/${__data.fields.version}"
-LIVE_MODEL: Final = f"{_LIVE}/overview?window=${{__data.fields.window}}"
-LIVE_FEATURE: Final = f"{_LIVE}/feature/${{feature}}?window=${{__data.fields.window}}"
+_LIVE: Final = f"${{live_page}}/#/model/${{model:percentencode}}/{_VERSION_OF_ROW}"
+LIVE_MODEL: Final = f"{_LIVE}/overview?window={_WINDOW_OF_ROW}"
+LIVE_FEATURE: Final = f"{_LIVE}/feature/${{feature:percentencode}}?window={_WINDOW_OF_ROW}"
 """Views of the worker's own page."""
 
 TRIGGERS: Final = Mark(

@@ -24,9 +24,17 @@ COMPARISON: Final = (
         "and what it must exceed for a promotion. A number of the newest look.",
         (
             Query(_of("comparison_difference", by=_MEASURED), f"{_NAMED} {{{{measure}}}}"),
-            Query(_of("comparison_low", by=_MEASURED), f"{_NAMED} low", "reference"),
-            Query(_of("comparison_high", by=_MEASURED), f"{_NAMED} high", "reference"),
-            Query(_of("comparison_better_by", by=_MEASURED), f"{_NAMED} must exceed", "limit"),
+            Query(
+                _of("comparison_low", by=_MEASURED), f"{_NAMED} {{{{measure}}}} low", "reference"
+            ),
+            Query(
+                _of("comparison_high", by=_MEASURED), f"{_NAMED} {{{{measure}}}} high", "reference"
+            ),
+            Query(
+                _of("comparison_better_by", by=_MEASURED),
+                f"{_NAMED} {{{{measure}}}} must exceed",
+                "limit",
+            ),
         ),
         "timeseries",
         "none",
@@ -39,8 +47,12 @@ COMPARISON: Final = (
         "Standard errors that the challenger is better by (z), and the boundary that z must reach "
         "at the newest look: high early, because looks spend significance.",
         (
-            Query(_of("comparison_z", by=_MEASURED), f"{_NAMED} z"),
-            Query(_of("comparison_boundary", by=_MEASURED), f"{_NAMED} boundary", "limit"),
+            Query(_of("comparison_z", by=_MEASURED), f"{_NAMED} {{{{measure}}}} z"),
+            Query(
+                _of("comparison_boundary", by=_MEASURED),
+                f"{_NAMED} {{{{measure}}}} boundary",
+                "limit",
+            ),
         ),
         "timeseries",
         "none",

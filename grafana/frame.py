@@ -9,12 +9,13 @@ the uid is the page's own, and panels are numbered as they stand.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
 from grafana.lowering import SOURCE, lowered
-from grafana.panels import COLUMNS, Mark, Page, Variable
+from grafana.panels import COLUMNS, Mark, Page, Panel, Variable
 
 TAG: Final = "longshore"
 LIVE_PAGE: Final = "http://localhost:9646"
@@ -23,6 +24,7 @@ JOB: Final = Variable("job", "Job", "longshore_ready", "The workers' job in Prom
 
 def framed(page: Page) -> dashboard.Dashboard:
     """The whole dashboard."""
+    page = with_single_choices(page)
     return dashboard.Dashboard(
         uid=page.uid,
         title=page.title,
@@ -38,6 +40,28 @@ def framed(page: Page) -> dashboard.Dashboard:
         templating=dashboard.DashboardDashboardTemplating(list(_variables(page))),
         annotations=dashboard.AnnotationContainer([_annotation(mark) for mark in page.marks]),
         links=_links(),
+    )
+
+
+def with_single_choices(page: Page) -> Page:
+    """The page with its single choices matched as they are: Grafana escapes for a regular
+    expression only what may have several values, so that ``a.b`` would be ``a-b`` too, and ``a+b``
+    nothing."""
+    single = [each.name for each in page.variables if not (each.is_multi or each.choices)]
+
+    def exact(expr: str) -> str:
+        for name in single:
+            expr = expr.replace(f'{name}=~"${name}"', f'{name}="${name}"')
+        return expr
+
+    def panel(old: Panel) -> Panel:
+        return replace(old, queries=tuple(replace(q, expr=exact(q.expr)) for q in old.queries))
+
+    return replace(
+        page,
+        rows=tuple(replace(row, panels=tuple(map(panel, row.panels))) for row in page.rows),
+        variables=tuple(replace(each, series=exact(each.series)) for each in page.variables),
+        marks=tuple(replace(mark, expr=exact(mark.expr)) for mark in page.marks),
     )
 
 

@@ -176,7 +176,7 @@ def _faulty(kind: str, what: str) -> Query:
     """The features with the largest share of one kind of bad value."""
     metric = f"feature_{kind}_ratio"
     shown = among_worst(newest(metric, by=_BY_FEATURE), metric, _BY_FEATURE, 5)
-    return Query(shown, f"{{{{feature}}}} {{{{window}}}} {what}")
+    return Query(shown, f"{{{{feature}}}} {{{{window}}}} {{{{version}}}} {what}")
 
 
 DATA_QUALITY: Final = (

@@ -132,7 +132,7 @@ _ESTIMATE: Final = Panel(
         Query(
             f'max by (__name__, {BY_WINDOW}) ({{__name__=~"model_[a-z0-9_]+_estimated_error", '
             f'__name__!~"model_cohort_.+", {WINDOW}}})',
-            "{{__name__}} {{window}}",
+            "{{__name__}} {{window}} {{version}}",
         ),
     ),
     "timeseries",

@@ -21,11 +21,16 @@ def _grown(metric: str, by: str = _BY) -> str:
     return grown(metric, by=by, where=WORKER)
 
 
+# All jobs may be chosen, and those of Prometheus and of Alertmanager have ``up`` too.
+_ANSWER: Final = (
+    f"sum(up{{{WORKER}}} and on (job, instance) longshore_ready{{{WORKER}}}) or vector(0)"
+)
 _NOW: Final = (
     Panel(
         "Workers that answer",
-        "Workers whose last scrape worked, of those that Prometheus knows.",
-        (Query(f"sum(up{{{WORKER}}}) or vector(0)", "up"),),
+        "Workers whose last scrape worked. Other programs that the same Prometheus scrapes do not "
+        "count.",
+        (Query(_ANSWER, "up"),),
         "stat",
         "short",
         4,

@@ -15,6 +15,12 @@ def _rate(metric: str, *more: str, by: str) -> str:
     return per_second(metric, *more, by=by, where=WORKER)
 
 
+def _lately(metric: str) -> str:
+    """By how much a counter of a model grew from one point of a graph to the next, or so: the
+    growth of all the time shown would be a line of what was before that time."""
+    return grown(metric, by=BY_MODEL, over="$__rate_interval")
+
+
 CLOCKS: Final = (
     Panel(
         "Lag by topic",
@@ -174,10 +180,10 @@ RECORDS: Final = (
     ),
     Panel(
         "Waiting for labels",
-        "Events that the join keeps, and those let go above label.pending in the time shown.",
+        "Events that the join keeps, and those let go above label.pending about each point.",
         (
             Query(f"sum by ({BY_MODEL}) (longshore_join_events{{{MODEL}}})", f"{_VERSION} kept"),
-            Query(grown("longshore_join_forgotten_total", by=BY_MODEL), f"{_VERSION} let go"),
+            Query(_lately("longshore_join_forgotten_total"), f"{_VERSION} let go"),
         ),
         "timeseries",
         "short",
@@ -208,13 +214,11 @@ RECORDS: Final = (
     Panel(
         "Counts that reached no window",
         "Of panes: foreign (another spec or profile is running), stale (repeats, or of a worker "
-        "that was replaced), late (after the last revision). In the time shown.",
+        "that was replaced), late (after the last revision). About each point.",
         (
-            Query(
-                grown("longshore_foreign_pane_records_total", by=BY_MODEL), f"{_VERSION} foreign"
-            ),
-            Query(grown("longshore_stale_pane_records_total", by=BY_MODEL), f"{_VERSION} stale"),
-            Query(grown("longshore_late_pane_events_total", by=BY_MODEL), f"{_VERSION} late"),
+            Query(_lately("longshore_foreign_pane_records_total"), f"{_VERSION} foreign"),
+            Query(_lately("longshore_stale_pane_records_total"), f"{_VERSION} stale"),
+            Query(_lately("longshore_late_pane_events_total"), f"{_VERSION} late"),
         ),
         "timeseries",
         "short",

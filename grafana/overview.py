@@ -79,7 +79,7 @@ _NOW: Final = (
     _count(
         "Muted alerts",
         "Open episodes that a mute or maintenance keeps quiet; they are on the topic of alerts.",
-        f"sum(drift_alert_muted{{{MODEL}}}) or vector(0)",
+        f"sum(max by (model, version, rule, cause) (drift_alert_muted{{{MODEL}}})) or vector(0)",
         ANY_IS_WATCH,
     ),
 )

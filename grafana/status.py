@@ -60,9 +60,14 @@ DIMENSIONS: Final[dict[str, str]] = {
 """Heading -> expression by model and version."""
 
 
+def _each(active: str) -> str:
+    """An episode once, also while its model moves and two workers show it."""
+    return f"max by ({BY_MODEL}, severity, rule, cause) ({active})"
+
+
 def open_alerts(severity: str) -> str:
     """Open episodes of a severity."""
-    return or_unknown(f"sum by ({BY_MODEL}) ({_active(severity)})")
+    return or_unknown(f"sum by ({BY_MODEL}) ({_each(_active(severity))})")
 
 
 def _dimensions_at(status: int) -> str:
@@ -72,7 +77,7 @@ def _dimensions_at(status: int) -> str:
 _WORST: Final = or_unknown(
     f"max by ({BY_MODEL}) (2 * {_active('CRITICAL')} or {_active('WARNING')})"
 )
-_OPEN: Final = or_unknown(f"sum by ({BY_MODEL}) (drift_alert_active{{{MODEL}}})")
+_OPEN: Final = or_unknown(f"sum by ({BY_MODEL}) ({_each(f'drift_alert_active{{{MODEL}}}')})")
 TROUBLE: Final = (
     f"1000 * ({_WORST}) + 100 * ({_dimensions_at(3)}) + 10 * ({_dimensions_at(2)}) + ({_OPEN})"
 )

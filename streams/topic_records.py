@@ -50,23 +50,32 @@ def copy_topics(
     options: dict[str, Any] = librdkafka_reader_options(settings)
     consumer = Consumer(options | {"auto.offset.reset": "earliest", "error_cb": lambda _: None})
     try:
-        return sum(
-            _Copy(consumer, settings, role, model).into(directory, progress) for role in FILES
-        )
+        copied_bytes = records = 0
+        for role in FILES:
+            copy = _Copy(consumer, settings, role, model, copied_bytes)
+            records += copy.into(directory, progress)
+            copied_bytes = copy.copied_bytes
     except KafkaException as error:
         raise TopicRecordsError(error.args[0].str()) from error
+    else:
+        return records
     finally:
         consumer.close()
 
 
 class _Copy:
-    """One topic on its way into a file."""
-
-    copied_bytes = 0
+    """One topic on its way into a file; ``copied_bytes`` are those of the topics before, and then
+    its own too."""
 
     def __init__(
-        self, consumer: Consumer, settings: Settings, role: OutputTopic, model: str | None
+        self,
+        consumer: Consumer,
+        settings: Settings,
+        role: OutputTopic,
+        model: str | None,
+        copied_bytes: int,
     ) -> None:
+        self.copied_bytes = copied_bytes
         self._consumer = consumer
         self._role = role
         self._name = topic_name(settings, role)
@@ -128,8 +137,9 @@ class _Copy:
         line = line_of(Publish(self._role, message.key(), message.value(), headers)) + b"\n"
         self.copied_bytes += len(line)
         if self.copied_bytes > MAX_COPIED_BYTES:
+            hint = "name the model" if self._key is None else "read what longshore replay writes"
             raise TopicRecordsError(
-                f"topic {self._name}: more than {MAX_COPIED_BYTES:,} bytes; name the model"
+                f"the output topics hold more than {MAX_COPIED_BYTES:,} bytes; {hint}"
             )
         file.write(line)
         return True

@@ -34,6 +34,7 @@ def due_of(scope: Scope, told: Told, spec: Spec | None) -> list[Due]:
     for episode in told.episodes:
         if episode.resolved_ms is None and episode.severity in HEARD:
             about = f"{episode.rule}/{episode.cause}, {episode.severity}: {episode.worst.why}"
+            about = _of_version(scope, told.versions[episode.episode], about)
             found.append(Due("an alert is open", about, None, overdue=False))
     if spec is not None:
         found += _of_spec(scope, spec)
@@ -54,8 +55,14 @@ def _answers(scope: Scope, told: Told, spec: Spec | None) -> list[Due]:
         by_ms = None if within_ms is None else request.told.at_ms + within_ms
         asked = ms_to_rfc3339(request.told.at_ms)[:10]
         about = f"{request.told.rule} of {asked}, {request.trigger_id}"
+        about = _of_version(scope, str(request.record["version"]), about)
         found.append(Due(what, about, by_ms, by_ms is not None and by_ms <= scope.to_ms))
     return found
+
+
+def _of_version(scope: Scope, version: str, about: str) -> str:
+    """With its version, where the period has several."""
+    return about if len(scope.versions) == 1 else f"version {version}, {about}"
 
 
 def _of_spec(scope: Scope, spec: Spec) -> list[Due]:

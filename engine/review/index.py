@@ -53,6 +53,8 @@ class Index:
 
     found: dict[str, dict[str, dict[str, dict[str, Windows]]]] = field(default_factory=dict)
     """Model -> version -> section -> name of the window."""
+    models: set[str] = field(default_factory=set)
+    """Of all records, also where those of one model are listed only."""
     listed: int = 0
 
     def add(self, record: Tree) -> None:
@@ -136,6 +138,7 @@ def index_of(judgements: Iterable[Tree], model: str | None = None) -> Index:
     """The index of all judgements, or of those of one model."""
     index = Index()
     for record in judgements:
+        index.models.add(record["model"])
         if model is None or record["model"] == model:
             index.add(record)
     return index

@@ -8,6 +8,7 @@ either way, after each source.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,16 +24,14 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from load_tests.false_pages.drawn import drawn_model
 from load_tests.false_pages.event_level import both_ways, generous_model
-from load_tests.false_pages.months import DrawnRuns, RealRuns, Run
+from load_tests.false_pages.many_runs import SEED, many_runs
 from load_tests.false_pages.policies import FEATURES, panes_in
-from load_tests.false_pages.real_tables import TABLES, real_days
+from load_tests.false_pages.real_tables import TABLES
 from load_tests.false_pages.report import PLOT, draw, write
-from load_tests.false_pages.results import Results, faults, save, told
+from load_tests.false_pages.results import Results, faults, save
 
 DAYS = 30
-SEED = 7
 EVENT_LEVEL_PER_PANE = 4.0
 SOURCES = (*TABLES, "events", "drawn")
 SAVED_AFTER = 20
@@ -45,13 +44,20 @@ SAVED_AFTER = 20
     "--source", "sources", multiple=True, type=click.Choice(SOURCES), help="Only these; all else."
 )
 @click.option(
+    "--processes",
+    default=os.cpu_count() or 1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Runs at the same time; the figures do not depend on it.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path, exists=True),
     default=Path("docs/false-alarms.md"),
     show_default=True,
     help="The page to put the tables into; plot and results go beside it.",
 )
-def main(runs: int, days: int, sources: tuple[str, ...], out: Path) -> None:
+def main(runs: int, days: int, sources: tuple[str, ...], processes: int, out: Path) -> None:
     """Measure and write the page."""
     results, console = Results(days, {}), Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -63,12 +69,11 @@ def main(runs: int, days: int, sources: tuple[str, ...], out: Path) -> None:
             if source == "events":
                 results.event_level = _by_events(days, advance)
             else:
-                maker = _runs_of(source, days)
                 results.runs[source] = []
-                for seed in range(runs):
-                    results.runs[source].append(told(maker(seed)))
+                for run in many_runs(source, days, runs, processes):
+                    results.runs[source].append(run)
                     advance(1)
-                    if (seed + 1) % SAVED_AFTER == 0:
+                    if len(results.runs[source]) % SAVED_AFTER == 0:
                         save(out.with_name("false-pages.json"), results)
             save(out.with_name("false-pages.json"), results)
             write(out, results)
@@ -94,12 +99,6 @@ def _teller(
             console.print(f"{source}: {done} of {total}")
 
     return advance
-
-
-def _runs_of(source: str, days: int) -> Callable[[int], Run]:
-    if source == "drawn":
-        return DrawnRuns(drawn_model(SEED), days).run
-    return RealRuns(real_days(source), days).run
 
 
 def _by_events(days: int, advance: Callable[[int], None]) -> dict[str, object]:

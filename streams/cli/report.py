@@ -153,7 +153,7 @@ def _made(
         return review_of(topics, index, scope, spec)
     except (RecordsError, TooMuch) as error:
         raise Refused(str(error)) from error
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Refused(
             f"{directory}: a record lacks what Longshore writes ({error})",
             hint="are these the files of longshore replay, of this version?",
@@ -184,16 +184,16 @@ def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> 
     span = index.span(model)
     if (from_ms is None and asked.kind == "review") or to_ms is None:
         if span is None:
-            known = ", ".join(sorted(index.found)) or "none"
+            known = f"; the records have: {', '.join(sorted(index.models))}" if index.models else ""
             raise Refused(
-                f"no window of {model} was judged; the records have: {known}",
+                f"no window of {model} was judged{known}",
                 hint="give --from and --to for a report that says so",
             )
         to_ms = span[1] if to_ms is None else to_ms
     if from_ms is None:
         from_ms = to_ms - WEEK_MS if span is None or asked.kind == "digest" else span[0]
     if from_ms >= to_ms:
-        raise Refused("the period is empty: --from is not before --to")
+        raise Refused(_empty(times, from_ms, to_ms))
     versions = index.versions(model, from_ms, to_ms)
     if asked.version is not None:
         there = sorted(index.found.get(model, {}))
@@ -201,6 +201,17 @@ def _scope(index: Index, asked: Asked, times: tuple[int | None, int | None]) -> 
             raise Refused(f"no window of {model}@{asked.version}; versions: {', '.join(there)}")
         versions = [version for version in versions if version == asked.version]
     return Scope(model, tuple(versions), from_ms, to_ms)
+
+
+def _empty(times: tuple[int | None, int | None], from_ms: int, to_ms: int) -> str:
+    """Why a period has nothing in it; an end that was not given is that of the records."""
+    from engine.timestamps import ms_to_rfc3339
+
+    if times[0] is None:
+        return f"--to is no later than where the records begin, {ms_to_rfc3339(from_ms)}"
+    if times[1] is None:
+        return f"--from is no earlier than where the records end, {ms_to_rfc3339(to_ms)}"
+    return "the period is empty: --from is not before --to"
 
 
 def _only(models: list[str]) -> str:

@@ -9,7 +9,7 @@ history.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Final
 
 from engine.durations import UNITS_MS
@@ -91,13 +91,14 @@ def _months(start_ms: int, end_ms: int) -> list[int]:
     first = datetime.fromtimestamp(start_ms / 1000, UTC)
     year, month = first.year, first.month
     found: list[int] = []
-    while True:
+    while year <= MAXYEAR:
         ms = int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1000
         if ms >= end_ms:
-            return found
+            break
         if ms >= start_ms:
             found.append(ms)
         year, month = (year, month + 1) if month < MONTHS else (year + 1, 1)
+    return found
 
 
 def plot(axis: TimeAxis, height: float, label: str, *drawn: Markup) -> Markup:

@@ -17,6 +17,7 @@ from streams.report.period_sheets import (
     faults_sheet,
     gaps_sheet,
     left_out_sheet,
+    of_versions,
     requests_sheet,
 )
 from streams.report.pieces import Chapter, absent, note, of_version
@@ -49,14 +50,21 @@ def alerts(review: Review) -> Chapter:
     notices = [e for e in begun if e.severity not in HEARD and not e.muted]
     heard = [e for e in begun if e.severity in HEARD and not e.muted]
     on = [e for e in told.episodes if e.resolved_ms is None and e not in begun]
-    quiet = "none in this period"
+    of_episodes = (
+        ("worth reading (INFO)", notices),
+        ("told when they came (WARNING, CRITICAL)", heard),
+        ("ended", ended),
+        ("open since before", on),
+    )
+    asked = told.asked(scope)
     sheets = [
-        episodes_sheet("worth reading (INFO)", notices, scope.to_ms, quiet),
-        episodes_sheet("told when they came (WARNING, CRITICAL)", heard, scope.to_ms, quiet),
-        episodes_sheet("ended", ended, scope.to_ms, quiet),
-        episodes_sheet("open since before", on, scope.to_ms, quiet),
-        requests_sheet("requests to retrain", told.asked(scope)),
+        *(episodes_sheet(title, e, scope.to_ms, "none in this period") for title, e in of_episodes),
+        requests_sheet("requests to retrain", asked),
     ]
+    if len(review.parts) > 1:
+        versions = [[told.versions[each.episode] for each in found] for _, found in of_episodes]
+        versions.append([str(each.record["version"]) for each in asked])
+        sheets = [of_versions(*each) for each in zip(sheets, versions, strict=True)]
     return Chapter("alerts", "Alerts", tuple(table(sheet) for sheet in sheets))
 
 

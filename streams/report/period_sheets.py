@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.durations import format_duration
@@ -54,6 +55,13 @@ def requests_sheet(title: str, requests: Sequence[Request]) -> Sheet:
         for r in requests
     ]
     return Sheet(title, headings, tuple(rows), nothing="no retraining was asked for")
+
+
+def of_versions(sheet: Sheet, versions: Sequence[str]) -> Sheet:
+    """The sheet with the version that each row is of in front."""
+    rows = tuple((version, *row) for version, row in zip(versions, sheet.rows, strict=True))
+    right = frozenset(column + 1 for column in sheet.right)
+    return replace(sheet, headings=("version", *sheet.headings), rows=rows, right=right)
 
 
 def path_sheet(request: Request) -> Sheet:

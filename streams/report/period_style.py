@@ -36,8 +36,8 @@ dt { color: var(--dim); } dd { margin: 0; }
 pre { background: var(--raised); border: 1px solid var(--rule); padding: 0.7rem 0.9rem;
   overflow-x: auto; font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .pairs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr));
-  gap: 0.4rem 2rem; } .together { min-width: 0; break-inside: avoid; } .absent { color:
-  var(--dim); font-style: italic; }
+  gap: 0.4rem 2rem; } .together { min-width: 0; break-inside: avoid; }
+.pairs thead th { white-space: normal; } .absent { color: var(--dim); font-style: italic; }
 svg .none { fill: var(--dim); font-style: italic; }
 .reference { stroke: var(--ink); stroke-width: 1.2; stroke-dasharray: 1.5 3; }
 .expected { fill: none; stroke: var(--warning); stroke-width: 1.3; stroke-dasharray: 5 3; }

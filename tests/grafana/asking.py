@@ -42,6 +42,7 @@ def asked(expression: Expression, features: Sequence[str]) -> Iterator[str]:
     text = expression.text
     for name, value in BUILT_IN.items():
         text = text.replace(name, value)
+    text = text.replace('model="$model"', 'model=~"$model"')
     for name in ("job", "instance", "model", "version", "window"):
         text = text.replace(f'"${name}"', f'"{ANY}"')
     chosen = expression.choices or (("feature", feature) for feature in features)

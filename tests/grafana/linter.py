@@ -156,6 +156,30 @@ def legends(board: Board) -> Iterator[str]:
                     yield f"{panel['title']}: no label {label} in {target['refId']}"
 
 
+def series_are_told_apart(board: Board) -> Iterator[str]:
+    """The legend of a graph has every label that tells its series apart; a table has columns."""
+    chosen = {name for name, each in variables(board).items() if not each.get("multi")}
+    for panel in panels(board):
+        if panel["type"] == "table":
+            continue
+        for target in panel.get("targets", []):
+            by = re.search(r"\bby \(([^)]*)\)", target["expr"])
+            labels = set(re.split(r",\s*", by[1])) if by else set()
+            if panel["type"] == "stat" or re.match(r"(count|sum|max)\b ?\(", target["expr"]):
+                continue  # one number
+            for label in sorted(labels - chosen - {"le"}):
+                if f"{{{{{label}}}}}" not in target["legendFormat"]:
+                    yield f"{panel['title']}: {target['refId']} does not say its {label}"
+
+
+def growth_is_of_its_time(board: Board) -> Iterator[str]:
+    """What grew in the time shown is one number; as a line it would begin with what was before."""
+    for panel in panels(board):
+        for target in panel.get("targets", []):
+            if target.get("range") and re.search(r"increase\([^\[]+\[\$__range\]", target["expr"]):
+                yield f"{panel['title']}: a line of growth over the time shown"
+
+
 def unique_ids(board: Board) -> Iterator[str]:
     """No two panels with one id, no two queries of a panel with one name."""
     ids = [panel["id"] for panel in board["panels"]]
@@ -241,6 +265,8 @@ RULES: Final[tuple[Callable[[Board], Iterator[str]], ...]] = (
     target_rate_interval_rule,
     target_counter_agg_rule,
     legends,
+    series_are_told_apart,
+    growth_is_of_its_time,
     unique_ids,
     uneditable,
     known_variables,

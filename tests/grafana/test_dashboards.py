@@ -84,6 +84,29 @@ def test_pages_lead_to_each_other_with_choices_and_time(name: str) -> None:
         assert "${__url_time_range}" in url
 
 
+@pytest.mark.parametrize("name", UIDS)
+def test_a_single_choice_is_matched_as_it_is(name: str) -> None:
+    """Grafana escapes what may have several values for a regular expression, and nothing else: of
+    one value a point would be any character, and a plus sign would find nothing."""
+    board = dashboards()[name]
+    said = json.dumps(board)
+    found = {each: v for each, v in variables(board).items() if v["type"] == "query"}
+    for each, variable in found.items():
+        assert (f'=~\\"${each}\\"' in said) is variable["multi"], each
+        assert not re.search(rf'[^=]=\\"\${each}\\"', said) or not variable["multi"], each
+    assert found["model"]["multi"] is (name not in {"model", "feature"})
+
+
+@pytest.mark.parametrize("name", ["overview", "model", "feature"])
+def test_names_in_links_are_encoded(name: str) -> None:
+    """In full: Grafana's own encoding of a link keeps plus signs, slashes and question marks."""
+    links = re.findall(r'"url": "([^"]+)"', json.dumps(dashboards()[name]))
+    inner = [found for url in links for found in re.findall(r"\$\{([^}]+)\}", url)]
+    plain = {each for each in inner if not each.endswith((":percentencode", ":queryparam"))}
+    assert plain <= {"__url_time_range", "live_page"}
+    assert any(each.startswith("__data.fields.") for each in inner)
+
+
 def test_some_cells_are_links() -> None:
     """From the models to one, and from a model's features to one of them."""
     found = {

@@ -47,6 +47,14 @@ BREACHES: Final[list[tuple[Callable[[Board], Any], Change]]] = [
     (linter.target_counter_agg_rule, expr('max(drift_alert_pages_total{job=~"$job"})')),
     (linter.legends, lambda b: graph(b)["targets"][0].pop("legendFormat")),
     (linter.legends, lambda b: graph(b)["targets"][0].update(legendFormat="{{nobody}}")),
+    (
+        linter.series_are_told_apart,
+        lambda b: graph(b)["targets"][0].update(legendFormat="{{model}}"),
+    ),
+    (
+        linter.growth_is_of_its_time,
+        expr('sum by (model, version) (increase(a_total{job=~"$job"}[$__range]))'),
+    ),
     (linter.unique_ids, lambda b: graph(b).update(id=b["panels"][0]["id"])),
     (linter.unique_ids, lambda b: graph(b)["targets"].append(graph(b)["targets"][0])),
     (linter.uneditable, lambda b: b.update(editable=True)),

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.status import DIMENSIONS, TROUBLE
 from tests.grafana.asking import ANY
+from tests.grafana.committed import dashboards, panels
 from tests.grafana.test_expressions import await_any
 from tests.grafana.told import address, serving
 from tests.prometheus.server import RealPrometheus
@@ -45,7 +46,7 @@ TROUBLES: Final = {"paged": 2201, "warned": 1022, "drifting": 111, "silent": 0}
 
 def text() -> str:
     """What is scraped."""
-    lines = []
+    lines = ["longshore_ready 1"]
     for model, gauges in GAUGES.items():
         labels = f'model="{model}",version="1"'
         lines.append(f"longshore_version_serves{{{labels}}} 1")
@@ -54,17 +55,26 @@ def text() -> str:
 
 
 def test_a_status_is_the_worse_of_level_and_alerts(prometheus_program: str) -> None:
-    """Of every model and dimension; nothing measured is unknown; the order is by trouble."""
-    with serving([text()]) as workers:
+    """Of every model and dimension; nothing measured is unknown; the order is by trouble.  Two
+    workers show the models, as they do while these move; another program is no worker."""
+    with serving([text(), text(), "alertmanager_build_info 1\n"]) as workers:
         targets = [address(worker) for worker in workers]
         with RealPrometheus(prometheus_program, targets) as prometheus:
-            await_any(prometheus, "longshore_version_serves")
+            both = f"count(longshore_version_serves) == {2 * len(GAUGES)}"
+            await_any(prometheus, f"{both} and on () sum(up) == 3")
 
             def told(expr: str) -> dict[str, float]:
-                for name in ("job", "model", "version"):
+                for name in ("job", "instance", "model", "version"):
                     expr = expr.replace(f'"${name}"', f'"{ANY}"')
-                return {labels["model"]: value for labels, value in prometheus.query(expr)}
+                return {labels.get("model", ""): n for labels, n in prometheus.query(expr)}
 
             found = [told(expr) for expr in DIMENSIONS.values()]
             assert {model: tuple(each[model] for each in found) for model in GAUGES} == STATUS
             assert told(TROUBLE) == TROUBLES
+            (answering,) = [
+                target["expr"]
+                for panel in panels(dashboards()["monitor"])
+                for target in panel.get("targets", [])
+                if "up{" in target["expr"]
+            ]
+            assert told(answering) == {"": 2}

@@ -109,6 +109,11 @@ class RealBroker:
         return None if self._process is None else self._process.pid
 
     @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.alive()
+
+    @property
     def directory(self) -> Path:
         """Where configuration, data and log are; there from the first start to :meth:`close`."""
         assert self._directory is not None, "the broker has not been started"

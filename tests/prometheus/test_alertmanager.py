@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONFIG: Final = "prometheus/alertmanager.yml"
 DEADLINE_SECONDS: Final = 20.0
 OF: Final = ("model", "version", "instance")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 HEARD_BY: Final = {"critical": "page", "warning": "chat", "info": "digest"}
 
 
@@ -76,6 +77,26 @@ def test_prometheus_tells_the_alertmanager_of_compose() -> None:
     }
     mounted = [volume.rsplit(":", 2)[1] for volume in described["volumes"] if "secrets" in volume]
     assert {str(Path(place).parent) for place in secrets} == set(mounted)
+
+
+def test_what_is_told_again_is_told_as_often_as_it_says() -> None:
+    """Whether to repeat is asked once a group_interval, a moment less than that after the last
+    message went out: where the repetition were no shorter, every second one would be left out."""
+    route = yaml.safe_load((ROOT / CONFIG).read_text())["route"]
+    found = {
+        each["receiver"]: tuple(
+            SECONDS[text[-1]] * int(text[:-1])
+            for text in (
+                each.get("group_interval", route["group_interval"]),
+                each.get("repeat_interval", route["repeat_interval"]),
+            )
+        )
+        for each in route["routes"]
+    }
+    for asked_s, again_s in found.values():
+        assert again_s < asked_s or again_s > 10 * asked_s
+    assert found["watchdog"][0] == 60
+    assert found["digest"][0] == SECONDS["w"]
 
 
 def test_every_rule_has_a_runbook() -> None:

@@ -36,10 +36,16 @@ CASES: Final = {
 }
 """Rules -> the cases that they are tested by."""
 WEAKENED: Final[dict[str, dict[str, tuple[str, str]]]] = {
-    "longshore.yml": {"FeatureDrift": (" == 3", " == 9")},
+    "longshore.yml": {
+        "FeatureDrift": (" == 3", " == 9"),
+        "WatermarkStuck": (
+            "unless on (model, version) max by (model, version) (longshore_version_serves) == 0",
+            "",
+        ),
+    },
     "longshore-models.yml": {
         "PredictionDrift": ("(prediction_level) == 3", "(prediction_level) >= 2"),
-        "LabelsStopped": ("and model:longshore_labels:sum > 0", ""),
+        "LabelsStopped": ("and model:longshore_labels:sum offset 3d > 0", ""),
         "LabelsWithoutPrediction": (">= 100", ">= 0"),
         "RecordsLate": (">= 10", ">= 0"),
         "NoPredictions": ("unless model:serving_events:increase1h offset 1w == 0", ""),

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.kafka.libraries import CACHE, SystemPackageError
+from tests.kafka.libraries import CACHE
 from tests.stack.compose import ComposeError, read_compose
 from tests.stack.native import LOOPBACK, Here
-from tests.stack.running import LOOK_S, Stack, StackError
+from tests.stack.running import LOOK_S, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ def up(profiles: list[str]) -> int:
                 say("ending")
     except KeyboardInterrupt:
         say("ended while starting")
-    except (StackError, SystemPackageError) as error:
+    except RuntimeError as error:  # the stack's, the broker's, Maven's: each says what to do
         say(str(error))
         return 1
     finally:

@@ -174,11 +174,18 @@ def _service(
         },
         depends_on={key: each["condition"] for key, each in fields.get("depends_on", {}).items()},
         health_url=_health_url(fields.get("healthcheck", {}).get("test", ())),
-        replicas=int(fields.get("deploy", {}).get("replicas", 1)),
+        replicas=_count(name, fields.get("deploy", {}).get("replicas", 1)),
         profiles=tuple(fields.get("profiles", ())),
         restarts=fields.get("restart") == "unless-stopped",
         grace_s=float(str(fields.get("stop_grace_period", GRACE_S)).removesuffix("s")),
     )
+
+
+def _count(name: str, text: object) -> int:
+    """How many of a service run."""
+    if not re.fullmatch("[1-9][0-9]{0,3}", str(text)):
+        raise ComposeError(f"{name}: {text!r} is no number of replicas (WORKERS)")
+    return int(str(text))
 
 
 def _port(text: str) -> Port:

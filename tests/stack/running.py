@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from tests.kafka.broker import LOG
 from tests.kafka.libraries import SystemPackageError, java
 from tests.owned_process import OwnedProcess, answers_200, end_of_log
 from tests.stack.compose import active
@@ -113,6 +114,8 @@ class Stack:
                 each.process.stop(hard=True)
                 each.process, each.ended_at = self._launched(each.service, each.replica)[0], None
                 each.restarts += 1
+        if self.broker is not None and not self.broker.alive:
+            self._start_broker_again(self.broker)
 
     def stop(self) -> None:
         """End all, the last one first, each with the time that compose gives it."""
@@ -123,6 +126,14 @@ class Stack:
             self.broker.close()
             self.broker = None
         shutil.rmtree(self.here.directory, ignore_errors=True)
+
+    def _start_broker_again(self, broker: StackBroker) -> None:
+        """With its data; the rest has to wait for it anyway.  BrokerFailedError when it cannot."""
+        self._say(f"kafka ended: {broker.directory / LOG}")
+        broker.stop(hard=True)
+        time.sleep(RESTART_AFTER_S)
+        broker.start()
+        self._say("kafka is back")
 
     def _waits(self, service: Service) -> tuple[bool, bool]:
         return bool(service.depends_on), service.program == BROKER

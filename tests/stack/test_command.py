@@ -73,7 +73,7 @@ def test_it_starts_says_where_it_is_and_ends(
         said = log.read_text()
         assert "grafana is left out" in said
         pages = [word for word in said.split() if word.startswith("http://")]
-        assert len(pages) == 2 * 2 + 2 + 1
+        assert len(pages) == 3 * 2 + 2 + 1
         assert [page for page in pages if not answers_200(page)] == []
         while not judged("fraud"):
             assert time.monotonic() < end, log.read_text()

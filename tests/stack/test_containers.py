@@ -89,6 +89,8 @@ def test_grafana_shows_without_a_login() -> None:
     assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
     assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
     assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert environment["GF_SNAPSHOTS_ENABLED"] == "false"
+    assert environment["GF_SNAPSHOTS_EXTERNAL_ENABLED"] == "false"
     assert fields["ports"] == ["127.0.0.1:3000:3000"]
     mounted = {volume.split(":")[1] for volume in fields["volumes"]}
     assert "/etc/grafana/provisioning" in mounted

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.owned_process import free_ports
-from tests.stack.compose import Port, Service
-from tests.stack.native import Here
+from tests.stack.compose import Port, Service, read_compose
+from tests.stack.native import Here, ports_of
 from tests.stack.running import RESTART_AFTER_S, Stack, StackError
 
 if TYPE_CHECKING:
@@ -96,6 +96,54 @@ def test_what_is_waited_for_comes_first_and_all_end(tmp_path: Path) -> None:
     assert not (tmp_path / "stack").exists()
 
 
+class Broker:
+    """Stands for the real one: runs until it is killed."""
+
+    def __init__(self, service: Service, here: Here, directory: Path) -> None:
+        assert service.name == "kafka"
+        assert here.directory in directory.parents
+        self.directory = directory
+        self.alive = False
+        self.starts = 0
+
+    def start(self) -> None:
+        """Once more."""
+        assert not self.alive
+        self.alive = True
+        self.starts += 1
+
+    def stop(self, *, hard: bool) -> None:
+        """Of what is dead already."""
+        assert hard
+
+    def close(self) -> None:
+        """For good."""
+        self.alive = False
+
+
+def test_a_broker_that_ends_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As compose does, with its data, and it is said."""
+    monkeypatch.setattr("tests.stack.running.StackBroker", Broker)
+    kafka = read_compose({})["kafka"]
+    said: list[str] = []
+    here = Here({"kafka": kafka}, tmp_path / "stack", ports=_anywhere(kafka))
+    with Stack({"kafka": kafka}, here, (), said.append) as stack:
+        broker = stack.broker
+        assert isinstance(broker, Broker)
+        stack.watch()
+        assert broker.starts == 1
+        broker.alive = False
+        stack.watch()
+        assert stack.broker is broker
+        assert (broker.alive, broker.starts) == (True, 2)
+    assert not broker.alive
+    assert [line.split(":")[0] for line in said] == [
+        *("starting kafka", "kafka ended", "kafka is back")
+    ]
+
+
 def test_work_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
     """Nothing starts behind it, and nothing stays."""
     (port,) = free_ports(1)
@@ -131,6 +179,13 @@ def test_what_cannot_run_here_is_left_out(tmp_path: Path) -> None:
     )
     assert stack.left_out == ["grafana"]
     assert set(stack.services) == {"work", "server"}
+
+
+def _anywhere(service: Service) -> dict[tuple[str, int], list[int]]:
+    """Its ports, where nobody listens."""
+    known = [container for _, container in ports_of({service.name: service})]
+    free = free_ports(len(known))
+    return {(service.name, each): [port] for each, port in zip(known, free, strict=True)}
 
 
 def _free(port: int) -> bool:

@@ -81,7 +81,9 @@ def test_the_environment_is_the_files_environment(
 ) -> None:
     """Of the worker all names that compose gives it, none of the shell; each has its own port."""
     monkeypatch.setenv("LONGSHORE_PREFIX", "of-the-shell.")
-    assert read_compose({TOKEN: "x" * 32})["worker"].environment[TOKEN] == "x" * 32
+    given = read_compose({TOKEN: "x" * 32})
+    assert given["worker"].environment[TOKEN] == "x" * 32
+    assert [name for name, each in given.items() if TOKEN in each.environment] == ["worker"]
     worker = read_compose({"WORKERS": "2"})["worker"]
     here.write(worker)
     for replica in range(2):
@@ -200,6 +202,18 @@ def test_variables_are_composes() -> None:
     assert interpolated(["${A:-2}", "${B:-2}", "${C}", "$$A", "x${A}y"], given) == [
         *("1", "2", "", "$A", "x1y")
     ]
+
+
+@pytest.mark.parametrize("count", ["none", "0", "-1", "1.5"])
+def test_a_number_of_workers_that_is_none_is_told(
+    count: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its name, and nothing starts."""
+    monkeypatch.setenv("WORKERS", count)
+    assert main(["up"]) == 1
+    assert capsys.readouterr().out == (
+        f"docker-compose.yml: worker: {count!r} is no number of replicas (WORKERS)\n"
+    )
 
 
 def test_urls_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -95,6 +95,16 @@ def test_a_digest_is_of_the_last_seven_days(out: Path, tmp_path: Path) -> None:
     assert "no window was judged" in text
 
 
+def test_a_period_to_the_end_of_all_time_is_drawn(out: Path, tmp_path: Path) -> None:
+    """As far as a calendar reaches."""
+    made = run(
+        *("report", out, "--out", tmp_path / "all.html", "--from", "1970-01-01"),
+        *("--to", "9999-12-31T23:59:59Z"),
+    )
+    assert made.exit_code == 0, made.output
+    assert "1970-01-01 00:00 to 9999-12-31 23:59" in (tmp_path / "all.html").read_text()
+
+
 def test_a_period_before_everything_says_so(out: Path, tmp_path: Path) -> None:
     """Of a version that is known, and of a model that is not, where both ends are given."""
     for name, model in (("version", "loans"), ("model", "nobody")):
@@ -111,10 +121,12 @@ def test_a_period_before_everything_says_so(out: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--model", "loan"], "no window of loan was judged; the records have: "),
+        (["--model", "loan"], "no window of loan was judged; the records have: loans"),
         (["--version", "9"], "no window of loans@9; versions: 1"),
         (["--from", "yesterday"], "--from yesterday: is no day and no time with a zone"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "--from is not before --to"),
+        (["--to", "2020-01-01"], "--to is no later than where the records begin, 2026-01-03T"),
+        (["--from", "2030-01-01"], "--from is no earlier than where the records end, 2026-01-03T"),
         (["--broker", "127.0.0.1:1"], "two sources"),
         (["--out", "no/such/report.html"], "it is no directory"),
     ],
@@ -141,6 +153,20 @@ def test_records_of_another_kind_are_refused(out: Path, tmp_path: Path) -> None:
     assert (made.exit_code, "lacks what Longshore writes" in made.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"features": None}, {"end": "tomorrow"}, {"start": HOURS[1], "end": HOURS[1]}]
+)
+def test_a_record_with_something_else_in_it_is_refused(
+    out: Path, tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    """In a line, as one that lacks something."""
+    shutil.copytree(out, tmp_path / "out")
+    path = tmp_path / "out" / "judgements.ndjson"
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes().splitlines()[0]) | wrong) + b"\n")
+    made = run("report", tmp_path / "out", "--out", tmp_path / "r.html")
+    assert (made.exit_code, "lacks what Longshore writes" in made.stderr) == (2, True)
+
+
 def test_without_chromium_it_says_what_to_install(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,10 +180,11 @@ def test_without_chromium_it_says_what_to_install(
 
 
 def test_the_topics_give_the_report_of_the_files(
-    files: ExampleFiles, out: Path, tmp_path: Path
+    files: ExampleFiles, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the output topics hold, other models' records and repeats among it, is rendered to the
-    same bytes as the files; by a consumer of no group. A registered spec need not be given."""
+    same bytes as the files; by a consumer of no group. A registered spec need not be given.  What
+    is copied of all topics together is bounded."""
     from_files = tmp_path / "files.html"
     assert run("report", out, "--spec", files.spec, "--out", from_files).exit_code == 0
     with EmbeddedBroker() as broker:
@@ -176,6 +203,12 @@ def test_the_topics_give_the_report_of_the_files(
             made = run("report", "--broker", broker.address, "--out", page, *more)
             assert made.exit_code == 0, made.output
             assert page.read_bytes() == from_files.read_bytes()
+        told = [len(line) + 1 for line in (out / "judgements.ndjson").read_bytes().splitlines()]
+        monkeypatch.setattr("streams.topic_records.MAX_COPIED_BYTES", 2 * sum(told))
+        more = ("--model", "loans", "--out", tmp_path / "bounded.html")
+        made = run("report", "--broker", broker.address, *more)
+        assert (made.exit_code, "output topics hold more than" in made.stderr) == (1, True)
+        assert not (tmp_path / "bounded.html").exists()
 
 
 def test_a_broker_that_is_away_exits_1(tmp_path: Path) -> None:

@@ -218,6 +218,37 @@ def test_a_digest_has_what_woke_nobody_and_what_ended() -> None:
     assert "2013-01-08 06:00" in told[places[2] : places[3]]
 
 
+def rows_of(text: str) -> list[list[list[str]]]:
+    """The tables, each as rows of cells."""
+    return [
+        [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
+        for table in parsed(text).iter("table")
+    ]
+
+
+def test_a_digest_says_which_version_each_alert_is_of() -> None:
+    """And each request, and what is due; with one version no word more."""
+    versions = ("v1", "v2")
+    day = range(1, 25)
+    review = reviewed(
+        scope(0, 24, versions),
+        [judged(hour, "DRIFT", 0.5, version=version) for version in versions for hour in day],
+        alerts=[alerted("e", 13), alerted("f", 14, version="v2")],
+        retraining_triggers=[asked("sha256:first", 13, version="v2")],
+    )
+    tables = rows_of(digest_page(review))
+    due = [row[-1] for row in tables[0][1:]]
+    assert [text.split(",")[0] for text in due] == ["version v2", "version v1", "version v2"]
+    heard, requests = tables[1:3]
+    assert (heard[0][0], requests[0][0]) == ("version", "version")
+    assert [row[:2] for row in heard[1:]] == [
+        ["v1", at(13)[:16].replace("T", " ")],
+        ["v2", at(14)[:16].replace("T", " ")],
+    ]
+    assert requests[1][0] == "v2"
+    assert rows_of(digest_page(story()))[1][0][0] == "opened"
+
+
 def test_a_period_without_anything_says_so() -> None:
     """Both reports, and no plot of nothing."""
     empty = reviewed(scope(40, 50, ()), [judged(hour) for hour in range(1, 9)])
