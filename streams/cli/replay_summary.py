@@ -30,6 +30,12 @@ def tell_records(
         f"{counted(written.get('dead-letters', 0), 'dead letter')}, "
         f"{written.get('late', 0):,} late"
     )
+    reasons: Counter[str] = Counter()
+    for outcomes in summary.outcomes:
+        reasons.update(outcomes.by_reason)
+    if reasons:
+        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        err().print(f"dead letters by reason: {told}", soft_wrap=True)
     if answers:
         _tell_answers(summary, model, answers)
 
