@@ -86,6 +86,8 @@ def draft(columns: list[ColumnFacts], named: dict[str, str]) -> Draft:
             fields[field] = said(field, facts.get(named[field]))
             continue
         taken = {one.column for one in fields.values()} | set(named.values())
+        if field == "label_ts" and "label" not in fields:
+            continue
         found = placed(field, [column for column in columns if column.name not in taken])
         if found is not None:
             fields[field] = found

@@ -33,6 +33,7 @@ SHARE_STARTS: Final = ("p_", "prob_", "pred_")
 ONLY_ONE: Final = {
     "event_id": "the only column of which each row has its own",
     "ts": "the only times in the table",
+    "label_ts": "the only other times, of when the truth was known",
 }
 """Why the one column that fits is taken, whatever it is called."""
 MOST_DECISIONS: Final = 50
@@ -103,7 +104,7 @@ def placed(field: str, columns: list[ColumnFacts]) -> Placed | None:
         if column.is_share and _plain(column.name).startswith(SHARE_STARTS):
             return Placed(column.name, f"its name begins like a score{_fitting(field, column)}")
     dates = any(column.kind == "date" for column in columns)
-    if field in ONLY_ONE and len(fitting) == 1 and not (field == "ts" and dates):
+    if field in ONLY_ONE and len(fitting) == 1 and not (field != "event_id" and dates):
         return Placed(fitting[0].name, f"{ONLY_ONE[field]}: is it?")
     return None
 

@@ -21,6 +21,7 @@ from streams.table_values import NUMBER_TEXT
 _TIME_TEXT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
 _ZONE_TEXT: Final = r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
 _CODE_TEXT: Final = r"^-?0[0-9]+$"
+_OF_TYPES: Final[dict[Kind, type[pl.DataType]]] = {"date": pl.Date, "flag": pl.Boolean}
 _FLAGS: Final = frozenset({"true", "false"})
 _DATE_TEXT: Final = (
     r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})([T ]|$)"
@@ -93,8 +94,8 @@ def _kind(filled: pl.Series) -> Kind:
         return "empty"
     if isinstance(kind, pl.Datetime):
         return "naive time" if kind.time_zone is None else "time"
-    for one, is_it in (("date", pl.Date), ("flag", pl.Boolean)):
-        if kind == is_it:
+    for one in _OF_TYPES:
+        if kind == _OF_TYPES[one]:
             return one
     if kind.is_numeric():
         return "number"
