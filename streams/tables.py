@@ -75,7 +75,9 @@ def _from_columns(
     if faults:
         raise TableError(path, faults)
     if "decision" in places and spec.prediction.type == "binary":
-        decision = numeric_column(whole_values(frame[places["decision"]]), checked=False)
+        decisions = whole_values(frame[places["decision"]])
+        decision = numeric_column(decisions, checked=False)
+        _refuse_words(path, places["decision"], decisions, decision)
     return ReferenceTable(
         frame.height,
         numeric,
@@ -111,15 +113,15 @@ def _truth(path: Path, spec: Spec, columns: EventColumns, frame: pl.DataFrame) -
 
 
 def _refuse_words(
-    path: Path, name: str, labels: Sequence[Any], values: npt.NDArray[np.float64]
+    path: Path, name: str, given: Sequence[Any], values: npt.NDArray[np.float64]
 ) -> None:
-    """Labels that are all words would be dead letters, and performance would have no baseline."""
-    words = [label for label in labels if isinstance(label, str)]
+    """Labels that are all words would be dead letters, and performance would have no baseline; such
+    decisions would count for nothing."""
+    words = [value for value in given if isinstance(value, str)]
     if words and not np.isfinite(values).any():
         shown = " and ".join(repr(word[:20]) for word in sorted(set(words))[:2])
-        raise TableError(
-            path, [f"column {name!r} has labels such as {shown}: write numbers, 0 or 1"]
-        )
+        told = f"column {name!r} has words such as {shown}"
+        raise TableError(path, [f"{told}: write numbers, 0 and 1 where there are two"])
 
 
 def _decided(path: Path, columns: EventColumns, frame: pl.DataFrame) -> list[str | None] | None:

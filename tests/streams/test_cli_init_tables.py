@@ -55,7 +55,7 @@ def test_a_truth_in_words_is_told_at_every_step(tmp_path: Path) -> None:
     profile = ["profile", str(spec), "--out", str(tmp_path / "profile.json"), "--data"]
     refused = CliRunner().invoke(main, [*profile, str(data)])
     assert refused.exit_code == 2
-    assert "labels such as 'No' and 'Yes': write numbers, 0 or 1" in refused.stderr
+    assert "words such as 'No' and 'Yes': write numbers, 0 and 1" in refused.stderr
     numbers = tmp_path / "numbers.csv"
     numbers.write_text(data.read_text().replace(",No\n", ",0\n").replace(",Yes\n", ",1\n"))
     assert CliRunner().invoke(main, [*profile, str(numbers)]).exit_code == 0
