@@ -157,6 +157,30 @@ def test_no_directive_is_misspelt() -> None:
     assert parse("<!-- long: x -->\n<!-- prints -->\n```sh\na\n```\n", "x").unknown == ()
 
 
+def never_compared(page: Page) -> list[str]:
+    """``page:line`` of what is said to be printed by commands that are never run, or by none, or
+    holds no word to compare."""
+    found, run_before = [], False
+    for block in page.blocks:
+        if block.is_commands:
+            run_before = block in page.run
+        elif "prints" in block.directives and not (run_before and block.text.strip(" …\n")):
+            found.append(f"{page.name}:{block.line}")
+    return found
+
+
+def test_what_is_said_to_be_printed_is_compared() -> None:
+    """It stands after commands that are run."""
+    assert [line for page in PAGES.values() for line in never_compared(page)] == []
+    prints = "<!-- prints -->\n```text\n{}\n```\n"
+    assert never_compared(parse(prints.format("a"), "x")) == ["x:2"]
+    not_run = "<!-- not run: y -->\n```sh\na\n```\n"
+    assert never_compared(parse(not_run + prints.format("a"), "x")) == ["x:6"]
+    run_block = "```sh\na\n```\n"
+    assert never_compared(parse(run_block + prints.format("…"), "x")) == ["x:5"]
+    assert never_compared(parse(run_block + prints.format("a"), "x")) == []
+
+
 def test_every_fence_says_what_it_is() -> None:
     """One without a language would be no commands to the tests, whatever it holds."""
     without = [
