@@ -14,7 +14,7 @@ from engine.spec_draft import LENGTHS, PANES, Draft, Guess
 from engine.spec_sections import feature_name_fault
 
 _PLAIN_LENGTH: Final = 40
-SHOWN_IDS: Final = 5
+SHOWN_CANDIDATES: Final = 5
 QUESTIONS: Final = {
     "event_id": "which column names an event? Needed to replay and to publish",
     "ts": "which column is the time of an event? Needed to replay and to publish",
@@ -98,7 +98,8 @@ def _feature_line(guess: Guess) -> str:
 
 
 def _columns(found: Draft) -> Iterator[str]:
-    yield "columns:  # where the fields of an event are in your tables"
+    where = "columns:  # where the fields of an event are in your tables"
+    yield where if found.fields else f"# {where}; take the marks away"
     for field, placed in found.fields.items():
         yield f"  {field}: {_quoted(placed.column)}  # {_one_line(placed.why)}"
     if found.lacks_zone:
@@ -110,11 +111,12 @@ def _columns(found: Draft) -> Iterator[str]:
 
 
 def _candidates(found: Draft, field: str) -> str:
-    """Columns of which one may name the event; which, nobody can see from here."""
-    if field != "event_id" or not found.unique:
+    """Columns of which one may be it; which, nobody can see from here."""
+    names = found.candidates.get(field, ())[:SHOWN_CANDIDATES]
+    if not names:
         return ""
-    listed = ", ".join(_one_line(name) for name in found.unique[:SHOWN_IDS])
-    return f"; each row has its own {listed}"
+    listed = ", ".join(map(_one_line, names))
+    return f"; each row has its own {listed}" if field == "event_id" else f"; times are {listed}"
 
 
 def _quoted(text: str) -> str:

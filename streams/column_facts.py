@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from engine.spec_draft import ColumnFacts, Kind
+from engine.spec_draft_fields import ColumnFacts, Kind
 from engine.spec_sections import MAX_FEATURES
 from engine.timestamps import NEWEST_MS, OLDEST_MS
 from streams.table_columns import TableError
@@ -21,7 +21,13 @@ from streams.table_values import NUMBER_TEXT
 _TIME_TEXT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
 _ZONE_TEXT: Final = r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
 _CODE_TEXT: Final = r"^-?0[0-9]+$"
+_OF_TYPES: Final[dict[Kind, type[pl.DataType]]] = {"date": pl.Date, "flag": pl.Boolean}
 _FLAGS: Final = frozenset({"true", "false"})
+_DATE_TEXT: Final = (
+    r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})([T ]|$)"
+)
+_NO_NUMBERS: Final = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "?")
+"""What tables say in place of a number that is missing, in lower case."""
 
 
 def column_facts(path: Path) -> list[ColumnFacts]:
@@ -45,6 +51,7 @@ def _facts(column: pl.Series) -> ColumnFacts:
     if column.dtype == pl.String:
         column = column.replace("", None)
     filled = column.drop_nulls()
+    filled, words = _without_words(filled)
     kind = _kind(filled)
     numbers: pl.Series | None = None
     if kind == "number":
@@ -64,7 +71,21 @@ def _facts(column: pl.Series) -> ColumnFacts:
         high=_end(numbers, lowest=False),
         is_whole=kind == "number" and numbers is not None and bool((numbers % 1 == 0).all()),
         is_code=filled.dtype == pl.String and bool(filled.str.contains(_CODE_TEXT).any()),
+        text=str(filled.min()) if filled.dtype == pl.String and kind in {"text", "flag"} else "",
+        words=words,
     )
+
+
+def _without_words(filled: pl.Series) -> tuple[pl.Series, str]:
+    """A column of numbers without what it says where one is missing, and that word."""
+    if filled.dtype != pl.String:
+        return filled, ""
+    numeric = filled.str.strip_chars().str.contains(NUMBER_TEXT)
+    words = filled.filter(~numeric).unique().sort()
+    known = words.str.strip_chars().str.to_lowercase().is_in(_NO_NUMBERS)
+    if words.is_empty() or not numeric.any() or not known.all():
+        return filled, ""
+    return filled.filter(numeric), str(words[0])
 
 
 def _kind(filled: pl.Series) -> Kind:
@@ -73,8 +94,9 @@ def _kind(filled: pl.Series) -> Kind:
         return "empty"
     if isinstance(kind, pl.Datetime):
         return "naive time" if kind.time_zone is None else "time"
-    if kind == pl.Boolean:
-        return "flag"
+    for one in _OF_TYPES:
+        if kind == _OF_TYPES[one]:
+            return one
     if kind.is_numeric():
         return "number"
     if isinstance(kind, pl.Categorical | pl.Enum):
@@ -89,6 +111,8 @@ def _kind_of_text(filled: pl.Series) -> Kind:
         return "time"
     if filled.str.contains(_TIME_TEXT + "$").all():
         return "naive time"
+    if filled.str.contains(_DATE_TEXT).all():
+        return "date"
     flags = set(filled.unique().head(3).str.to_lowercase().to_list())
     return "flag" if flags <= _FLAGS else "text"
 

@@ -141,6 +141,8 @@ def label_columns(path: object, spec: Spec, available: Iterable[str]) -> EventCo
         "ts": find.required("label_ts" if apart else "ts"),
         "label": find.required("label"),
     }
+    if not apart and fields["ts"] not in find.available:
+        find.faults.append("may have a time of its own, of when the truth was known: `label_ts`")
     value = find.optional(("label_value",)).get("label_value")
     if value is not None:
         fields["value"] = value

@@ -22,6 +22,7 @@ SUFFIXES: Final[dict[str, FileKind]] = {
     ".ndjson": "ndjson",
     ".ndjson.gz": "ndjson",
 }
+COMMAS: Final = "separate columns by commas, with a point in numbers, or write Parquet"
 SLICE_ROWS: Final = 20_000
 """Rows of a table held at once while its events are made."""
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
@@ -57,9 +58,11 @@ def scan(path: Path) -> pl.LazyFrame:
             frame = pl.scan_parquet(path)
         else:
             frame = pl.scan_csv(path, infer_schema=False)
-        frame.collect_schema()
+        names = frame.collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise TableError(path, [f"cannot be read: {_first_line(error)}"]) from error
+    if len(names) == 1 and any(separator in names[0] for separator in ";\t|"):
+        raise TableError(path, [f"has one column, {names[0][:80]!r}: {COMMAS}"])
     return frame
 
 

@@ -67,9 +67,7 @@ def _from_columns(
     try:
         if "ts" in places:
             column = frame[places["ts"]]
-            ts_ms = _all_times(
-                path, column.name, times_ms(path, column, spec.columns.get("ts_zone"))
-            )
+            ts_ms = _all_times(path, column, times_ms(path, column, spec.columns.get("ts_zone")))
         if "score" in places:
             score = numbers(path, frame[places["score"]])
     except TableError as error:
@@ -77,7 +75,9 @@ def _from_columns(
     if faults:
         raise TableError(path, faults)
     if "decision" in places and spec.prediction.type == "binary":
-        decision = numeric_column(whole_values(frame[places["decision"]]), checked=False)
+        decisions = whole_values(frame[places["decision"]])
+        decision = numeric_column(decisions, checked=False)
+        _refuse_words(path, places["decision"], decisions, decision)
     return ReferenceTable(
         frame.height,
         numeric,
@@ -100,6 +100,7 @@ def _truth(path: Path, spec: Spec, columns: EventColumns, frame: pl.DataFrame) -
             found["labels"] = [None if v is None else category_text(v) for v in labels]
         else:
             found["labels"] = numeric_column(labels, checked=False)
+            _refuse_words(path, places["label"], labels, found["labels"])
     if spec.prediction.type == "multiclass":
         found["decided"] = _decided(path, columns, frame)
     if "value" in places:
@@ -109,6 +110,18 @@ def _truth(path: Path, spec: Spec, columns: EventColumns, frame: pl.DataFrame) -
         for name, column in columns.segments.items()
     }
     return found
+
+
+def _refuse_words(
+    path: Path, name: str, given: Sequence[Any], values: npt.NDArray[np.float64]
+) -> None:
+    """Labels that are all words would be dead letters, and performance would have no baseline; such
+    decisions would count for nothing."""
+    words = [value for value in given if isinstance(value, str)]
+    if words and not np.isfinite(values).any():
+        shown = " and ".join(repr(word[:20]) for word in sorted(set(words))[:2])
+        told = f"column {name!r} has words such as {shown}"
+        raise TableError(path, [f"{told}: write numbers, 0 and 1 where there are two"])
 
 
 def _decided(path: Path, columns: EventColumns, frame: pl.DataFrame) -> list[str | None] | None:
@@ -136,14 +149,17 @@ def _infinities(column: pl.Series) -> int:
     return int(column.is_infinite().sum()) if column.dtype.is_float() else 0
 
 
-def _all_times(path: Path, name: str, times: Sequence[Any]) -> npt.NDArray[np.int64]:
+def _all_times(path: Path, column: pl.Series, times: Sequence[Any]) -> npt.NDArray[np.int64]:
     """Times as an array; a training row without one belongs to no block, slice or hour."""
-    without = sum(1 for time in times if not isinstance(time, int))
+    without = [row for row, time in enumerate(times) if not isinstance(time, int)]
     if without:
-        raise TableError(
-            path,
-            [f"column {name!r} has {without} rows without a usable time: leave those rows out"],
-        )
+        told = f"column {column.name!r} has {len(without)} rows without a usable time"
+        unread = next((column[row] for row in without if column[row] is not None), None)
+        mend = "leave those rows out"
+        if unread is not None:
+            told += f", such as {str(unread)[:40]!r}"
+            mend = "write times as 2026-01-01T09:00:00Z or epoch milliseconds, or " + mend
+        raise TableError(path, [f"{told}: {mend}"])
     return np.array(times, dtype=np.int64)
 
 

@@ -19,7 +19,6 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FIELDS = {"id": "event_id", "time": "ts", "score": "score", "decision": "decision"}
 """Option -> field of the event; ``--label`` is the label's."""
-COMMAS = "separate columns by commas, with a point in numbers, or write Parquet"
 
 
 def _named(command: _Command) -> _Command:
@@ -89,13 +88,8 @@ def _drafted(data: Path, columns: dict[str, str | None]) -> Draft:
     try:
         facts = column_facts(data)
     except TableError as error:
-        raise Refused(str(error), hint=COMMAS if ".csv" in data.name else "") from error
+        raise Refused(str(error)) from error
     known = [column.name for column in facts]
-    if len(known) == 1 and any(separator in known[0] for separator in ";\t|"):
-        raise Refused(
-            f"{data}: has one column, {known[0][:80]!r}",
-            hint=COMMAS,
-        )
     options = {option.removesuffix("_column"): name for option, name in columns.items() if name}
     faults = [
         f"--{option}: has no column {name!r}{did_you_mean(name, known)}"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN_TRIGGERS = 10
 LEVELS = ("UNKNOWN", "STABLE", "WATCH", "DRIFT")
+PERFORMANCE = "\n"
+"""In place of a feature: no feature's name has a line break."""
 
 
 def tell_records(
@@ -30,6 +32,12 @@ def tell_records(
         f"{counted(written.get('dead-letters', 0), 'dead letter')}, "
         f"{written.get('late', 0):,} late"
     )
+    reasons: Counter[str] = Counter()
+    for outcomes in summary.outcomes:
+        reasons.update(outcomes.by_reason)
+    if reasons:
+        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        err().print(f"dead letters by reason: {told}", soft_wrap=True)
     if answers:
         _tell_answers(summary, model, answers)
 
@@ -68,10 +76,13 @@ def tell_levels(model: MonitoredModel, out: Path) -> None:
         for feature in model.spec.features:
             seen = levels.get((window.name, feature.name), Counter())
             highest = psi.get((window.name, feature.name))
-            shown = "-" if highest is None else f"{highest:.2f}"
-            table.add_row(feature.name, *(_count(seen[level]) for level in LEVELS), shown)
+            shown = "-" if highest is None else f"{round(highest, 2) + 0.0:.2f}"
+            table.add_row(Text(feature.name), *(_count(seen[level]) for level in LEVELS), shown)
         table.add_section()
         table.add_row(Text("whole window", "bold"), *(_count(counts[level]) for level in LEVELS))
+        by_labels = levels.get((window.name, PERFORMANCE))
+        if by_labels is not None:
+            table.add_row("performance", *(_count(by_labels[level]) for level in LEVELS))
         console.print(table)
 
 
@@ -82,15 +93,19 @@ def _count(number: int) -> str:
 def _levels(
     path: Path, version: str
 ) -> tuple[dict[tuple[str, str], Counter[str]], dict[tuple[str, str], float]]:
-    """Windows per level and highest corrected PSI, by window and feature ("" for all of it), of
-    first judgements of a version."""
+    """Windows per level and highest corrected PSI, by window and feature ("" for all of it and
+    PERFORMANCE for what labels say), of first judgements of a version."""
     levels: dict[tuple[str, str], Counter[str]] = {}
     psi: dict[tuple[str, str], float] = {}
     for judgement in _lines(path):
-        other = judgement["version"] != version
-        if other or judgement["revision"] or "section" in judgement:
+        window, section = judgement["window"], judgement.get("section")
+        if judgement["version"] != version or judgement["revision"]:
             continue
-        window = judgement["window"]
+        if section is not None:
+            if section == "performance":
+                level = judgement["performance"]["level"]
+                levels.setdefault((window, PERFORMANCE), Counter())[level] += 1
+            continue
         levels.setdefault((window, ""), Counter())[judgement["level"]] += 1
         for name, verdict in judgement["features"].items():
             place = (window, name)

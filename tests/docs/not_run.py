@@ -15,7 +15,11 @@ NO_AUTHORISER: Final = (
     "needs brokers with an authoriser; tests/kafka/test_secured_broker.py has them and proves the "
     "rights"
 )
+NO_TESTS_IN_TESTS: Final = (
+    "the demo is tested by tests/kafka/test_demo.py, and the tests do not run themselves"
+)
 NOT_RUN: Final = [
+    ("README.md", NO_TESTS_IN_TESTS),
     ("docs/how-to/retraining-consumer.md", NO_NEW_MODEL),
     ("docs/how-to/scaling-out.md", "needs Docker"),
     ("docs/how-to/secured-brokers.md", NO_AUTHORISER),

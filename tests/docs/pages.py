@@ -28,7 +28,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SESSIONS: Final = ("plain", "broker", "long", "long broker")
 """What a page may need; ``long`` takes more time than the tests of a change have."""
 SHELLS: Final = ("sh", "bash", "shell", "console")
-DIRECTIVES: Final = ("not run", "needs", "long", "prints", "file", "session")
+ABOVE_A_FENCE: Final = ("not run", "needs", "long", "prints", "file")
+DIRECTIVES: Final = (*ABOVE_A_FENCE, "session")
 _FENCE: Final = re.compile(r"^(\s*)(`{3,}|~{3,})\s*(\w*)\s*$")
 _DIRECTIVE: Final = re.compile(r"^\s*<!--\s*([a-z ]+?)(?::\s*(.*?))?\s*-->\s*$")
 _SPAN: Final = re.compile(r"(`+)(.+?)\1", re.DOTALL)
@@ -70,7 +71,7 @@ class Page:
     prose: tuple[tuple[int, str], ...]
     """(line, text) outside fences."""
     unknown: tuple[str, ...] = field(default=())
-    """Comments that look like directives and mean nothing."""
+    """Comments that look like directives and mean nothing, or are above no fence."""
 
     @property
     def commands(self) -> tuple[Block, ...]:
@@ -102,6 +103,7 @@ def parse(text: str, name: str) -> Page:
     above: dict[str, str] = {}
     session = "plain"
     opened: tuple[int, str, str] | None = None
+    waiting = ""
     inside: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if opened is not None:
@@ -113,6 +115,7 @@ def parse(text: str, name: str) -> Page:
             continue
         fence, directive = _FENCE.match(line), _DIRECTIVE.match(line)
         if fence is not None:
+            waiting = ""
             opened = (number, fence[2], fence[3])
         elif directive is not None:
             key, value = directive[1], directive[2] or ""
@@ -123,7 +126,10 @@ def parse(text: str, name: str) -> Page:
             ):
                 unknown.append(f"{name}:{number}: {line.strip()}")
             above[key] = value
+            waiting = f"{name}:{number}: {line.strip()}" if key in ABOVE_A_FENCE else waiting
         else:
+            unknown += [waiting] if waiting else []
+            waiting = ""
             above = {}
             prose.append((number, line))
     assert opened is None, f"{name}:{opened}: the block has no end"

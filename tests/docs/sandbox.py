@@ -10,8 +10,9 @@ Rule.  What is unlike a reader's machine is listed here and nowhere else:
   are every eighth one from March to mid-June;
 * :data:`REPLACED`: ports, topic prefix and pace, so that tests run side by side and in minutes.
 
-A command that fails ends the session, as ``set -e`` does, and the test says at which block.  What
-was started in the background is ended with the session.
+A command that fails ends the session, and the test says at which block.  Where the shell's ``set
+-e`` would let one pass it is told (:func:`strict`): in a pipe, left of ``&&``, within ``export
+X=$(...)``.  What was started in the background is ended with the session.
 """
 
 from __future__ import annotations
@@ -172,15 +173,39 @@ def _script(page: Page, directory: Path, ports: dict[str, int], prefix: str, *, 
             text = text.replace(said, done)
         return TOPIC.sub(prefix, text)
 
-    lines = ["set -eu"]
+    lines = ["set -eu -o pipefail"]
     for block in page.blocks:
         if name := block.directives.get("file"):
             saved = directory / "saved" / f"{block.line}"
             saved.write_text(own(block.text))
             lines.append(f"cp '{saved}' '{name}'")
         elif block in page.run and is_run(block, whole=whole):
-            lines += [f'echo "{BEGIN}{block.line} at $EPOCHREALTIME"', own(block.text)]
+            lines += [f'echo "{BEGIN}{block.line} at $EPOCHREALTIME"', strict(own(block.text))]
     return "\n".join([*lines, f'echo "{BEGIN}0 at $EPOCHREALTIME"']) + "\n"
+
+
+def strict(text: str) -> str:
+    """Commands that ``set -e`` would not look at, as ones that it does: ``a && b`` and an export of
+    what a command prints are two lines each.  Conditions and here-documents stay."""
+    lines, until = [], ""
+    for line in text.splitlines():
+        if until:
+            until = "" if line.strip() == until else until
+        elif exported := _EXPORTED.match(line):
+            line = f"{exported[1]}; export {exported[2]}"  # noqa: PLW2901
+        elif not _CONDITION.search(line):
+            line = _AND.sub(lambda found: found[1] or "\n", line)  # noqa: PLW2901
+        if document := _DOCUMENT.search(line):
+            until = document[1]
+        lines.append(line)
+    return "\n".join([*lines, ""])
+
+
+_EXPORTED: Final = re.compile(r"^\s*export ((\w+)=\$\(.*\))$")
+_AND: Final = re.compile(r"""('[^']*'|"[^"]*")| && """)
+"""Outside of quotes only."""
+_CONDITION: Final = re.compile(r"\b(?:until|while|if|then)\b|\|\||^\s*\[")
+_DOCUMENT: Final = re.compile(r"<<-?\s*['\"]?(\w+)")
 
 
 def _finished(

@@ -202,6 +202,7 @@ SAYS: Final = {
     "comparison.guards.METRIC.worse_by": "how much worse than the champion's it may be",
     "comparison.guards.METRIC.worse_by_share": "the same as a share of the champion's",
     "estimators.ESTIMATOR.PARAMETER": "its parameters, as the linked page lists them",
-    "columns.FIELD": "the column; the field's own name where left out. `ts_zone: UTC` says what "
-    "times without a zone mean",
+    "columns.FIELD": "the column; the field's own name where left out. `label_ts` is the time of a "
+    "label where its table has another column for it than `ts`; `ts_zone: UTC` says what times "
+    "without a zone mean; `segment.NAME` and `scores.CLASS` place a segment and a class",
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import partialmethod
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 import pytest
 
+from streams.publisher import Publisher
 from tests.docs.command_checks import command_faults, page_faults
 from tests.docs.not_run import NOT_RUN
 from tests.docs.pages import ROOT, SESSIONS, Page, command_lines, documented, parse, read_page
@@ -94,6 +96,24 @@ def test_whole_pages(page: Page, tmp_path: Path, checkout: Path, kafka: str) -> 
     verified(page, tmp_path, checkout, kafka, whole=True)
 
 
+def test_python_that_no_reader_saves_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a page shows in passing, where no broker answers: names and arguments are right."""
+    shown = [
+        block.text
+        for page in PAGES.values()
+        for block in page.blocks
+        if block.language == "python" and "file" not in block.directives
+    ]
+    assert shown
+    monkeypatch.setattr(Publisher, "close", partialmethod(Publisher.close, timeout=0.1))
+    for text in shown:
+        quick = text.replace("kafka:9092", "127.0.0.1:1").replace("flush(5.0)", "flush(0.1)")
+        exec(compile(quick, "a page", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out.startswith("0 {")
+
+
 @pytest.mark.parametrize("needs", sorted({b.needs for p in PAGES.values() for b in p.run} - NONE))
 def test_programs_of_the_pages_are_there(needs: tuple[str, str]) -> None:
     """Without one its block is left out, and it is said how to get it."""
@@ -133,6 +153,43 @@ def test_no_directive_is_misspelt() -> None:
     """A misspelt one would be a comment, and what it asks for would not happen."""
     assert [line for page in PAGES.values() for line in page.unknown] == []
     assert parse("<!-- not rum: x -->\n", "x").unknown == ("x:1: <!-- not rum: x -->",)
+    assert parse("<!-- prints -->\n\n```text\na\n```\n", "x").unknown == ("x:1: <!-- prints -->",)
+    assert parse("<!-- long: x -->\n<!-- prints -->\n```sh\na\n```\n", "x").unknown == ()
+
+
+def never_compared(page: Page) -> list[str]:
+    """``page:line`` of what is said to be printed by commands that are never run, or by none, or
+    holds no word to compare."""
+    found, run_before = [], False
+    for block in page.blocks:
+        if block.is_commands:
+            run_before = block in page.run
+        elif "prints" in block.directives and not (run_before and block.text.strip(" …\n")):
+            found.append(f"{page.name}:{block.line}")
+    return found
+
+
+def test_what_is_said_to_be_printed_is_compared() -> None:
+    """It stands after commands that are run."""
+    assert [line for page in PAGES.values() for line in never_compared(page)] == []
+    prints = "<!-- prints -->\n```text\n{}\n```\n"
+    assert never_compared(parse(prints.format("a"), "x")) == ["x:2"]
+    not_run = "<!-- not run: y -->\n```sh\na\n```\n"
+    assert never_compared(parse(not_run + prints.format("a"), "x")) == ["x:6"]
+    run_block = "```sh\na\n```\n"
+    assert never_compared(parse(run_block + prints.format("…"), "x")) == ["x:5"]
+    assert never_compared(parse(run_block + prints.format("a"), "x")) == []
+
+
+def test_every_fence_says_what_it_is() -> None:
+    """One without a language would be no commands to the tests, whatever it holds."""
+    without = [
+        f"{page.name}:{block.line}"
+        for page in PAGES.values()
+        for block in page.blocks
+        if not block.language
+    ]
+    assert without == []
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
@@ -172,6 +229,41 @@ def test_a_failing_command_is_told(tmp_path: Path) -> None:
     went = run(page, tmp_path, tmp_path / "none", limit_s=20)
     assert went.failure().startswith("line 6: exit code 1")
     assert [each.text for each in went.told] == ["one\n", ""]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "false | cat",
+        "false && true",
+        "true && false && true",
+        "export X=$(false)",
+        "export X=$(false | cat)",
+        "cat > x <<END\na && b\nEND\ngrep -q 'a && b' x; false && true",
+        "echo $UNSET",
+        "(exit 3)",
+        "exit 0",
+    ],
+)
+def test_no_failing_command_passes(command: str, tmp_path: Path) -> None:
+    """Also where the shell by itself would go on; a page that ends early has not been run."""
+    page = parse(f"```sh\n{command}\n```\n\n```sh\necho two\n```\n", "docs/x.md")
+    with pytest.raises(AssertionError):
+        verified(page, tmp_path, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "false || true",
+        "until false || true; do :; done",
+        "if false; then :; fi",
+        "awk 'BEGIN {exit !(1 && 1)}' && test \"a && b\" = 'a && b'",
+    ],
+)
+def test_conditions_may_fail(command: str, tmp_path: Path) -> None:
+    """What asks is no failure."""
+    verified(parse(f"```sh\n{command}\n```\n", "docs/x.md"), tmp_path, tmp_path / "none")
 
 
 @pytest.mark.parametrize(

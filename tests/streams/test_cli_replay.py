@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import main
-from streams.cli.replay_summary import tell_triggers
+from streams.cli.replay_summary import tell_levels, tell_triggers
+from streams.model_files import read_spec_text
 from tests.streams.cli_example import ExampleFiles, example_files
+
+if TYPE_CHECKING:
+    from engine.model import MonitoredModel
 
 OUTPUTS = (
     "alerts",
@@ -145,3 +151,26 @@ def test_a_trigger_of_performance_is_told_too(
     said = capsys.readouterr().err
     assert "performance  auc 0.7" in said
     assert "psi_features  [red]x PSI 0.50 over 0.20" in said
+
+
+def test_what_labels_say_has_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """First judgements of performance, by window; names of features are no markup, and no PSI is
+    below zero for want of a digit."""
+    text = "model: m\nversion: '1'\ninventory: {owner: me}\nwindows: [1h]\n"
+    model = SimpleNamespace(spec=read_spec_text(text + "features: {'[b]x': {type: numeric}}\n"))
+    head = {"version": "1", "window": "1h", "revision": 0, "level": "STABLE"}
+    told = [
+        {**head, "features": {"[b]x": {"level": "STABLE", "psi_corrected": -0.001}}},
+        {**head, "section": "performance", "performance": {"level": "DRIFT"}},
+        {**head, "section": "performance", "performance": {"level": "STABLE"}, "revision": 1},
+        {**head, "section": "cohorts"},
+    ]
+    lines = b"".join(orjson.dumps(record) + b"\n" for record in told)
+    (tmp_path / "judgements.ndjson").write_bytes(lines)
+    tell_levels(cast("MonitoredModel", model), tmp_path)
+    rows = [line.split("│")[1:-1] for line in capsys.readouterr().err.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["[b]x", "·", "1", "·", "·", "0.00"],
+        ["whole window", "·", "1", "·", "·", ""],
+        ["performance", "·", "·", "·", "1", ""],
+    ]

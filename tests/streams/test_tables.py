@@ -223,3 +223,22 @@ def test_the_data_hash_is_of_the_bytes(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5_000
     path.write_bytes(content)
     assert data_sha256(path) == "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_named(tmp_path: Path, separator: str) -> None:
+    """Instead of every column that is missing."""
+    path = tmp_path / "t.csv"
+    path.write_text("id;when;x\n1;2;3\n".replace(";", separator))
+    with pytest.raises(TableError, match=r"has one column, .*: separate columns by commas"):
+        read_table(path, spec_of())
+    with pytest.raises(TableError, match="separate columns by commas"):
+        read_events(path, spec_of(), "predictions")
+
+
+def test_decisions_in_words_are_refused(tmp_path: Path) -> None:
+    """A binary decision of yes and no would count for nothing."""
+    words = parquet(tmp_path, says=["yes", "no", "yes"])
+    spec = spec_of("event_id: id, ts: when, decision: says")
+    with pytest.raises(TableError, match="'says' has words such as 'no' and 'yes'"):
+        read_table(words, spec)
