@@ -16,7 +16,7 @@ NO_AUTHORISER: Final = (
     "rights"
 )
 NO_TESTS_IN_TESTS: Final = (
-    "the demo is tested by tests/kafka/test_demo.py, and the tests do not run themselves"
+    "the demo is tested by tests/streams/test_demo.py, and the tests do not run themselves"
 )
 NOT_RUN: Final = [
     ("README.md", NO_TESTS_IN_TESTS),
