@@ -218,8 +218,8 @@ def test_who_was_let_go_still_has_a_term_where_there_is_room_again(
     where it is to serve again or otherwise."""
     monkeypatch.setattr("streams.model_register.MAX_ENDED_VERSIONS", 2)
     steps = [version(f"v{number}", T0 + number * HOUR) for number in range(1, 6)]
-    quiet = [(head_key("m", "v4"), None)]
-    moved = [(head_key("m", "v3"), None), (head_key("m", "v5"), None)]
+    quiet: list[Record] = [(head_key("m", "v4"), None)]
+    moved: list[Record] = [(head_key("m", "v3"), None), (head_key("m", "v5"), None)]
     followed, log, told = ModelRegister(files), list[Record](), list[list[str]]()
     for step in (*steps, quiet, moved):
         told.append(taken(followed, step, len(log)))
