@@ -6,8 +6,10 @@ histogram of the delays tells: of each of its cells, the share of the bad time t
 covers when it is moved back by the delay.  Within a cell delays are taken as even, as by their
 quantiles; but where ONE_DELAY of the labels or more are in one cell, all of them may have taken the
 same time, so the worst place within the cell counts.  Assumed negatives took exactly
-``negative_after``.  So one bad day weighs what its share of the labels is, in each of the windows
-in which they come, and is no reason to hold all of them back (:mod:`engine.bad_share`).
+``negative_after``; they are of another time, and nearly all there is, so what share of the labels
+that came is about bad predictions is told beside that of all.  So one bad day weighs what its share
+of the labels is, in each of the windows in which they come, and is no reason to hold all of them
+back (:mod:`engine.bad_share`).
 
 Only windows of the data that ended by then are asked. They are judged before the window of
 performance that ends with them, in every run in which not all partitions of predictions are idle
@@ -44,9 +46,11 @@ class Bad(NamedTuple):
     """``records`` for the records themselves; empty of sound data."""
     share: float
     """Of the matched predictions, in [0, 1]: on what was bad of any feature."""
+    labelled: float
+    """The same of those whose label came, without assumed negatives."""
 
 
-SOUND: Final = Bad((), 0.0)
+SOUND: Final = Bad((), 0.0, 0.0)
 
 
 def bad_of(judged: JudgedPerformance, spells: BadSpells) -> Bad:
@@ -58,19 +62,30 @@ def bad_of(judged: JudgedPerformance, spells: BadSpells) -> Bad:
     reach_ms = 0 if judged.plane.maturity_ms is not None else _most_ms(spec.label.ttl_ms)
     oldest_ms = judged.start_ms - max(reach_ms, spec.label.negative_after_ms or 0)
     times = bad_times(checked(spells, spec), lengths, judged.end_ms, oldest_ms)
-    shares = {name: _share(judged, of) for name, of in times.items()}
+    shares = {name: max(_share(judged, of), _labelled(judged, of)) for name, of in times.items()}
     named = tuple(name or "records" for name, share in shares.items() if share >= LEAST)
     if not named:
         return SOUND
-    return Bad(named, _share(judged, united([t for of in times.values() for t in of])))
+    any_bad = united([t for of in times.values() for t in of])
+    return Bad(named, _share(judged, any_bad), _labelled(judged, any_bad))
 
 
 def _share(judged: JudgedPerformance, times: Sequence[tuple[int, int]]) -> float:
     """The share of the matched predictions that were made in these times."""
+    labelled = _labelled(judged, times)
+    assumed, after_ms = int(judged.counts[ASSUMED]), judged.model.spec.label.negative_after_ms
+    if judged.plane.maturity_ms is not None or assumed <= 0 or after_ms is None:
+        return labelled
+    known = max(0, int(judged.counts[DELAYS : DELAYS + DELAY_CELLS].sum()))
+    bad = known * labelled + assumed * _covered(judged, times, np.array([float(after_ms)]))
+    return min(1.0, bad / (known + assumed))
+
+
+def _labelled(judged: JudgedPerformance, times: Sequence[tuple[int, int]]) -> float:
+    """The same of those whose label came."""
     if judged.plane.maturity_ms is not None:
         return _covered(judged, times, np.zeros(1))
     cells = judged.counts[DELAYS : DELAYS + DELAY_CELLS]
-    assumed, after_ms = int(judged.counts[ASSUMED]), judged.model.spec.label.negative_after_ms
     known, most_ms = float(cells.sum()), _most_ms(judged.model.spec.label.ttl_ms)
     bad, edges_ms = 0.0, [0, *(min(edge, most_ms) for edge in DELAY_EDGES_MS), most_ms]
     for count, low_ms, high_ms in zip(cells.tolist(), edges_ms, edges_ms[1:], strict=False):
@@ -80,9 +95,6 @@ def _share(judged: JudgedPerformance, times: Sequence[tuple[int, int]]) -> float
             bad += count * _worst(judged, times, low_ms, high_ms)
         else:
             bad += count * _even(judged, times, low_ms, high_ms)
-    if assumed > 0 and after_ms is not None:
-        known += assumed
-        bad += assumed * _covered(judged, times, np.array([float(after_ms)]))
     return min(1.0, bad / known) if known > 0.0 else 0.0
 
 

@@ -151,7 +151,9 @@ class Judge(PaneJudge):
             measured = self._performance(flow, due.ring, due.end_ms, revision=0)
             if measured.is_decided:
                 bad = bad_of(measured, self.decisions.spells)
-                measured = replace(measured, bad=bad.features, bad_share=bad.share)
+                measured = replace(
+                    measured, bad=bad.features, bad_share=bad.share, bad_labelled=bad.labelled
+                )
             flow.judged(due, silent=measured.events == 0 and measured.is_disjoint)
             examined = tenure.examines(self.decisions.tenure, measured)
             out: list[Publish] = []

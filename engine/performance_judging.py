@@ -74,6 +74,8 @@ class JudgedPerformance:
     """Features whose data were bad when the predictions were made (:mod:`engine.bad_labels`)."""
     bad_share: float = 0.0
     """Of the matched predictions, in [0, 1]: on what was bad of any feature."""
+    bad_labelled: float = 0.0
+    """The same of those whose label came, without assumed negatives."""
     concept: Concept | None = None
     """Of the view by arrival, where estimators watch its losses."""
 

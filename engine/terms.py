@@ -96,11 +96,12 @@ def terms_of(versions: Iterable[Registered], *, stamp: int = 0) -> dict[str, Ter
         key=lambda one: (one.effective_from_ms or 0, one.stamp),
     )
     stamp = max([stamp, *(one.stamp for one in known)])
+    following = {one.version: place for place, one in enumerate(takers, 1)}
     terms = {}
     for one in known:
         until_ms, successor = one.retired_ms, ""
         if one.can_be_followed:
-            place = takers.index(one) + 1 if one in takers else 0
+            place = following.get(one.version, 0)
             for follower in takers[place : place + 1]:
                 at_ms = follower.effective_from_ms
                 if at_ms is not None and (until_ms is None or at_ms <= until_ms):

@@ -78,6 +78,8 @@ class _Version:
     packed: bytes | None
     """None once it was built."""
     built: MonitoredModel | None = None
+    ended: Term | None = None
+    """The term that it had when it was let go."""
 
 
 @dataclass
@@ -218,17 +220,23 @@ class ModelRegister:
         for key in self._let_go:
             version = self._unbuilt.pop(key, None) or self._versions[key]
             version.built = version.packed = None
+            version.ended = terms[key]
             self._versions[key] = version
         known = dict.fromkeys([*in_files, *self._versions, *self._unbuilt])
         return [key for key in known if terms[key].until_ms is None]
 
     def _called_back(self) -> list[Refusal]:
-        """Versions that were let go when they had ended, and that are to serve again without having
-        come again: they are as if they had not been registered."""
-        gone = {key for key, version in self._versions.items() if version.built is None}
-        records = [self._versions.pop(key).record for key in sorted(gone - self._let_go)]
-        text = "it had ended and was let go: register it again"
-        return [Refusal(record, "too_many", text) for record in records]
+        """Told once: versions that were let go when they had ended, and that have another term now
+        without having come again.  Others' terms follow from theirs as before, so that these are a
+        function of what is registered, whoever has the content."""
+        terms, refusals = self._terms(self._versions), list[Refusal]()
+        for key, version in sorted(self._versions.items()):
+            was, term = version.ended, terms[key]
+            if version.built is None and key not in self._let_go and was and not was.is_like(term):
+                version.ended = term
+                text = "it had ended and was let go: register it again"
+                refusals.append(Refusal(version.record, "too_many", text))
+        return refusals
 
     def _build(self, version: _Version, serving: Sequence[str]) -> MonitoredModel:
         head = version.head

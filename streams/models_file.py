@@ -41,6 +41,8 @@ class ToldRegistrations:
     """In the order of the topic."""
     ended_ms: dict[str, list[int]] = field(default_factory=dict)
     """Version -> when, in event time, it ended each time that it was retired at once."""
+    ends_said: set[tuple[str, int, str]] = field(default_factory=set)
+    """Of these: version, time, and stamp of the registration."""
 
 
 def line_of(record: ControlRecord) -> bytes:
@@ -70,7 +72,7 @@ def read_registrations(path: Path, model: str) -> ToldRegistrations:
             if tree is None:
                 raise ModelsFileError("is no JSON object")
             if "kind" in tree:
-                _take_audit(tree, model, found.ended_ms)
+                _take_audit(tree, model, found)
             else:
                 _take_record(tree, model, found.records)
         except ModelsFileError as error:
@@ -85,7 +87,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def _take_audit(tree: dict[str, Any], model: str, ended_ms: dict[str, list[int]]) -> None:
+def _take_audit(tree: dict[str, Any], model: str, found: ToldRegistrations) -> None:
     """Note the end of a version that was retired at once: it alone has no ``until``."""
     told = (tree.get("kind"), tree.get("model"), tree.get("change"))
     if told == (AUDIT_KIND, model, "ends") and "until" not in tree:
@@ -93,9 +95,14 @@ def _take_audit(tree: dict[str, Any], model: str, ended_ms: dict[str, list[int]]
         if not (isinstance(at, str) and isinstance(version, str)):
             raise ModelsFileError("is no record of audit: it lacks version or at")
         try:
-            ended_ms.setdefault(version, []).append(rfc3339_to_ms(at))
+            at_ms = rfc3339_to_ms(at)
         except TimestampError as error:
             raise ModelsFileError(f"has an at that is no time: {at}") from error
+        known = found.ended_ms.setdefault(version, [])
+        said = (version, at_ms, str(tree.get("stamp")))
+        if said not in found.ends_said:  # of a worker that was killed, all may be told twice
+            found.ends_said.add(said)
+            known.append(at_ms)
 
 
 def _take_record(tree: dict[str, Any], model: str, records: list[ControlRecord]) -> None:

@@ -9,6 +9,9 @@ taken before the first event, with two exceptions, which are taken when event ti
   before would be forgotten.  It is taken at its new ``effective_from``;
 * a version that is retired at once.  It is taken where ``audit`` says that it ended.
 
+Where a compacted topic has nothing of a version but that it was retired at once, it served before
+by the same head.
+
 Records keep the order of the topic: what stands behind one that is taken later waits for it.
 
 A version that the topic registers is not given in files; the model that is replayed stands for the
@@ -18,13 +21,23 @@ one of its name there, so that another policy can be tried in its term.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from engine.model import MonitoredModel
 from engine.terms import Term
 from streams.control import ControlRecord
-from streams.model_records import Head, decode_head, encode_version, read_key
+from streams.model_records import (
+    Head,
+    ModelRecordError,
+    decode_head,
+    encode_head,
+    encode_version,
+    read_key,
+)
 from streams.model_register import ModelRegister, Refusal
 from streams.models_file import ROLE, UNKNOWN_TIME_MS, ModelsFileError, ToldRegistrations
 
@@ -108,19 +121,38 @@ def _learned(
     terms = register.terms()
     at_ms: int | None = None
     for record in told.records:
-        refusal = register.take(record)
-        if refusal is not None:
-            found.refusals.append(refusal)
-            continue
-        found.refusals += register.settle()
-        before, terms = terms, register.terms()
-        known, models = {model.key for model in models}, register.models()
-        if terms == before and {model.key for model in models} == known:
-            continue
-        taken_ms = _taken_ms(record, before, ended_ms, lateness_ms)
-        at_ms = max((each for each in (at_ms, taken_ms) if each is not None), default=None)
-        found.steps.append(Step(at_ms, _standing_in(models, given, found.other_content), terms))
+        first = _first_head(record, terms)
+        for each in (record,) if first is None else (first, record):
+            refusal = register.take(each)
+            if refusal is not None:
+                found.refusals += [refusal] if each is record else []
+                continue
+            found.refusals += register.settle()
+            before, terms = terms, register.terms()
+            known, models = {model.key for model in models}, register.models()
+            if terms == before and {model.key for model in models} == known:
+                continue
+            taken_ms = _taken_ms(each, before, ended_ms, lateness_ms)
+            at_ms = max((ms for ms in (at_ms, taken_ms) if ms is not None), default=None)
+            found.steps.append(Step(at_ms, _standing_in(models, given, found.other_content), terms))
     return found
+
+
+def _first_head(record: ControlRecord, terms: Mapping[str, Term]) -> ControlRecord | None:
+    """That by which a version served of which compaction has left alone that it was retired at
+    once; None where there is no such thing to be added."""
+    if record.value is None or read_key(record.key)[2]:
+        return None
+    with suppress(ModelRecordError):  # refused where it is taken
+        head = _head(record)
+        if head is not None and _is_retired_at_once(head) and head.key not in terms:
+            _, value = encode_head(msgspec.structs.replace(head, status="active"))
+            return replace(record, value=value)
+    return None
+
+
+def _is_retired_at_once(head: Head) -> bool:
+    return head.status == "retired" and head.retired_at is None
 
 
 def _standing(records: Sequence[ControlRecord]) -> set[str]:
@@ -157,7 +189,9 @@ def _taken_ms(
     term = None if head is None else terms.get(head.key)
     if head is None or term is None:
         return None
-    if head.status == "retired" and head.retired_at is None:
+    if _is_retired_at_once(head):
+        if term.until_ms == 0:
+            return None  # said once more: it changes nothing
         times = ended_ms.get(head.version)
         if not times:
             raise ModelsFileError(

@@ -60,7 +60,7 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
             "labelled": judged.found.labelled,
             "windows_worse": count,
             "of_last": rule.of_last,
-            **({"bad_data": bad, "bad_share": judged.bad_share} if bad else {}),
+            **(_bad(judged, bad) if bad else {}),
         },
         {
             "worse_by": {measure.name: measure.worse_by for measure in fallen},
@@ -70,6 +70,12 @@ def examine(judged: JudgedPerformance, history: History) -> Finding | None:
         [evidence(judged, measure) for measure in fallen],
         unsound=_unsound(bad if unsound else [], too_few=history.sound < rule.at_least),
     )
+
+
+def _bad(judged: JudgedPerformance, features: list[str]) -> dict[str, Any]:
+    told = {"bad_data": features, "bad_share": judged.bad_share}
+    of_labelled = judged.bad_labelled != judged.bad_share
+    return told | ({"bad_share_labelled": judged.bad_labelled} if of_labelled else {})
 
 
 def _unsound(bad: list[str], *, too_few: bool) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from detectors.intervals import Estimate
-from engine.bad_labels import _share, bad_of
+from engine.bad_labels import _labelled, _share, bad_of
 from engine.bad_share import explained_at_most, fell_on_sound_data
+from engine.bad_spells import Spell
 from engine.performance_layout import ASSUMED, DELAY_CELLS, DELAY_EDGES_MS, DELAYS
 
 HOUR: Final = 3_600_000
@@ -103,6 +104,7 @@ def judged(share: float, cells: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Any
     """A window with such a share of bad predictions and tn, fp, fn, tp."""
     return SimpleNamespace(
         bad_share=share,
+        bad_labelled=share,
         counts=np.array(cells),
         model=SimpleNamespace(
             spec=SimpleNamespace(prediction=SimpleNamespace(type="binary")),
@@ -179,4 +181,91 @@ def test_a_model_of_separate_features_is_told_nothing() -> None:
     """When their windows are judged is no function of the logs of labels."""
     one = window(chargebacks())
     one.model.spec.inputs = ("features", "predictions", "labels")
-    assert bad_of(one, {"x": {"1d": []}}) == ((), 0.0)
+    assert bad_of(one, {"x": {"1d": []}}) == ((), 0.0, 0.0)
+
+
+def with_assumed(
+    positives: int, known_negatives: int, assumed: int, shares: tuple[float, float]
+) -> tuple[Any, Any, Any]:
+    """A window of labels that came and of assumed negatives, of which these shares are bad; without
+    its decisions: with truths and bad ones, shape (events,) each."""
+    truth = np.arange(positives + known_negatives + assumed) < positives
+    bad = np.zeros(len(truth), dtype=bool)
+    starts = (0, positives, positives + known_negatives)
+    for start, count, share in zip(
+        starts, (positives, known_negatives, assumed), (shares[0], *shares), strict=True
+    ):
+        bad[start : start + round(share * count)] = True
+    counts = np.zeros(DELAYS + DELAY_CELLS + 4, dtype=np.int64)
+    counts[ASSUMED], counts[DELAYS] = assumed, positives + known_negatives
+    layout = SimpleNamespace(
+        confusion=DELAYS + DELAY_CELLS, histogram=DELAYS + DELAY_CELLS, score_cells=0
+    )
+    spec = SimpleNamespace(prediction=SimpleNamespace(type="binary"))
+    one = SimpleNamespace(
+        bad_share=float(bad.mean()),
+        bad_labelled=shares[0],
+        counts=counts,
+        model=SimpleNamespace(spec=spec, performance=layout),
+    )
+    return one, truth, bad
+
+
+def measured(name: str, decided: Any, truth: Any) -> float:  # noqa: ANN401
+    """As everybody has it."""
+    tn, fp, fn, tp = (
+        int(((decided == a) & (truth == b)).sum()) for a, b in ((0, 0), (1, 0), (0, 1), (1, 1))
+    )
+    return {
+        "accuracy": (tp + tn) / len(truth),
+        "precision": tp / max(1, tp + fp),
+        "recall": tp / (tp + fn),
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "specificity": tn / (tn + fp),
+        "auc": (tp / (tp + fn) + tn / (tn + fp)) / 2,
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["accuracy", "precision", "recall", "f1", "specificity", "auc"])
+@pytest.mark.parametrize("shares", [(0.2, 0.0), (0.0, 0.2), (0.3, 0.1)])
+def test_assumed_negatives_are_of_another_time(name: str, shares: tuple[float, float]) -> None:
+    """Of a hundred thousand payments the frauds are known in a week and the others are assumed in
+    months: a bad day of the week is little of all and a large part of the frauds.  However bad
+    decisions are wrong, the good ones were not better than is taken for possible; and at the worst
+    they were as good."""
+    one, truth, bad = with_assumed(500, 100, 20_000, shares)
+    gaps = []
+    for seed, wrong in enumerate((0.0, 0.1, 0.3)):
+        for kind in range(4):
+            random = np.random.default_rng(seed)
+            decided = np.where(random.random(len(truth)) < wrong, ~truth, truth)
+            decided[bad] = [~truth, truth, truth | True, truth & False][kind][bad]
+            cells = [int(((decided == d) & (truth == t)).sum()) for t in (0, 1) for d in (0, 1)]
+            one.counts[-4:] = cells
+            whole = measured(name, decided, truth)
+            better = measured(name, decided[~bad], truth[~bad]) - whole
+            explained = explained_at_most(one, measure(name, whole, 0.1))
+            assert better <= explained + 1e-9, (wrong, kind)
+            gaps.append(explained - better)
+    # Of AUC each pair with a bad one may be wrong, and of decisions alone half of them are ties.
+    assert min(gaps) < (0.2 if name == "auc" else 1e-3)
+
+
+def test_a_bad_day_of_those_whose_label_came_is_bad_however_few_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The frauds of a bad day come within the week and are a seventh of its frauds, though a
+    thousandth of a thousandth of its labels."""
+    monkeypatch.setattr("engine.bad_labels.checked", lambda spells, _: spells)
+    one = window(np.full(200, 0.5 * DAY), assumed=900_000)
+    spec = one.model.spec
+    spec.inputs, spec.windows = ("predictions", "labels"), [SimpleNamespace(name="1d")]
+    spec.windows[0].length_ms = DAY
+    day = [Spell(END - 3 * DAY, END - 2 * DAY, ["missing"])]
+    found = bad_of(one, {"x": {"1d": day}})
+    assert found.features == ("x",)
+    assert found.labelled == pytest.approx(1 / 7)
+    assert found.share == pytest.approx(200 / 7 / 900_200)
+    assert _labelled(one, [(day[0].from_ms, day[0].until_ms)]) == found.labelled
+    then = [Spell(END - 62 * DAY, END - 61 * DAY, ["missing"])]
+    assert bad_of(one, {"x": {"1d": then}}).labelled == 0.0

@@ -101,6 +101,9 @@ class Group:
 
     def _expire(self, member: Member) -> None:
         if member in self._members and member.process.state != "running":
+            if member.joined is not None:  # a broker keeps who waits for its answer, dead or not
+                self._loop.later(SESSION_S, self._expire, member)
+                return
             self._members.remove(member)
             self._rebalance()
 

@@ -172,18 +172,6 @@ def test_back_again_is_learned_when_it_serves_again() -> None:
     assert [step.at_ms for step in steps] == [None, None], "before it served: at once"
 
 
-def test_retired_at_once_needs_a_time() -> None:
-    """Only audit has it: what a worker then did is of no event time."""
-    records = written(*applied("v2", AT), ended("v2", None))
-    with pytest.raises(ModelsFileError, match="m@v2 is retired at once, and nothing says when"):
-        versions_of([FIRST], told(records))
-    steps = versions_of([FIRST], told(records, v2=[AT + MINUTE])).steps
-    assert [step.at_ms for step in steps] == [None, AT + MINUTE + LATENESS_MS]
-    assert steps[-1].terms["m@v2"].until_ms == 0
-    steps = versions_of([FIRST], told(written(*applied("v2", AT), ended("v2", AT + 1)))).steps
-    assert [step.at_ms for step in steps] == [None, None], "with a time it is known before"
-
-
 def values() -> list[bytes]:
     """Drifted events of the first version until AT, of the second from then on."""
     found = []

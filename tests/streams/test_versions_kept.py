@@ -207,3 +207,31 @@ def test_what_is_torn_or_compacted_says_the_same_or_nothing(
         due = build_version(*content(model.spec.version))
         assert (model.policy_hash, model.profile.hash) == (due.policy_hash, due.profile.hash)
     assert terms.keys() == {model.key for model in models}
+
+
+@pytest.mark.parametrize("files", [[], [FILE]], ids=["topic only", "a version in files"])
+def test_who_was_let_go_still_has_a_term_where_there_is_room_again(
+    files: list[MonitoredModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version that had ended is deleted, or taken back, while a worker runs: the terms are
+    those of who reads the topic then, also where the content of one is gone, and that is told only
+    where it is to serve again or otherwise."""
+    monkeypatch.setattr("streams.model_register.MAX_ENDED_VERSIONS", 2)
+    steps = [version(f"v{number}", T0 + number * HOUR) for number in range(1, 6)]
+    quiet: list[Record] = [(head_key("m", "v4"), None)]
+    moved: list[Record] = [(head_key("m", "v3"), None), (head_key("m", "v5"), None)]
+    followed, log, told = ModelRegister(files), list[Record](), list[list[str]]()
+    for step in (*steps, quiet, moved):
+        told.append(taken(followed, step, len(log)))
+        log += step
+        at_once = ModelRegister(files)
+        assert taken(at_once, log) == []
+        terms = at_once.terms()
+        assert {key: term.until_ms for key, term in followed.terms().items()} == {
+            key: term.until_ms for key, term in terms.items()
+        }
+    assert terms["m@v1"].until_ms == T0 + 2 * HOUR
+    assert told[-2:] == [[], ["too_many"]], "the second one is to serve on"
+    assert taken(followed, [], len(log)) == [], "told once"
+    assert taken(followed, version("v2", T0 + 2 * HOUR), len(log)) == []
+    assert "m@v2" in {model.key for model in followed.models()}
