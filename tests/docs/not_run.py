@@ -18,12 +18,26 @@ NO_AUTHORISER: Final = (
 NO_TESTS_IN_TESTS: Final = (
     "the demo is tested by tests/streams/test_demo.py, and the tests do not run themselves"
 )
+THE_LOOP: Final = (
+    "tests/kafka/test_retraining_loop.py and tests/streams/test_cli_versions.py run them"
+)
 NOT_RUN: Final = [
     ("README.md", NO_TESTS_IN_TESTS),
+    ("docs/champion-challenger.md", "tests/kafka/test_champion.py runs such a worker"),
+    ("docs/closing-the-loop.md", "tests/kafka/test_model_command.py runs them"),
+    ("docs/closing-the-loop.md", THE_LOOP),
+    ("docs/closing-the-loop.md", "tests/kafka/test_retraining_loop.py runs it"),
     ("docs/how-to/retraining-consumer.md", NO_NEW_MODEL),
     ("docs/how-to/scaling-out.md", "needs Docker"),
     ("docs/how-to/secured-brokers.md", NO_AUTHORISER),
     ("docs/how-to/upgrading.md", "there is no service manager here"),
+    ("docs/live-page.md", "the worker stays; tests/web has a page with a token"),
+    ("docs/live-page.md", "the worker stays; tests/web asks it"),
+    ("docs/reports.md", "tests/streams/test_cli_report.py reads topics"),
+    ("docs/retraining-results.md", "docs/how-to/retraining-consumer.md runs such an answer"),
+    ("docs/retraining-results.md", "docs/how-to/producers.md runs Kafka's own tools"),
+    ("docs/retraining-results.md", "tests/streams/test_cli_answer.py runs it"),
+    ("docs/simulation.md", "tests/simulation runs seeds"),
     ("docs/stack.md", "needs Docker"),
     ("docs/stack.md", "starts everything and stays; tests/stack runs it"),
     ("docs/stack.md", "needs an account at PagerDuty and at Slack"),

@@ -25,6 +25,7 @@ LIMIT_S: Final = {False: 150.0, True: 550.0}
 NONE: Final = {("", "")}
 USUAL_PROGRAMS: Final = ("curl", "jq", "openssl")
 """What readers are taken to have."""
+PROGRAMS_TYPED: Final = ("longshore", "make", "python", "docker", "promtool", *USUAL_PROGRAMS)
 EVERY: Final = 4
 """Of so many flights one is replayed."""
 PLAIN, BROKER, LONG, LONG_BROKER = (
@@ -136,6 +137,18 @@ def test_no_block_is_left_out() -> None:
     assert run_blocks | left == all_blocks
     assert not run_blocks & left
     assert len(run_blocks) > len(left), "most of it is run"
+
+
+def test_commands_stand_in_fences() -> None:
+    """Where they are typed; only the help that the command line prints is indented."""
+    loose = [
+        f"{page.name}:{number}: {line.strip()}"
+        for page in PAGES.values()
+        if not page.name.startswith("docs/reference/")
+        for number, line in page.prose
+        if line.startswith("    ") and line.split()[0] in PROGRAMS_TYPED
+    ]
+    assert loose == []
 
 
 def test_what_is_not_run_has_a_known_reason() -> None:
