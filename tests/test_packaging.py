@@ -112,9 +112,9 @@ def test_a_wheel_has_every_file_of_the_live_page() -> None:
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:
-    """One paragraph, then `make demo` and `make test`, and every target that it names is there."""
+    """What it is, then `make demo` and `make test`, and every target that it names is there."""
     readme = (ROOT / "README.md").read_text()
-    opening = readme.split("```")[1]
+    opening = readme.split("```")[1].removeprefix("sh")
     assert [line.split("#")[0].strip() for line in opening.strip().splitlines()] == [
         "make demo",
         "make test",

@@ -27,17 +27,17 @@ BUDGETS_S: Final[Mapping[str, float]] = {
     "project": 50.0,
     "detectors": 95.0,
     "engine": 330.0,
-    "streams": 200.0,
-    "examples": 120.0,
+    "streams": 230.0,
+    "examples": 170.0,
     "prometheus": 50.0,
     "stack": 45.0,
     "grafana": 30.0,
     "load_tests": 60.0,
-    "simulation": 180.0,
+    "simulation": 130.0,
     "fuzz": 50.0,
     "docs": 100.0,
     "kafka": 1200.0,
-    "web": 60.0,
+    "web": 90.0,
 }
 """Seconds of test processes by suite; ``project`` are the files right below ``tests``."""
 WORKERS: Final = 3

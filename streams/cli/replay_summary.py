@@ -102,8 +102,9 @@ def _levels(
         if judgement["version"] != version or judgement["revision"]:
             continue
         if section is not None:
-            if section == "performance":
-                level = judgement["performance"]["level"]
+            # Of two views of labels only one has levels.
+            level = judgement["performance"].get("level") if section == "performance" else None
+            if level is not None:
                 levels.setdefault((window, PERFORMANCE), Counter())[level] += 1
             continue
         levels.setdefault((window, ""), Counter())[judgement["level"]] += 1

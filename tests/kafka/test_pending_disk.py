@@ -62,4 +62,8 @@ def test_performance_survives_kills_lost_disks_and_moves(
         found = run.wait_for(spring.expected, limit_s=240)
         assert_equal(found, spring.expected, crashed=True)
         assert "events that wait for labels read from the topic" in run.log("robbed.log")
-        assert sorted(second.glob("pending-*")), "nothing moved to the second worker"
+        # Partitions move to it also where a slow machine has it join behind the stream's end.
+        until = time.monotonic() + RESTORED_WITHIN_S
+        while not sorted(second.glob("pending-*")):
+            assert time.monotonic() < until, f"nothing moved to it: {run.log('second.log')}"
+            time.sleep(0.2)

@@ -44,7 +44,7 @@ def test_what_a_bin_adds_is_seen_beside_its_bar(browser: Browser, tmp_path: Path
     tab = browser.tab(width=1200)
     tab.go(page.as_uri())
     boxes = "[...document.querySelectorAll('.pairs .wide')]"
-    assert tab.js(f"{boxes}.length") == 2
+    tab.until(f"document.readyState === 'complete' && {boxes}.length === 2")
     assert tab.js(f"new Set({boxes}.map(box => box.getBoundingClientRect().top)).size") == 1
     assert tab.js(f"{boxes}.map(box => box.scrollWidth - box.clientWidth)") == [0, 0]
     tab.close()
