@@ -28,7 +28,7 @@ MAX_SHOWN_WINDOWS: Final = 20_000
 """Windows of one length of one version that a report shows."""
 
 
-class TooMuch(ValueError):  # noqa: N818 - a value of the flow, not a fault of ours
+class TooMuchToShowError(ValueError):
     """More windows than a report is made of; the message says what to narrow."""
 
 
@@ -58,7 +58,7 @@ class Index:
     listed: int = 0
 
     def add(self, record: Tree) -> None:
-        """One judgement; TooMuch above MAX_REPORT_WINDOWS of them."""
+        """One judgement; TooMuchToShowError above MAX_REPORT_WINDOWS of them."""
         section = record.get("section", DATA)
         if section not in {DATA, PERFORMANCE, COHORTS}:
             return
@@ -77,7 +77,7 @@ class Index:
             self.listed += 1
             if self.listed > MAX_REPORT_WINDOWS:
                 most = f"more than {MAX_REPORT_WINDOWS:,} windows"
-                raise TooMuch(f"{most}: name the model, or ask for less time")
+                raise TooMuchToShowError(f"{most}: name the model, or ask for less time")
         windows.events[end_ms] = record["events"]
 
     def versions(self, model: str, from_ms: int, to_ms: int) -> list[str]:
@@ -112,8 +112,10 @@ class Index:
         return min(start for length, start in starts if length == shortest), max(ends)
 
     def chosen(self, scope: Scope, version: str, section: str) -> str | None:
-        """The length of window that is shown of a section; None where the period has none, TooMuch
-        where it has more than MAX_SHOWN_WINDOWS of them."""
+        """The length of window that is shown of a section; None where the period has none.
+
+        Raises TooMuchToShowError where it has more than MAX_SHOWN_WINDOWS of them.
+        """
         named = self.found.get(scope.model, {}).get(version, {}).get(section, {})
         there = sorted(
             (windows.length_ms, name, len(windows.within(scope))) for name, windows in named.items()
@@ -125,7 +127,7 @@ class Index:
         _, name, count = enough[-1] if enough else there[0]
         if count > MAX_SHOWN_WINDOWS:
             most = f"at most {MAX_SHOWN_WINDOWS:,}"
-            raise TooMuch(f"{count:,} windows of {name}, {most}: ask for less time")
+            raise TooMuchToShowError(f"{count:,} windows of {name}, {most}: ask for less time")
         return name
 
     def cohorts(self, model: str, version: str) -> list[str]:

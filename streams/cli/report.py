@@ -140,7 +140,7 @@ def _made(
 ) -> Review:
     """The review of what was asked for; without a spec by that which is registered on the brokers
     of ``settings``."""
-    from engine.review.index import TooMuch, index_of
+    from engine.review.index import TooMuchToShowError, index_of
     from engine.review.review import review_of
     from streams.period_records import RecordsError, topics_in
 
@@ -151,7 +151,7 @@ def _made(
         if spec is None and settings is not None:
             spec = _registered(settings, scope)
         return review_of(topics, index, scope, spec)
-    except (RecordsError, TooMuch) as error:
+    except (RecordsError, TooMuchToShowError) as error:
         raise Refused(str(error)) from error
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise Refused(

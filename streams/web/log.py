@@ -120,6 +120,7 @@ class LogReader:
             entry = entry_of(self._roles.get(message.topic() or "", ""), message.value())
             if entry is None:
                 self.unreadable += 1
+                self._tell(f"{message.topic()}: {self.unreadable} records cannot be shown")
             else:
                 entries.append(entry)
         return entries
@@ -163,7 +164,7 @@ class LogReader:
     def _tell(self, what: str) -> None:
         if monotonic() - self._told_at_s >= TOLD_EVERY_S:
             self._told_at_s = monotonic()
-            log.warning("the live page cannot read the output topics: %s", what)
+            log.warning("the live page lacks what stands on the output topics: %s", what)
 
 
 def _starts(consumer: Consumer, name: str, read: set[tuple[str, int]]) -> list[TopicPartition]:

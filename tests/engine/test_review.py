@@ -10,7 +10,7 @@ import pytest
 from engine.review import index as index_module
 from engine.review.dimensions import dimensions_of
 from engine.review.gaps import Gap, gaps_of
-from engine.review.index import TooMuch
+from engine.review.index import TooMuchToShowError
 from engine.review.meaning import meaning
 from engine.review.scope import Scope
 from engine.spec_reading import read_spec
@@ -146,10 +146,10 @@ def test_more_than_a_report_holds_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     """With what to narrow."""
     monkeypatch.setattr(index_module, "MAX_SHOWN_WINDOWS", 5)
     index = indexed([judged(hour) for hour in range(1, 9)])
-    with pytest.raises(TooMuch, match="8 windows of 1h, at most 5: ask for less time"):
+    with pytest.raises(TooMuchToShowError, match="8 windows of 1h, at most 5: ask for less time"):
         index.chosen(scope(0, 8), "v1", "data")
     monkeypatch.setattr(index_module, "MAX_REPORT_WINDOWS", 7)
-    with pytest.raises(TooMuch, match="name the model"):
+    with pytest.raises(TooMuchToShowError, match="name the model"):
         indexed([judged(hour) for hour in range(1, 9)])
 
 

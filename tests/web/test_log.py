@@ -72,8 +72,10 @@ def read(
     return found, reader
 
 
-def test_all_of_the_topics_is_read_and_then_what_is_new(broker: tuple[Settings, Producer]) -> None:
-    """From before the start, every topic; what is no record is counted; then it tails."""
+def test_all_of_the_topics_is_read_and_then_what_is_new(
+    broker: tuple[Settings, Producer], caplog: pytest.LogCaptureFixture
+) -> None:
+    """From before the start, every topic; what is no record is counted and told; then it tails."""
     settings, owner = broker
     count = len(story())
 
@@ -88,6 +90,8 @@ def test_all_of_the_topics_is_read_and_then_what_is_new(broker: tuple[Settings, 
     }
     assert [one.model for one in found if one.model == "later"] == ["later"]
     assert reader.unreadable == len(ROLES)
+    (told,) = [r.message for r in caplog.records if "cannot be shown" in r.message]
+    assert "shown." in told
 
 
 def test_no_more_than_the_bound_is_read_back(
@@ -131,7 +135,9 @@ def test_a_broker_that_is_away_costs_a_line_and_no_more(
         await reader.stop()
 
     asyncio.run(main())
-    lines = [r.message for r in caplog.records if "cannot read the output topics" in r.message]
+    lines = [
+        r.message for r in caplog.records if "lacks what stands on the output topics" in r.message
+    ]
     assert len(lines) == 1
 
 
